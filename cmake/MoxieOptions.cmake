@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that can be chosen, in one place. As a subproject, moxie builds the library alone.
+include(GNUInstallDirs)
+
+option(BUILD_SHARED_LIBS "Build moxie::moxie as a shared library" OFF)
+option(MOXIE_ONEDNN "Float products by oneDNN where its rows are independent" ON)
+option(MOXIE_OPENMP "Offer the OpenMP executor" ON)
+option(MOXIE_BUILD_EXAMPLES "Build the examples and the program moxie" ${PROJECT_IS_TOP_LEVEL})
+option(MOXIE_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(MOXIE_BUILD_BENCH "Build the benchmarks" OFF)
+option(MOXIE_BUILD_FUZZERS "Build the libFuzzer targets (clang)" OFF)
+option(MOXIE_INSTALL "Make the install target" ${PROJECT_IS_TOP_LEVEL})
+option(MOXIE_WERROR "Treat warnings as errors (for moxie's own developers)" OFF)
+set(MOXIE_SANITIZE "" CACHE STRING "Sanitizers for moxie's own targets, e.g. address,undefined or thread")
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# What moxie's own targets are compiled with. Private: no flag of ours reaches users.
+add_library(moxie_build_flags INTERFACE)
+target_compile_features(moxie_build_flags INTERFACE cxx_std_20)
+target_compile_options(moxie_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wnull-dereference -Wdouble-promotion -Wformat=2 -Wimplicit-fallthrough -Wcast-align
+  # The row law: a multiply and an add are one operation only where the code says fma.
+  -ffp-contract=off
+  $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
+  $<$<BOOL:${MOXIE_WERROR}>:-Werror>)
+if(MOXIE_SANITIZE)
+  target_compile_options(moxie_build_flags INTERFACE
+    -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_link_options(moxie_build_flags INTERFACE -fsanitize=${MOXIE_SANITIZE})
+endif()

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the compiler offers. Nothing here changes the layout of a type, so translation units built
+// with different flags may share objects.
+
+/// MOXIE_API marks what the compiled library exports; everything else in it is hidden.
+/// MOXIE_SHARED is defined for users of the shared library, MOXIE_BUILDING while it is built.
+#if defined(_WIN32) && defined(MOXIE_SHARED)
+#if defined(MOXIE_BUILDING)
+#define MOXIE_API __declspec(dllexport)
+#else
+#define MOXIE_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define MOXIE_API __attribute__((visibility("default")))
+#else
+#define MOXIE_API
+#endif
+
+#if defined(__cpp_exceptions) && __cpp_exceptions
+#define MOXIE_HAS_EXCEPTIONS 1
+#else
+#define MOXIE_HAS_EXCEPTIONS 0
+#endif
+
+/// 1 where the header-only math may carry an AVX2 body chosen at run time (same bits, faster).
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define MOXIE_X86_BODIES 1
+#else
+#define MOXIE_X86_BODIES 0
+#endif
+
+#if defined(__FAST_MATH__) && !defined(MOXIE_ALLOW_FAST_MATH)
+#error \
+    "moxie promises the same bits for every batch; -ffast-math breaks that. Remove it, or define MOXIE_ALLOW_FAST_MATH and give the promise up."
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include <moxie/core/config.hpp>
+
+#if MOXIE_X86_BODIES
+#include <immintrin.h>
+#endif
+
+// Elementary functions with the same bits everywhere: for any number of rows, in scalar and vector
+// bodies, with or without FMA in the compiler's flags. Two rules make it so, and experts of one's own
+// can follow them: every multiply-add is written as std::fma (so that nothing is left for the
+// compiler to contract), and every sum runs over kLanes interleaved partial sums that are then added
+// pairwise (so that its order does not depend on the vector width).
+
+namespace moxie {
+
+/// Partial sums of a reduction: element i belongs to lane i % kLanes.
+inline constexpr std::size_t kLanes = 16;
+using Lanes = std::array<float, kLanes>;
+
+/// Adds the lanes pairwise: 16 to 8, 4, 2, 1.
+constexpr float sum_lanes(Lanes lanes) noexcept {
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+/// e to the x, within 1 ulp; 0 below -104, infinity above 88.73, NaN for NaN.
+///
+/// Source   x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite's two-part ln 2), the Taylor sum of
+///          degree 7 for e^r (its remainder is below 5e-9), then a scaling by 2^n in two exact steps.
+inline float exp(float x) noexcept {
+  if (!(x > -104.0f)) return x == x ? 0.0f : x;
+  if (x > 88.8f) return std::numeric_limits<float>::infinity();
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const float n = std::fma(x, 1.44269504f, kRound) - kRound;
+  float r = std::fma(n, -0.693145752f, x);
+  r = std::fma(n, -1.42860677e-6f, r);
+  float p = 1.98412698e-4f;
+  p = std::fma(p, r, 1.38888889e-3f);
+  p = std::fma(p, r, 8.33333333e-3f);
+  p = std::fma(p, r, 4.16666667e-2f);
+  p = std::fma(p, r, 1.66666667e-1f);
+  p = std::fma(p, r, 0.5f);
+  p = std::fma(p, r, 1.0f);
+  p = std::fma(p, r, 1.0f);
+  const auto whole = static_cast<std::int32_t>(n);
+  const std::int32_t half = whole >> 1;
+  const auto power = [](std::int32_t e) { return std::bit_cast<float>((e + 127) << 23); };
+  return p * power(half) * power(whole - half);
+}
+
+/// 1 / (1 + e^-x).
+inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + moxie::exp(-x)); }
+/// x times sigmoid(x), as one division.
+inline float silu(float x) noexcept { return x / (1.0f + moxie::exp(-x)); }
+
+namespace detail {
+
+inline bool has_fma_body() noexcept {
+#if MOXIE_X86_BODIES
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+#if MOXIE_X86_BODIES
+// moxie::exp on 8 elements, step for step.
+__attribute__((target("avx2,fma"))) inline __m256 exp8(__m256 x) noexcept {
+  const __m256 round = _mm256_set1_ps(12582912.0f);
+  const __m256 n = _mm256_sub_ps(_mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), round), round);
+  __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0.693145752f), x);
+  r = _mm256_fmadd_ps(n, _mm256_set1_ps(-1.42860677e-6f), r);
+  __m256 p = _mm256_set1_ps(1.98412698e-4f);
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.38888889e-3f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.33333333e-3f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.16666667e-2f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.66666667e-1f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+  const __m256i whole = _mm256_cvttps_epi32(n);
+  const __m256i half = _mm256_srai_epi32(whole, 1);
+  const __m256i bias = _mm256_set1_epi32(127);
+  const __m256 power0 = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
+  const __m256 power1 =
+      _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23));
+  __m256 y = _mm256_mul_ps(_mm256_mul_ps(p, power0), power1);
+  y = _mm256_blendv_ps(y, _mm256_set1_ps(std::numeric_limits<float>::infinity()),
+                       _mm256_cmp_ps(x, _mm256_set1_ps(88.8f), _CMP_GT_OQ));
+  y = _mm256_blendv_ps(y, _mm256_setzero_ps(), _mm256_cmp_ps(x, _mm256_set1_ps(-104.0f), _CMP_LE_OQ));
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+__attribute__((target("avx2,fma"))) inline std::size_t fma_into_avx2(float w, const float* x, float* y,
+                                                                     std::size_t n) noexcept {
+  const __m256 weight = _mm256_set1_ps(w);
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    _mm256_storeu_ps(y + i, _mm256_fmadd_ps(weight, _mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+  }
+  return i;
+}
+
+__attribute__((target("avx2,fma"))) inline std::size_t silu_times_avx2(const float* gate, const float* up, float* y,
+                                                                       std::size_t n) noexcept {
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256 g = _mm256_loadu_ps(gate + i);
+    const __m256 e = exp8(_mm256_xor_ps(g, _mm256_set1_ps(-0.0f)));
+    const __m256 s = _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+    _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_loadu_ps(up + i)));
+  }
+  return i;
+}
+
+__attribute__((target("avx2,fma"))) inline std::size_t exp_minus_avx2(const float* x, float shift, float* y,
+                                                                      std::size_t n) noexcept {
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    _mm256_storeu_ps(y + i, exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(shift))));
+  }
+  return i;
+}
+#endif
+
+}  // namespace detail
+
+/// y[i] = fma(weight, x[i], y[i]): how an expert's output is added.
+///
+/// Shapes   x and y hold at least n floats; they may be the same memory.
+inline void fma_into(float weight, const float* x, float* y, std::size_t n) noexcept {
+  std::size_t i = 0;
+#if MOXIE_X86_BODIES
+  if (n >= 8 && detail::has_fma_body()) i = detail::fma_into_avx2(weight, x, y, n);
+#endif
+  for (; i < n; ++i) y[i] = std::fma(weight, x[i], y[i]);
+}
+
+/// y[i] = silu(gate[i]) * up[i]: the gated activation of an MLP. y may be gate or up.
+inline void silu_times(const float* gate, const float* up, float* y, std::size_t n) noexcept {
+  std::size_t i = 0;
+#if MOXIE_X86_BODIES
+  if (n >= 8 && detail::has_fma_body()) i = detail::silu_times_avx2(gate, up, y, n);
+#endif
+  for (; i < n; ++i) y[i] = silu(gate[i]) * up[i];
+}
+
+/// y[i] = e^(x[i] - shift). y may be x.
+inline void exp_minus(const float* x, float shift, float* y, std::size_t n) noexcept {
+  std::size_t i = 0;
+#if MOXIE_X86_BODIES
+  if (n >= 8 && detail::has_fma_body()) i = detail::exp_minus_avx2(x, shift, y, n);
+#endif
+  for (; i < n; ++i) y[i] = moxie::exp(x[i] - shift);
+}
+
+/// The softmax of one row, in place: e^(x - max), divided by their sum over kLanes lanes.
+/// An empty row stays empty. NaN or +infinity in the row gives NaN; all -infinity gives NaN.
+inline void softmax(std::span<float> row) noexcept {
+  if (row.empty()) return;
+  float largest = row[0];
+  for (const float x : row) largest = x > largest ? x : largest;
+  exp_minus(row.data(), largest, row.data(), row.size());
+  Lanes lanes{};
+  for (std::size_t i = 0; i < row.size(); ++i) lanes[i % kLanes] += row[i];
+  const float sum = sum_lanes(lanes);
+  for (float& x : row) x /= sum;  // divides: a product by 1 / sum could be contracted by the caller's compiler
+}
+
+}  // namespace moxie

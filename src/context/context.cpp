@@ -1,0 +1,1 @@
+#include <moxie/core/status.hpp>
