@@ -77,7 +77,7 @@ def make(folder: Path, variant: Variant) -> str:
     difference = numpy_qwen3_moe.disagreement(folder, numpy_qwen3_moe.read_safetensors(file))
     if not difference < MAX_DISAGREEMENT:
         raise ValueError(f"{folder.name}: numpy and transformers differ by {difference:.1e}")
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    size = sum(part.stat().st_size for part in folder.iterdir())
     return f"{folder.name:24} {size // 1024:4} KB, router margin {margin:.1e}, numpy differs by {difference:.1e}"
 
 

@@ -12,7 +12,7 @@ or step by step, where the program runs on another system than transformers (onl
 
 For each checkpoint the largest difference of a logit must be at most 1e-4 of the largest logit, and the program must
 print the same text for a whole prompt, for one cut into chunks, and for any number of threads. --moxie-command gives
-the program with arguments before its own, for example "taskset 3 build/moxie". Exit status: 0 when all is as it must be.
+the program with arguments before its own, for example "taskset 3 build/moxie". The exit status is 0 when all is well.
 """
 
 import argparse
