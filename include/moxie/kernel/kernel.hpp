@@ -26,11 +26,11 @@ struct KernelOptions {
   /// Rows that one step computes at most: the longest piece of a prompt, and how long a cancel waits.
   std::size_t max_step_rows = 512;
   /// None: OpenMP where the build has it, else threads.
-  std::optional<ExecutorKind> executor;
+  std::optional<ExecutorKind> executor = {};
   /// The host's own pool instead; it must outlive the kernel. `threads` and `executor` are not used then.
   Executor* host_executor = nullptr;
   /// For tests: see KvPoolOptions.
-  KvPoolOptions kv_pool;
+  KvPoolOptions kv_pool = {};
 };
 
 /// Which rows of a feed give logits.
@@ -44,14 +44,14 @@ enum class Logits : std::uint8_t {
 /// step() as often as that takes; what it points to stays the host's.
 struct Feed {
   Context* context = nullptr;
-  std::span<const TokenId> tokens;
+  std::span<const TokenId> tokens = {};
   Logits want = Logits::kLast;
-  Rows logits;                                ///< [1, V] for kLast, [tokens.size(), V] for kAll
+  Rows logits = {};                           ///< [1, V] for kLast, [tokens.size(), V] for kAll
   const std::atomic<bool>* cancel = nullptr;  ///< true: stop; looked at before, in and after a step
   std::size_t max_rows = SIZE_MAX;            ///< rows of one step at most: where a prompt is cut
 
   std::size_t done = 0;  ///< tokens that are in the context now
-  Status status;         ///< why it stopped; ok while it goes on or when it is done
+  Status status = {};    ///< why it stopped; ok while it goes on or when it is done
 
   [[nodiscard]] bool finished() const noexcept { return !status.ok() || done == tokens.size(); }
 };
