@@ -2,7 +2,9 @@
 # Everything that can be chosen, in one place. As a subproject, moxie builds the library alone.
 include(GNUInstallDirs)
 
-option(BUILD_SHARED_LIBS "Build moxie::moxie as a shared library" OFF)
+if(PROJECT_IS_TOP_LEVEL)  # otherwise it is the host's
+  option(BUILD_SHARED_LIBS "Build moxie::moxie as a shared library" OFF)
+endif()
 option(MOXIE_ONEDNN "Float products by oneDNN where its rows are independent" ON)
 option(MOXIE_OPENMP "Offer the OpenMP executor" ON)
 option(MOXIE_BUILD_EXAMPLES "Build the examples and the program moxie" ${PROJECT_IS_TOP_LEVEL})
