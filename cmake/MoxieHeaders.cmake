@@ -27,7 +27,7 @@ target_sources(moxie PUBLIC
 if(PROJECT_IS_TOP_LEVEL)
   set_target_properties(moxie_core moxie PROPERTIES
     VERIFY_INTERFACE_HEADER_SETS ON INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
-  find_package(Eigen3 3.4 QUIET)
+  find_package(Eigen3 QUIET NO_MODULE)
   if(TARGET Eigen3::Eigen)
     add_library(moxie_adaptors INTERFACE)
     target_link_libraries(moxie_adaptors INTERFACE moxie_core Eigen3::Eigen)

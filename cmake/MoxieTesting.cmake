@@ -2,7 +2,11 @@
 # Catch2 3 where the distribution has it, Catch2 2 where it does not (Debian 12); tests/support/catch.hpp
 # is the one place that knows the difference.
 find_package(Catch2 REQUIRED)
-find_package(Eigen3 3.4 REQUIRED)
+# 3.4 or 5: asking for 3.4 would refuse 5, and as_eigen() means the same in both.
+find_package(Eigen3 REQUIRED NO_MODULE)
+if(Eigen3_VERSION VERSION_LESS 3.4)
+  message(FATAL_ERROR "moxie's tests need Eigen 3.4 or newer; found ${Eigen3_VERSION}")
+endif()
 
 # moxie_test(NAME FILES... [LINK targets...] [LABELS labels...]): one test program, registered with CTest.
 function(moxie_test name)
