@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <moxie/core/scratch.hpp>
+#include <moxie/router/router.hpp>
+
+namespace moxie {
+
+/// A router's decision, turned round: for each expert its rows, for each row its outputs.
+///
+/// Every (row, expert) pair gets a place. Places go by expert, and within an expert by row:
+///
+///     row 0 -> 2, 0      places   0        1        2        3
+///     row 1 -> 2, 1      expert   0        1        2        2
+///                        row      0        1        0        1
+///                        row 0 has places 0, 2; row 1 has places 1, 3
+///
+/// So an expert's rows lie side by side, and a row's places ascend with the expert's id, which is the
+/// order in which its outputs are added. Rows of one expert are cut into blocks: the tasks.
+///
+/// A router may be anybody's, so nothing that it wrote is believed before it is checked.
+///
+/// Shapes   T rows, K slots, N experts. Everything lies in the workspace and lives as long.
+/// Errors   kInvalidArgument: an id outside [0, N), an expert twice in a row, an id after kNoExpert, a
+///          weight that is not finite, an unused slot with a weight.  kNoSpace.
+class Assignment {
+ public:
+  struct Block {
+    std::size_t expert;
+    std::size_t begin;  ///< its first place
+    std::size_t count;
+  };
+
+  static constexpr std::size_t scratch_bytes(std::size_t T, std::size_t N, std::size_t K) noexcept {
+    return ScratchSize()
+        .take<std::size_t>(N + 1)  // first_place_
+        .take<std::size_t>(N + 1)  // first_task_
+        .table<std::size_t>(T, K)  // row_
+        .table<float>(T, K)        // weight_
+        .table<std::size_t>(T, K)  // places_
+        .take<std::size_t>(T)      // used_
+        .take<std::size_t>(N)      // in the making: the last row that named an expert, its next place
+        .total();
+  }
+
+  static Result<Assignment> create(std::string_view where, const RouteOut& routes, std::size_t N,
+                                   std::size_t block_rows, Workspace& ws) noexcept {
+    const std::size_t T = routes.experts.rows;
+    const std::size_t K = routes.experts.width;
+    Assignment a;
+    a.slots_ = K;
+    a.block_rows_ = block_rows;
+    MOXIE_TRY_LET(a.first_place_, ws.take<std::size_t>(N + 1));
+    MOXIE_TRY_LET(a.first_task_, ws.take<std::size_t>(N + 1));
+    MOXIE_TRY_LET(a.row_, ws.take<std::size_t>(T * K));
+    MOXIE_TRY_LET(a.weight_, ws.take<float>(T * K));
+    MOXIE_TRY_LET(a.places_, ws.take<std::size_t>(T * K));
+    MOXIE_TRY_LET(a.used_, ws.take<std::size_t>(T));
+    const Workspace::Frame frame(ws);
+    MOXIE_TRY_LET(const std::span<std::size_t> of_expert, ws.take<std::size_t>(N));
+    MOXIE_TRY(a.count(where, routes, of_expert));
+    a.place(routes, of_expert);
+    return a;
+  }
+
+  /// How many (row, expert) pairs there are: at most T * K.
+  [[nodiscard]] std::size_t num_places() const noexcept { return first_place_.back(); }
+  [[nodiscard]] std::size_t num_tasks() const noexcept { return first_task_.back(); }
+  [[nodiscard]] Block block(std::size_t task) const noexcept {
+    // The last expert whose first task is not beyond: experts without rows have no task and are skipped.
+    const auto after = std::upper_bound(first_task_.begin(), first_task_.end(), task);
+    const auto expert = static_cast<std::size_t>(after - first_task_.begin()) - 1;
+    const std::size_t begin = first_place_[expert] + (task - first_task_[expert]) * block_rows_;
+    return {expert, begin, std::min(block_rows_, first_place_[expert + 1] - begin)};
+  }
+  [[nodiscard]] std::span<const std::size_t> rows_of(const Block& block) const noexcept {
+    return row_.subspan(block.begin, block.count);
+  }
+  /// A row's places, by ascending expert id.
+  [[nodiscard]] std::span<const std::size_t> places_of(std::size_t row) const noexcept {
+    return places_.subspan(row * slots_, used_[row]);
+  }
+  [[nodiscard]] float weight(std::size_t place) const noexcept { return weight_[place]; }
+
+ private:
+  Assignment() noexcept = default;
+
+  // Checks each slot and counts: first_place_[e + 1] becomes the number of rows of expert e.
+  Status count(std::string_view where, const RouteOut& routes, std::span<std::size_t> last_row) noexcept {
+    const std::size_t N = last_row.size();
+    std::fill(first_place_.begin(), first_place_.end(), std::size_t{0});
+    std::fill(last_row.begin(), last_row.end(), std::size_t{0});  // a row's number, plus one
+    for (std::size_t row = 0; row < used_.size(); ++row) {
+      std::size_t used = 0;
+      for (std::size_t slot = 0; slot < slots_; ++slot) {
+        const std::int32_t id = routes.experts[row][slot];
+        const float weight = routes.weights[row][slot];
+        const auto wrong = [&](const Text& needed, const Text& came) {
+          return Status(Code::kInvalidArgument, where, Text(needed, " from the router at row ", row, ", slot ", slot),
+                        came);
+        };
+        if (id == kNoExpert) {
+          if (weight != 0.0f) return wrong(Text("weight 0 in an unused slot"), Text(static_cast<double>(weight)));
+          continue;
+        }
+        if (id < 0 || static_cast<std::size_t>(id) >= N) {
+          return wrong(Text("an expert in [0, ", N, ") or kNoExpert"), Text(id));
+        }
+        if (used != slot) return wrong(Text("kNoExpert after kNoExpert"), Text("expert ", id));
+        if (!std::isfinite(weight)) return wrong(Text("a finite weight"), Text(static_cast<double>(weight)));
+        const auto expert = static_cast<std::size_t>(id);
+        if (last_row[expert] == row + 1) return wrong(Text("different experts"), Text("expert ", id, " again"));
+        last_row[expert] = row + 1;
+        ++first_place_[expert + 1];
+        ++used;
+      }
+      used_[row] = used;
+    }
+    return {};
+  }
+
+  void place(const RouteOut& routes, std::span<std::size_t> next_place) noexcept {
+    const std::size_t N = next_place.size();
+    first_task_[0] = 0;
+    for (std::size_t e = 0; e < N; ++e) {
+      const std::size_t count = first_place_[e + 1];
+      first_task_[e + 1] = first_task_[e] + (count + block_rows_ - 1) / block_rows_;
+      first_place_[e + 1] += first_place_[e];
+      next_place[e] = first_place_[e];
+    }
+    for (std::size_t row = 0; row < used_.size(); ++row) {
+      for (std::size_t slot = 0; slot < used_[row]; ++slot) {
+        const std::size_t at = next_place[static_cast<std::size_t>(routes.experts[row][slot])]++;
+        row_[at] = row;
+        weight_[at] = routes.weights[row][slot];
+      }
+      used_[row] = 0;
+    }
+    // Going through the places in order fills each row's list by ascending expert.
+    for (std::size_t at = 0; at < num_places(); ++at) {
+      const std::size_t row = row_[at];
+      places_[row * slots_ + used_[row]++] = at;
+    }
+  }
+
+  std::size_t slots_ = 0;
+  std::size_t block_rows_ = 1;
+  std::span<std::size_t> first_place_;  // [N + 1]
+  std::span<std::size_t> first_task_;   // [N + 1]
+  std::span<std::size_t> row_;          // [places]
+  std::span<float> weight_;             // [places]
+  std::span<std::size_t> places_;       // [T, K]
+  std::span<std::size_t> used_;         // [T]
+};
+
+}  // namespace moxie

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include <moxie/core/math.hpp>
+#include <moxie/core/scratch.hpp>
+#include <moxie/core/team.hpp>
+#include <moxie/expert/expert.hpp>
+#include <moxie/moe/assignment.hpp>
+#include <moxie/moe/bank.hpp>
+#include <moxie/router/router.hpp>
+
+namespace moxie {
+
+/// In the place of a shared expert: there is none.
+struct NoShared {};
+
+/// What MoeLayer::run takes from a team's workspaces: workspace 0 (Team::own) needs `own + worker`
+/// bytes, each other one `worker`.
+struct MoeScratch {
+  std::size_t own = 0;
+  std::size_t worker = 0;
+};
+
+/// A Mixture-of-Experts layer: each row goes to the experts that the router chose for it, and their
+/// outputs are added under its weights.
+///
+///     auto layer = MoeLayer<TopK, ExpertBank<Mlp>>::create(std::move(router), std::move(bank)).value();
+///     MOXIE_TRY(layer.run({.logits = logits, .hidden = x}, y, team));
+///
+///     y[t] = sum over chosen e, ascending: weight[t, e] * expert_e(x[t])     + shared(x[t])
+///
+/// Every expert's output is made in f32 and added by one fused multiply-add, from 0; the shared
+/// expert's output comes last. So with a row-local router a row of y has the same bits for any T, any
+/// rows beside it and any number of threads. A row for which the router chose nobody gets 0, plus the
+/// shared expert's output. An expert without rows is not called.
+///
+/// Shapes   logits: [T, N]; hidden: [T, D], the rows that are routed; y: [T, D], not overlapping
+///          hidden. T may be 0 and at most kMaxRows.
+/// Errors   create: kShape where router, bank and shared expert do not fit together.
+///          run: kShape; kNoSpace: a workspace is smaller than scratch_bytes(T) says;
+///          kInvalidArgument: what the router wrote is no decision (its ids and weights are checked);
+///          kHostException: a router or expert threw; otherwise what a router or expert returned, the
+///          same one at any number of threads. After an error y and record are unspecified and the
+///          layer is as before.
+/// Threads  run() may be called at once from many threads, each with its own team and y.
+template <Router R, Bank B, class Shared = NoShared>
+class MoeLayer {
+  static constexpr bool kHasShared = !std::is_same_v<Shared, NoShared>;
+  static_assert(!kHasShared || Expert<Shared>, "the shared expert of a MoeLayer is an Expert");
+
+ public:
+  /// More rows than any step has; it keeps every count of (row, expert) pairs within range.
+  static constexpr std::size_t kMaxRows = std::size_t{1} << 24;
+  /// Rows that an expert gets in one call, at most: enough to use each weight many times while it is in
+  /// cache, few enough that one popular expert keeps several threads busy.
+  static constexpr std::size_t kBlockRows = 64;
+
+  static Result<MoeLayer> create(R router, B bank, Shared shared = {}) {
+    const std::size_t N = router.num_experts();
+    const std::size_t K = router.experts_per_token();
+    if (N != bank.size()) {
+      return Status(Code::kShape, "MoeLayer::create", Text("a router over ", bank.size(), " experts, as the bank has"),
+                    Text("over ", N));
+    }
+    if (N > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) || K == 0 || K > N) {
+      return Status(Code::kShape, "MoeLayer::create", Text("experts_per_token in [1, ", N, "], below 2^31 experts"),
+                    Text(K, " of ", N));
+    }
+    if constexpr (kHasShared) {
+      if (shared.width() != bank.width()) {
+        return Status(Code::kShape, "MoeLayer::create",
+                      Text("a shared expert of width ", bank.width(), ", as the bank"), Text(shared.width()));
+      }
+    }
+    return MoeLayer(std::move(router), std::move(bank), std::move(shared));
+  }
+
+  [[nodiscard]] std::size_t width() const noexcept { return D_; }
+  [[nodiscard]] std::size_t num_experts() const noexcept { return N_; }
+  [[nodiscard]] std::size_t experts_per_token() const noexcept { return K_; }
+  [[nodiscard]] bool row_local() const noexcept { return is_row_local(router_); }
+  [[nodiscard]] const R& router() const noexcept { return router_; }
+  [[nodiscard]] const B& bank() const noexcept { return bank_; }
+  [[nodiscard]] const Shared& shared() const noexcept { return shared_; }
+
+  /// Never falls as T grows.
+  [[nodiscard]] MoeScratch scratch_bytes(std::size_t T) const noexcept {
+    const std::size_t block = std::min(T, kBlockRows);
+    std::size_t inner = bank_.scratch_bytes(block);
+    ScratchSize own;
+    own.table<std::int32_t>(T, K_)
+        .rows(T, K_)
+        .bytes(Assignment::scratch_bytes(T, N_, K_))
+        .rows(ScratchSize::product(T, K_), D_);
+    if constexpr (kHasShared) {
+      own.rows(T, D_);
+      inner = std::max(inner, shared_.scratch_bytes(block));
+    }
+    const std::size_t gathered = ScratchSize().rows(block, D_).bytes(inner).total();
+    const std::size_t routed = router_.scratch_bytes(row_local() ? block : T);
+    return {.own = own.total(), .worker = std::max(gathered, routed)};
+  }
+
+  /// `record`, where given, is memory of the caller for the decision: experts and weights of [T, K].
+  Status run(const RouteIn& in, Rows y, Team& team, const RouteOut* record = nullptr) const noexcept {
+    const std::size_t T = in.rows();
+    MOXIE_TRY(check(in, y));
+    MOXIE_TRY(team.each(0, [](std::size_t, Workspace&) { return Status(); }));  // a team without workspaces ends here
+    if (T == 0) return {};
+
+    Workspace& own = team.own();
+    const Workspace::Frame frame(own);
+    RouteOut routes;
+    if (record != nullptr) {
+      routes = *record;
+    } else {
+      MOXIE_TRY_LET(const std::span<std::int32_t> ids, own.take<std::int32_t>(T * K_));
+      routes.experts = IdRows(ids.data(), T, K_);
+      MOXIE_TRY_LET(routes.weights, own.rows(T, K_));
+    }
+    MOXIE_TRY(route(in, routes, team));
+    MOXIE_TRY_LET(const Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
+    MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_places(), D_));
+    Rows shared_output;
+    if constexpr (kHasShared) {
+      MOXIE_TRY_LET(shared_output, own.rows(T, D_));
+    }
+    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, shared_output, team));
+    return combine(assignment, outputs, shared_output, y, team);
+  }
+
+ private:
+  // 16: a row's sum is short work, and one decoded row should wake nobody.
+  static constexpr std::size_t kCombineRows = 16;
+
+  MoeLayer(R router, B bank, Shared shared)
+      : router_(std::move(router)),
+        bank_(std::move(bank)),
+        shared_(std::move(shared)),
+        N_(router_.num_experts()),
+        K_(router_.experts_per_token()),
+        D_(bank_.width()) {}
+
+  static constexpr std::size_t blocks(std::size_t rows, std::size_t of) noexcept { return (rows + of - 1) / of; }
+
+  Status check(const RouteIn& in, const Rows& y) const noexcept {
+    const std::size_t T = in.rows();
+    if (T > kMaxRows) {
+      return Status(Code::kInvalidArgument, "MoeLayer::run", Text("at most ", kMaxRows, " rows"), Text(T));
+    }
+    if (in.hidden.rows != T || (T != 0 && in.hidden.width != D_)) {
+      return Status(Code::kShape, "MoeLayer::run", Text("hidden of [", T, ", ", D_, "]"),
+                    Text("[", in.hidden.rows, ", ", in.hidden.width, "]"));
+    }
+    if (y.rows != T || (T != 0 && y.width != D_)) {
+      return Status(Code::kShape, "MoeLayer::run", Text("y of [", T, ", ", D_, "]"),
+                    Text("[", y.rows, ", ", y.width, "]"));
+    }
+    return {};
+  }
+
+  Status route(const RouteIn& in, const RouteOut& out, Team& team) const noexcept {
+    MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
+    // Marked first, so that a slot which the router forgets is found.
+    for (std::size_t t = 0; t < in.rows(); ++t) {
+      std::ranges::fill(out.experts[t], std::numeric_limits<std::int32_t>::min());
+    }
+    const std::size_t per_call = row_local() ? kBlockRows : in.rows();
+    return team.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
+      const std::size_t begin = index * per_call;
+      const std::size_t count = std::min(per_call, in.rows() - begin);
+      return router_.route(in.slice(begin, count), out.slice(begin, count), ws);
+    });
+  }
+
+  Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs, Rows shared_output,
+                     Team& team) const noexcept {
+    const std::size_t routed = assignment.num_tasks();
+    const std::size_t shared = kHasShared ? blocks(x.rows, kBlockRows) : 0;
+    return team.each(routed + shared, [&](std::size_t task, Workspace& ws) -> Status {
+      if constexpr (kHasShared) {
+        if (task >= routed) {
+          const std::size_t begin = (task - routed) * kBlockRows;
+          const std::size_t count = std::min(kBlockRows, x.rows - begin);
+          return shared_.run(x.slice(begin, count), shared_output.slice(begin, count), ws);
+        }
+      }
+      const Assignment::Block block = assignment.block(task);
+      MOXIE_TRY_LET(const ConstRows input, gather(x, assignment.rows_of(block), ws));
+      return bank_.run(block.expert, input, outputs.slice(block.begin, block.count), ws);
+    });
+  }
+
+  // The rows side by side: as they lie where they already do (always so for one row), or copied.
+  Result<ConstRows> gather(ConstRows x, std::span<const std::size_t> rows, Workspace& ws) const noexcept {
+    if (rows.back() - rows.front() + 1 == rows.size()) return x.slice(rows.front(), rows.size());  // they ascend
+    MOXIE_TRY_LET(const Rows gathered, ws.rows(rows.size(), D_));
+    for (std::size_t i = 0; i < rows.size(); ++i) std::copy_n(x.row(rows[i]), D_, gathered.row(i));
+    return ConstRows(gathered);
+  }
+
+  Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y, Team& team) const noexcept {
+    return team.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
+      const std::size_t end = std::min(y.rows, (index + 1) * kCombineRows);
+      for (std::size_t t = index * kCombineRows; t < end; ++t) {
+        std::fill_n(y.row(t), D_, 0.0f);
+        for (const std::size_t place : assignment.places_of(t)) {
+          fma_into(assignment.weight(place), outputs.row(place), y.row(t), D_);
+        }
+        if constexpr (kHasShared) fma_into(1.0f, shared_output.row(t), y.row(t), D_);
+      }
+      return {};
+    });
+  }
+
+  R router_;
+  B bank_;
+  [[no_unique_address]] Shared shared_;
+  // Asked once: sizes that scratch memory was made for must not change under it.
+  std::size_t N_;
+  std::size_t K_;
+  std::size_t D_;
+};
+
+}  // namespace moxie
