@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -198,6 +199,16 @@ TEST_CASE("zero threads means as many as the machine runs, more than 1024 are re
       CHECK(executor.status().code() == Code::kInvalidArgument);
     }
   }
+}
+
+TEST_CASE("the greatest number of threads works") {
+  const auto executor = make_executor(ExecutorKind::kThreads, kMaxExecutorThreads);
+  if (!executor.ok() && executor.status().code() == Code::kNoThreads) {
+    WARN("skipped: " << std::string(executor.status().message()));
+    return;
+  }
+  REQUIRE(executor.ok());
+  for (int round = 0; round < 3; ++round) check_run(**executor, 5000);
 }
 
 TEST_CASE("an executor that this build lacks is an error that names those it has") {
