@@ -2,7 +2,9 @@
 # Everything that can be chosen, in one place. As a subproject, moxie builds the library alone.
 include(GNUInstallDirs)
 
-option(BUILD_SHARED_LIBS "Build moxie::moxie as a shared library" OFF)
+if(PROJECT_IS_TOP_LEVEL)  # otherwise it is the host's
+  option(BUILD_SHARED_LIBS "Build moxie::moxie as a shared library" OFF)
+endif()
 option(MOXIE_ONEDNN "Float products by oneDNN where its rows are independent" ON)
 option(MOXIE_OPENMP "Offer the OpenMP executor" ON)
 option(MOXIE_BUILD_EXAMPLES "Build the examples and the program moxie" ${PROJECT_IS_TOP_LEVEL})
@@ -28,9 +30,19 @@ target_compile_options(moxie_build_flags INTERFACE
   # The row law: a multiply and an add are one operation only where the code says fma.
   -ffp-contract=off
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
+  # g++ 12 sees overlaps inside std::string's own operator+ that cannot be.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
   $<$<BOOL:${MOXIE_WERROR}>:-Werror>)
 if(MOXIE_SANITIZE)
   target_compile_options(moxie_build_flags INTERFACE
     -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(moxie_build_flags INTERFACE -fsanitize=${MOXIE_SANITIZE})
+endif()
+if(MOXIE_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "MOXIE_BUILD_FUZZERS needs clang; the compiler is ${CMAKE_CXX_COMPILER_ID}")
+  endif()
+  # The library too tells libFuzzer which ways an input took.
+  target_compile_options(moxie_build_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(moxie_build_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

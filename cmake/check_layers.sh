@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Checks what the files under include/moxie and src include and call, by reading them:
+#
+#   layers   a layer includes itself and the layers below it, never one above or beside it;
+#   vendors  a vendor's header stays in the one place that adapts it, and out of public headers;
+#   host     no header whose purpose is to print, abort or handle signals, and no such call: inline
+#            functions never reach the symbol table that check_symbols.sh reads.
+#
+#   cmake/check_layers.sh [SOURCE_DIR]     exits 1 and lists FILE:LINE: REASON where something is wrong
+set -euo pipefail
+root=${1:-$(cd "$(dirname "$0")/.." && pwd)}
+
+# The rank of each layer; equal ranks lie beside each other. testing/ may include anything.
+declare -A rank=(
+  [core]=0
+  [format]=1 [backend]=1
+  [router]=2 [expert]=2 [context]=2 [text]=2 [tool]=2
+  [moe]=3
+  [model]=4
+  [kernel]=5
+  [agent]=6
+)
+
+# Where a vendor's header may be included: the header (a regular expression), the files (patterns), whose it is.
+vendors=(
+  '(oneapi/dnnl/)?dnnl[A-Za-z0-9_]*\.(hpp|h)  src/backend/onednn/*  oneDNN: src/backend/onednn alone'
+  'omp\.h  src/backend/*  OpenMP: src/backend alone'
+  'nlohmann/.*  src/*  nlohmann/json: src alone, never a public header'
+  '(unsupported/)?Eigen/.*  include/moxie/core/eigen.hpp  Eigen: core/eigen.hpp alone'
+  'cu(da|blas|dnn|rand|sparse)[A-Za-z0-9_/]*\.(hpp|h)  src/backend/cuda/*  CUDA: src/backend/cuda alone'
+  '([a-z0-9]*intrin|arm_neon|arm_sve)\.h  src/backend/cpu/*;include/moxie/core/math.hpp  intrinsics: src/backend/cpu and core/math.hpp alone'
+)
+# Headers that nobody needs who neither prints nor aborts.
+host_headers='iostream|print|syncstream|csignal|signal\.h|cassert|assert\.h|csetjmp|setjmp\.h|syslog\.h|err\.h|error\.h'
+# Calls that end or speak for the host's process. A member or an own function of such a name is not meant.
+host_calls='(std::|::)(abort|exit|_Exit|_exit|quick_exit|terminate|printf|puts|putchar|perror|signal|raise|atexit)[[:space:]]*\(|std::(cout|cerr|clog|print|println)\b|(^|[^A-Za-z0-9_:.>])(abort|exit|_exit|printf|puts|putchar|perror|assert)[[:space:]]*\(|__builtin_(trap|abort)|(^|[^A-Za-z0-9_.>])(stdout|stderr)\b'
+
+problems=0
+problem() { # FILE LINE TEXT
+  echo "$1:$2: $3"
+  problems=$((problems + 1))
+}
+
+allowed_in() { # FILE PATTERN;PATTERN
+  local pattern patterns
+  IFS=';' read -ra patterns <<<"$2"
+  for pattern in "${patterns[@]}"; do
+    # shellcheck disable=SC2053  # a pattern is meant
+    [[ $1 == $pattern ]] && return 0
+  done
+  return 1
+}
+
+layer_of() { # FILE: the layer's name; "top" for include/moxie/x.hpp; src/x.hpp belongs to nobody
+  local rest=${1#include/moxie/}
+  rest=${rest#src/}
+  case $rest in
+    */*) echo "${rest%%/*}" ;;
+    *) echo top ;;
+  esac
+}
+
+check_include() { # FILE LINE HEADER BRACKET
+  local file=$1 line=$2 header=$3 bracket=$4 layer entry pattern where what target=
+  layer=$(layer_of "$file")
+
+  for entry in "${vendors[@]}"; do
+    IFS=' ' read -r pattern where what <<<"$entry"
+    if [[ $header =~ ^$pattern$ ]]; then
+      allowed_in "$file" "$where" || problem "$file" "$line" "includes $header ($what)"
+      return
+    fi
+  done
+  if [[ $header =~ ^($host_headers)$ ]]; then
+    problem "$file" "$line" "includes <$header>: the library neither prints nor aborts nor handles signals"
+    return
+  fi
+
+  # Which layer is meant? <moxie/layer/x.hpp>, "layer/x.hpp", or a file of the own layer.
+  case $header in
+    *../*) problem "$file" "$line" "includes $header: name files from the root of src, not upwards"; return ;;
+    moxie/*/*) target=${header#moxie/} target=${target%%/*} ;;
+    moxie/*) target=top ;;
+    */*) [[ $bracket == '"' && -n ${rank[${header%%/*}]-} ]] && target=${header%%/*} ;;
+  esac
+  if [[ -z $target ]]; then
+    # Public headers are the standard library's and ours, so that they compile wherever C++20 does.
+    if [[ $file == include/* && ($bracket == '"' || ! $header =~ ^[a-z_]+$) ]]; then
+      problem "$file" "$line" "includes $header: a public header includes C++ and moxie alone"
+    fi
+    return
+  fi
+  case $layer in
+    top | testing) return ;;
+  esac
+  if [[ $target == top ]]; then
+    problem "$file" "$line" "$layer includes $header, which lies above all layers"
+  elif [[ $target == testing ]]; then
+    problem "$file" "$line" "$layer includes $header: only tests and plug-in authors use testing/"
+  elif [[ -z ${rank[$target]-} ]]; then
+    problem "$file" "$line" "includes $header: no layer is called '$target'"
+  elif [[ $target != "$layer" ]] && ((rank[$target] >= rank[$layer])); then
+    problem "$file" "$line" "$layer includes $header: $target does not lie below $layer"
+  fi
+}
+
+cd "$root"
+files=0
+while IFS= read -r file; do
+  files=$((files + 1))
+  layer=$(layer_of "$file")
+  if [[ $layer != top && $layer != testing && -z ${rank[$layer]-} ]]; then
+    problem "$file" 1 "no layer is called '$layer' (the list is in cmake/check_layers.sh)"
+    continue
+  fi
+  while IFS=: read -r line text; do
+    if [[ $text =~ ^[[:space:]]*\#[[:space:]]*include[[:space:]]*([\<\"])([^\>\"]+)[\>\"] ]]; then
+      check_include "$file" "$line" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+    fi
+  done < <(grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" || true)
+  while IFS=: read -r line text; do
+    problem "$file" "$line" "speaks for or ends the host: ${text#"${text%%[![:space:]]*}"}"
+  done < <(sed -e 's|//.*||' -e 's|"[^"]*"|""|g' "$file" | grep -nE "$host_calls" || true)
+done < <(find include/moxie src -type f \( -name '*.hpp' -o -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) | sort)
+
+if ((files == 0)); then
+  echo "check_layers: no source under $root" >&2
+  exit 2
+fi
+if ((problems > 0)); then
+  echo "check_layers: $problems problem(s) in $files files" >&2
+  exit 1
+fi
+echo "check_layers: $files files keep their layers"

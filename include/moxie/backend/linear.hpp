@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <moxie/backend/backend.hpp>
+#include <moxie/core/element_type.hpp>
+#include <moxie/core/team.hpp>
+#include <moxie/core/views.hpp>
+
+namespace moxie {
+
+/// A weight matrix as checkpoints store it: [out, in], row-major, without gaps; no alignment is asked.
+struct Weights {
+  const std::byte* data = nullptr;
+  ElementType type = ElementType::kF32;
+  std::size_t out_width = 0;
+  std::size_t in_width = 0;
+};
+
+namespace backend {
+class LinearBody;
+}
+
+/// y = x W^T + b with weights packed once for the machine.
+///
+/// Shapes   x: [T, in_width], y: [T, out_width]; any T, 0 included; x and y do not overlap.
+/// Units    scratch_bytes(T) is in bytes and never falls as T grows.
+/// Errors   create: kUnsupported (type, or a forced path that cannot run), kShape (a bias of another
+///          width), kNoMemory, kBudget. apply: kShape; kNoSpace.
+///          After an error y is unspecified and everything else is as before.
+/// Threads  immutable and shared; apply() may run on many threads, each with its own y and workspace.
+///
+/// A row's result does not depend on the other rows, nor on how tiles are spread over threads.
+class MOXIE_API Linear {
+ public:
+  /// Packs F32, BF16 or F16 weights. They may go afterwards. `bias` is empty or [out_width].
+  static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
+                               Budget* budget = nullptr);
+
+  [[nodiscard]] std::size_t in_width() const noexcept;
+  [[nodiscard]] std::size_t out_width() const noexcept;
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept;
+  /// All of y on the calling thread.
+  Status apply(ConstRows x, Rows y, Workspace& workspace) const noexcept;
+  /// All of y by a team. Scratch of scratch_bytes(x.rows) comes from each worker's workspace.
+  Status apply(ConstRows x, Rows y, Team& team) const noexcept;
+
+  /// Which implementation runs: "onednn brg:avx512_core f32", "native avx512 bf16", ...
+  [[nodiscard]] std::string_view path() const noexcept;
+  /// Bytes of the packed weights.
+  [[nodiscard]] std::size_t bytes() const noexcept;
+
+ private:
+  explicit Linear(std::shared_ptr<const backend::LinearBody> body) noexcept : body_(std::move(body)) {}
+  std::shared_ptr<const backend::LinearBody> body_;
+};
+
+}  // namespace moxie

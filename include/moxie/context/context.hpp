@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <moxie/backend/kv_view.hpp>
+#include <moxie/context/kv_pool.hpp>
+#include <moxie/core/budget.hpp>
+#include <moxie/core/config.hpp>
+#include <moxie/core/result.hpp>
+#include <moxie/core/views.hpp>
+#include <moxie/core/workspace.hpp>
+
+namespace moxie {
+
+struct ContextOptions {
+  /// No context is longer: a Position has 31 bits.
+  static constexpr std::size_t kMaxPositions = static_cast<std::size_t>(std::numeric_limits<Position>::max());
+
+  /// Fingerprint of the Pathway whose keys and values these are. Opaque here.
+  std::uint64_t program = 0;
+  /// The context never holds more positions than this; 1 to kMaxPositions.
+  std::size_t max_positions = kMaxPositions;
+  /// What the context and its forks may hold together, within the pool's budget.
+  std::uint64_t max_bytes = Budget::kUnlimited;
+};
+
+struct ContextUsage {
+  std::size_t positions = 0;       ///< committed
+  std::size_t pages = 0;           ///< references to pages, the reserved ones included
+  std::size_t shared_pages = 0;    ///< those of them that a fork holds too
+  std::size_t reserved_pages = 0;  ///< those of them without a committed position
+  std::uint64_t bytes = 0;         ///< all pages and the table
+  std::uint64_t owned_bytes = 0;   ///< what dropping this context would give back now
+  std::uint64_t table_bytes = 0;   ///< the list of pages and the tokens
+};
+
+/// The memory of one conversation: tokens, and the keys and values that a model has computed for them.
+///
+/// A context is a list of references to pages. fork() shares them all; whoever then appends into a
+/// shared, partly filled page copies that one page first. docs/design/005-kv-memory.md says why.
+///
+///     MOXIE_TRY_LET(Context context, Context::create(pool, {.program = pathway_hash}));
+///     MOXIE_TRY(context.reserve(512));                   // now 512 steps allocate nothing
+///     ... the kernel appends ...
+///     MOXIE_TRY_LET(Context what_if, context.fork());    // both go on by themselves
+///
+/// Shapes   pages as KvView documents them; tokens()[p] is the token at position p.
+/// Units    positions; bytes where the name says so. The table costs 136 bytes for each page of its
+///          capacity and is charged like the pages.
+/// Errors   kBudget: the pool's budget, max_bytes or max_positions would be overrun; the message names
+///          which. kNoMemory. kPrecondition: the context was moved from, or the call does not fit
+///          between prepare() and commit() or rollback(). kInvalidArgument: as each member says.
+///          A failed call leaves the context, and what it is charged, as they were.
+/// Threads  one thread at a time for each context. Forks are contexts of their own: they may live and
+///          go on other threads, whatever they share. It keeps its pool alive and may outlive the kernel.
+class MOXIE_API Context {
+ public:
+  [[nodiscard]] static Result<Context> create(std::shared_ptr<KvPool> pool,
+                                              const ContextOptions& options = {}) noexcept;
+  Context(Context&& other) noexcept : state_(std::exchange(other.state_, State())) {}
+  Context& operator=(Context&& other) noexcept {
+    Context incoming(std::move(other));
+    std::swap(state_, incoming.state_);
+    return *this;
+  }
+  ~Context();
+
+  /// Positions that are committed.
+  [[nodiscard]] std::size_t size() const noexcept { return state_.size; }
+  /// Their tokens; good until the next call that is not const.
+  [[nodiscard]] std::span<const TokenId> tokens() const noexcept { return {state_.table.tokens, state_.size}; }
+  [[nodiscard]] std::uint64_t program() const noexcept { return state_.program; }
+  [[nodiscard]] std::size_t max_positions() const noexcept { return state_.max_positions; }
+  [[nodiscard]] const std::shared_ptr<KvPool>& pool() const noexcept { return state_.pool; }
+  [[nodiscard]] ContextUsage usage() const noexcept;
+
+  /// A context with the same positions, sharing every page; it pays for a table of its own. Program,
+  /// limits and account are inherited; a reservation is not. Takes time in the number of pages.
+  ///
+  /// A shared page is paid for by the account that took it, until its last holder goes.
+  [[nodiscard]] Result<Context> fork() const noexcept;
+
+  /// Forgets the positions from n on and gives back every page without one before n, the reserved ones
+  /// included: truncate(size()) ends a reservation. A partly filled page stays shared until it is written.
+  /// kInvalidArgument: n > size().
+  Status truncate(std::size_t n) noexcept;
+
+  /// Makes room for n positions more: appending them takes no memory then. It holds until a fork()
+  /// (a shared page must be copied when written) or a truncate(); then reserve again.
+  Status reserve(std::size_t n) noexcept;
+
+  /// What a new context with reserve(positions) is charged, in bytes; the greatest number where that
+  /// does not fit.
+  [[nodiscard]] static std::uint64_t bytes_for(const KvPool& pool, std::size_t positions) noexcept;
+
+  // For the one who computes keys and values: the kernel, a test, a driver.
+  //
+  //     MOXIE_TRY_LET(const KvView kv, context.prepare(n));   // positions [size, size + n) may be written
+  //     ... write them in every layer; read every position before them ...
+  //     MOXIE_TRY(context.commit(tokens));                    // or rollback()
+
+  /// Makes positions [size(), size() + n) writable and returns all pages up to them, good until the
+  /// next call that is not const. In between only commit, rollback and const calls (but fork) are allowed.
+  ///
+  /// What the positions hold before they are written is unspecified but initialised: zero in a fresh
+  /// page, old values elsewhere, NaN under KvPoolOptions::poison_freed. A kernel that loads whole
+  /// vectors of 32 lanes must drop the others by selection, never by multiplying with zero.
+  [[nodiscard]] Result<KvView> prepare(std::size_t n) noexcept;
+  /// Makes the first tokens.size() prepared positions part of the context and gives back what the
+  /// others took. kInvalidArgument: more tokens than prepared positions; then they stay prepared.
+  Status commit(std::span<const TokenId> tokens) noexcept;
+  /// Forgets what was prepared and gives back the pages that prepare() took, but for the copy of a page
+  /// that was shared. Without anything prepared it does nothing.
+  void rollback() noexcept;
+  /// Positions that prepare() made writable and nobody has committed yet.
+  [[nodiscard]] std::size_t prepared() const noexcept { return state_.prepared; }
+  /// The pages of the committed positions, to be read only.
+  [[nodiscard]] KvView view() const noexcept;
+
+ private:
+  // The pages, then the tokens, in one charged block.
+  struct Table {
+    AlignedBuffer memory;
+    std::size_t capacity = 0;  // in pages
+    float** pages = nullptr;
+    TokenId* tokens = nullptr;
+
+    static Result<Table> create(std::size_t capacity, Budget& account) noexcept;
+  };
+  // Pages [0, pages_for(size)) hold committed positions and may be shared, the others never are.
+  struct State {
+    std::shared_ptr<KvPool> pool;
+    std::shared_ptr<Budget> account;
+    Table table;
+    std::size_t n_pages = 0;
+    std::size_t size = 0;
+    std::size_t prepared = 0;
+    std::size_t pages_before_prepare = 0;
+    bool preparing = false;
+    std::uint64_t program = 0;
+    std::size_t max_positions = 0;
+  };
+
+  explicit Context(State&& state) noexcept : state_(std::move(state)) {}
+
+  Status at_rest(std::string_view where) const noexcept;
+  Status make_room(std::string_view where, std::size_t n, bool exactly) noexcept;
+  Status take_room(std::size_t n_pages, std::size_t capacity) noexcept;
+  void drop_pages(std::size_t keep) noexcept;
+
+  State state_;
+};
+
+}  // namespace moxie

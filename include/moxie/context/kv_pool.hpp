@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <moxie/backend/kv_view.hpp>
+#include <moxie/core/budget.hpp>
+#include <moxie/core/config.hpp>
+#include <moxie/core/result.hpp>
+
+namespace moxie {
+
+struct KvPoolOptions {
+  /// For tests: memory that holds no position of a context holds NaN, so that whoever reads it shows
+  /// in the result. Costs a pass over each page that is taken or goes.
+  bool poison_freed = false;
+};
+
+/// What a pool holds now, and the most it has held.
+struct KvPoolUsage {
+  std::size_t pages = 0;       ///< shared ones counted once
+  std::uint64_t bytes = 0;     ///< pages * page_bytes()
+  std::size_t peak_pages = 0;  ///< since the pool was made
+  std::uint64_t peak_bytes = 0;
+};
+
+/// Where contexts get the pages of their keys and values from: one shape, one budget.
+///
+///     auto budget = Budget::create("kv", 1 << 30);
+///     MOXIE_TRY_LET(auto pool, KvPool::create({.layers = 48, ...}, budget));
+///     MOXIE_TRY_LET(Context context, Context::create(pool));
+///
+/// A page is charged before it is allocated and given back, to the budget and to the system, when its
+/// last reference goes; the pool keeps none for later. Contexts keep their pool alive.
+///
+/// Shapes   pages as KvView documents them.
+/// Units    page_bytes() is what the system lends for one page: its values, 64 bytes of bookkeeping
+///          and what rounding to the system's own pages adds. Exactly that is charged. A block that
+///          the C++ heap serves (page_bytes() below 256 KiB) costs the heap's few bytes besides.
+/// Errors   create: kInvalidArgument (a zero in the shape, no budget), kShape (a page that no address
+///          space holds), kNoMemory. acquire: kBudget, kNoMemory; nothing is taken then.
+/// Threads  every member may be called from any thread.
+class MOXIE_API KvPool {
+  struct Private {};
+
+ public:
+  [[nodiscard]] static Result<std::shared_ptr<KvPool>> create(const KvShape& shape, std::shared_ptr<Budget> budget,
+                                                              KvPoolOptions options = {}) noexcept;
+  KvPool(Private, const KvShape& shape, std::size_t page_bytes, bool mapped, std::shared_ptr<Budget> budget,
+         KvPoolOptions options) noexcept;
+  KvPool(const KvPool&) = delete;
+  KvPool& operator=(const KvPool&) = delete;
+
+  [[nodiscard]] const KvShape& shape() const noexcept { return shape_; }
+  [[nodiscard]] const KvPoolOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const std::shared_ptr<Budget>& budget() const noexcept { return budget_; }
+  [[nodiscard]] std::size_t page_bytes() const noexcept { return page_bytes_; }
+  [[nodiscard]] KvPoolUsage usage() const noexcept;
+
+  // What contexts are made of; a host has no need to call these. A page is known by the address of its
+  // values, 64-byte aligned, as in KvView::pages, and must go before its pool does.
+
+  /// A page with one reference. Its values are zero, or NaN under poison_freed.
+  /// `account` pays until the page goes: the pool's budget, or one that lies within it.
+  [[nodiscard]] Result<float*> acquire(Budget& account) noexcept;
+  /// One reference more, by somebody who holds one.
+  static void share(float* page) noexcept;
+  /// One reference less; the last one gives the page back.
+  static void release(float* page) noexcept;
+  /// Whether somebody besides the caller holds a reference. "No" stays true until the caller shares
+  /// the page, and everything that former holders did has then happened before.
+  [[nodiscard]] static bool is_shared(const float* page) noexcept;
+
+ private:
+  struct PageHeader;
+  void destroy(PageHeader* header) noexcept;
+
+  KvShape shape_;
+  KvPoolOptions options_;
+  bool mapped_;
+  std::size_t page_bytes_;
+  std::shared_ptr<Budget> budget_;
+  std::atomic<std::size_t> pages_{0};
+  std::atomic<std::size_t> peak_pages_{0};
+};
+
+}  // namespace moxie

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <moxie/core/config.hpp>
+#include <moxie/core/element_type.hpp>
+#include <moxie/core/result.hpp>
+#include <moxie/format/load_options.hpp>
+
+namespace moxie {
+
+/// One tensor of a checkpoint: a view into its file.
+///
+/// Shapes   dims: outermost first, at most kMaxRank of them; none for a scalar. A dimension may be 0.
+/// Units    bytes: exactly product(dims) * size_of(type) of them, little-endian, and possibly UNALIGNED for
+///          the type: copy elements out, do not cast the pointer.
+struct Tensor {
+  static constexpr std::size_t kMaxRank = 4;
+
+  std::string_view name;
+  ElementType type = ElementType::kF32;
+  std::span<const std::uint64_t> dims;
+  std::span<const std::byte> bytes;
+};
+
+/// A model as Hugging Face stores it: config.json beside model.safetensors, or beside
+/// model.safetensors.index.json and the shards that it names. Everything but the meaning of the numbers
+/// is checked before a tensor can be seen.
+///
+///     MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open("qwen3-30b-a3b"));
+///     MOXIE_TRY_LET(const Tensor embedding, checkpoint.find("model.embed_tokens.weight"));
+///
+/// A Checkpoint is a handle to shared, immutable state. Copies are cheap, and views live as long as any
+/// copy of the Checkpoint they came from.
+///
+/// Errors   every one names the file, and the tensor or field where there is one.
+///          kNotFound: no such folder, file or tensor.  kFormat: a file whose content breaks its format.
+///          kUnsupported: well-formed, but more than kMaxRank dimensions or an element type not in ElementType.
+///          kIo: not a regular file, not readable, or changed while it was read.
+///          kNoMemory, kBudget: `read` found no memory, or more than LoadOptions::memory had left.
+///          kCancelled, kHostException: from LoadOptions::callbacks.
+/// Threads  every member may be called from any thread.
+/// Source   the safetensors format as its README defines it; the shard index as transformers writes it.
+class MOXIE_API Checkpoint {
+ public:
+  /// `path`: a folder, or one .safetensors file with config.json beside it.
+  ///
+  /// The text of a shard index may only name plain files of its own folder. The folder's entries may be
+  /// symbolic links to anywhere (a hub cache consists of them), as long as a regular file is behind each.
+  static Result<Checkpoint> open(const std::filesystem::path& path, const LoadOptions& options = {}) noexcept;
+
+  // Copies only, so that there is no empty Checkpoint: a moved-from one is still what it was.
+  Checkpoint(const Checkpoint& other) noexcept;
+  Checkpoint& operator=(const Checkpoint& other) noexcept;
+  ~Checkpoint();
+
+  /// kNotFound names the tensor.
+  [[nodiscard]] Result<Tensor> find(std::string_view name) const noexcept;
+  [[nodiscard]] bool contains(std::string_view name) const noexcept;
+  /// Sorted by name, bytewise.
+  [[nodiscard]] std::span<const Tensor> tensors() const noexcept;
+  /// The bytes of config.json, at most 1 MiB; not looked into.
+  [[nodiscard]] std::string_view config_json() const noexcept;
+  /// Of all tensors together.
+  [[nodiscard]] std::uint64_t bytes() const noexcept;
+  /// Tells the system that the pages of a mapped tensor will not be read soon: it may drop the whole pages
+  /// inside it, and reads them again from the file when they are needed. Does nothing to a checkpoint
+  /// that was read, or to a tensor of another one.
+  void release_pages(const Tensor& tensor) const noexcept;
+
+ private:
+  struct State;
+  explicit Checkpoint(std::shared_ptr<const State> state) noexcept;
+
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace moxie

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <moxie/backend/backend.hpp>
+#include <moxie/backend/kv_view.hpp>
+#include <moxie/core/result.hpp>
+#include <moxie/format/load_options.hpp>
+#include <moxie/model/model_config.hpp>
+
+namespace moxie {
+
+namespace model {
+class Decoder;
+}
+
+struct ModelOptions {
+  BackendOptions backend = {};
+  LoadOptions files = {};  ///< its budget pays for the packed weights as well
+};
+
+/// Weights of one kind and what carries them: for reports.
+struct WeightPath {
+  std::string path;       ///< "onednn brg:avx512_core f32", "native avx512 bf16", ...
+  std::size_t count = 0;  ///< matrices
+  std::uint64_t bytes = 0;
+};
+
+/// A checkpoint, checked and packed for this machine: immutable, shared, the same for everyone who
+/// runs it. Changing it means making a Pathway over it.
+///
+///     MOXIE_TRY_LET(Model model, Model::load("qwen3-30b-a3b"));
+///
+/// Errors   load: those of Checkpoint::open. kFormat: config.json lacks a field or contradicts itself
+///          or the tensors; kUnsupported: another family, rope, activation or element type than the
+///          message lists; kNotFound: a tensor is missing. Nothing stays behind.
+/// Threads  a cheap handle; may be used from any thread.
+class MOXIE_API Model {
+ public:
+  /// `path`: a folder with config.json and safetensors, as on Hugging Face.
+  static Result<Model> load(const std::filesystem::path& path, const ModelOptions& options = {}) noexcept;
+
+  [[nodiscard]] const ModelConfig& config() const noexcept;
+  [[nodiscard]] const Backend& backend() const noexcept;
+  /// What one position of a context keeps.
+  [[nodiscard]] KvShape kv_shape() const noexcept;
+  /// Names this checkpoint: a hash of its configuration, of every tensor's name, type and shape, and
+  /// of samples of their bytes. Equal checkpoints have equal fingerprints on every machine.
+  [[nodiscard]] std::uint64_t fingerprint() const noexcept;
+  /// Which implementations carry its weights.
+  [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
+
+  [[nodiscard]] const model::Decoder& decoder() const noexcept;  ///< for the kernel
+
+ private:
+  struct State;
+  explicit Model(std::shared_ptr<const State> state) noexcept : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace moxie

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backend/cpu/ops.hpp"
+
+// One body for every ISA path, over that path's Vec (16 floats, internal linkage). Loops over
+// accumulators are unrolled by the compiler's order: an accumulator array that crosses a rolled loop
+// goes to the stack, at half the speed.
+
+namespace {
+
+using moxie::backend::AttendArgs;
+using moxie::backend::GemmArgs;
+using moxie::backend::kVectorWidth;
+
+constexpr std::size_t kPage = 32;  // kKvPagePositions: two vectors of scores
+
+struct F32Panel {
+  using Element = float;
+  static Vec load(const Element* p) { return Vec::load(p); }
+};
+struct BF16Panel {
+  using Element = std::uint16_t;
+  static Vec load(const Element* p) { return Vec::load_bf16(p); }
+};
+struct F16Panel {
+  using Element = std::uint16_t;
+  static Vec load(const Element* p) { return Vec::load_f16(p); }
+};
+
+/// Rows [row, row + R) and vectors [vector, vector + N) of one panel.
+template <class Panel, std::size_t R, std::size_t N>
+void gemm_tile(const GemmArgs& a, std::size_t row, std::size_t vector) {
+  Vec sum[R][N];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (std::size_t n = 0; n < N; ++n) sum[r][n] = Vec::zero();
+  }
+  const auto* w = static_cast<const typename Panel::Element*>(a.panel) + vector * kVectorWidth;
+  const float* x = a.x + row * a.x_stride;
+  for (std::size_t k = 0; k < a.depth; ++k, w += a.panel_width) {
+    Vec weight[N];
+#pragma GCC unroll 4
+    for (std::size_t n = 0; n < N; ++n) weight[n] = Panel::load(w + n * kVectorWidth);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vec value = Vec::broadcast(x[r * a.x_stride + k]);
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) sum[r][n] = Vec::fma(value, weight[n], sum[r][n]);
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t n = 0; n < N; ++n) {
+    const std::size_t column = (vector + n) * kVectorWidth;
+    if (column >= a.columns) break;
+    const std::size_t width = a.columns - column;
+    const Vec bias = a.bias == nullptr ? Vec::zero() : Vec::load_first(a.bias + column, width);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      float* y = a.y + (row + r) * a.y_stride + column;
+      const Vec result = a.bias == nullptr ? sum[r][n] : sum[r][n] + bias;
+      if (width >= kVectorWidth) {
+        result.store(y);
+      } else {
+        result.store_first(y, width);
+      }
+    }
+  }
+}
+
+/// R rows against all vectors of the panel, as many at a time as the registers hold.
+template <class Panel, std::size_t R>
+void gemm_rows(const GemmArgs& a, std::size_t row) {
+  constexpr std::size_t kMost = Vec::vectors_for(R);
+  const std::size_t vectors = a.panel_width / kVectorWidth;
+  std::size_t v = 0;
+  if constexpr (kMost >= 4) {
+    for (; v + 4 <= vectors; v += 4) gemm_tile<Panel, R, 4>(a, row, v);
+  }
+  if constexpr (kMost >= 2) {
+    for (; v + 2 <= vectors; v += 2) gemm_tile<Panel, R, 2>(a, row, v);
+  }
+  for (; v < vectors; ++v) gemm_tile<Panel, R, 1>(a, row, v);
+}
+
+template <class Panel, std::size_t R>
+void gemm_rest(const GemmArgs& a, std::size_t row) {
+  if constexpr (R > 0) {
+    if (a.rows - row == R) {
+      gemm_rows<Panel, R>(a, row);
+    } else {
+      gemm_rest<Panel, R - 1>(a, row);
+    }
+  }
+}
+
+template <class Panel>
+void gemm(const GemmArgs& a) noexcept {
+  std::size_t row = 0;
+  for (; row + Vec::kRows <= a.rows; row += Vec::kRows) gemm_rows<Panel, Vec::kRows>(a, row);
+  gemm_rest<Panel, Vec::kRows - 1>(a, row);
+}
+
+/// moxie::exp (core/math.hpp) on sixteen lanes, step for step.
+inline Vec exp(Vec x) {
+  const Vec round = Vec::broadcast(12582912.0f);
+  const Vec n = Vec::fma(x, Vec::broadcast(1.44269504f), round) - round;
+  Vec r = Vec::fma(n, Vec::broadcast(-0.693145752f), x);
+  r = Vec::fma(n, Vec::broadcast(-1.42860677e-6f), r);
+  Vec p = Vec::broadcast(1.98412698e-4f);
+  p = Vec::fma(p, r, Vec::broadcast(1.38888889e-3f));
+  p = Vec::fma(p, r, Vec::broadcast(8.33333333e-3f));
+  p = Vec::fma(p, r, Vec::broadcast(4.16666667e-2f));
+  p = Vec::fma(p, r, Vec::broadcast(1.66666667e-1f));
+  p = Vec::fma(p, r, Vec::broadcast(0.5f));
+  p = Vec::fma(p, r, Vec::broadcast(1.0f));
+  p = Vec::fma(p, r, Vec::broadcast(1.0f));
+  Vec y = Vec::scale(p, n);
+  y = Vec::where_greater(x, 88.8f, Vec::broadcast(__builtin_inff()), y);
+  y = Vec::where_greater(x, -104.0f, y, Vec::zero());
+  return Vec::where_nan(x, x, y);
+}
+
+inline void exp_row(const float* x, float* y, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; i += kVectorWidth) {
+    const std::size_t count = n - i < kVectorWidth ? n - i : kVectorWidth;
+    exp(Vec::load_first(x + i, count)).store_first(y + i, count);
+  }
+}
+
+/// The sixteen lanes added pairwise (moxie::sum_lanes), and their maximum.
+inline float sum_of(Vec x) {
+  float lanes[16];
+  x.store(lanes);
+  for (std::size_t half = 8; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+inline float max_of(Vec x) {
+  float lanes[16];
+  x.store(lanes);
+  float largest = lanes[0];
+  for (std::size_t i = 1; i < 16; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
+  return largest;
+}
+inline float exp_of(float x) {
+  float lanes[16];
+  exp(Vec::broadcast(x)).store(lanes);
+  return lanes[0];
+}
+
+/// What H query heads remember between pages.
+template <std::size_t H>
+struct Running {
+  float largest[H];
+  Vec total[H];
+};
+
+/// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
+/// multiplied by `fade`.
+template <std::size_t H>
+void score_page(const AttendArgs& a, const float* q, const float* keys, std::size_t seen, Running<H>& running,
+                float (&weights)[H][kPage], float (&fade)[H]) {
+  Vec low[H], high[H];
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) low[h] = high[h] = Vec::zero();
+  for (std::size_t c = 0; c < a.key_width; ++c) {
+    const Vec k0 = Vec::load(keys + c * kPage);
+    const Vec k1 = Vec::load(keys + c * kPage + kVectorWidth);
+#pragma GCC unroll 4
+    for (std::size_t h = 0; h < H; ++h) {
+      const Vec value = Vec::broadcast(q[h * a.q_stride + c]);
+      low[h] = Vec::fma(value, k0, low[h]);
+      high[h] = Vec::fma(value, k1, high[h]);
+    }
+  }
+  const Vec scale = Vec::broadcast(a.scale);
+  const Vec nothing = Vec::broadcast(-__builtin_inff());
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    const Vec s0 = Vec::first_of(seen, low[h] * scale, nothing);
+    const Vec s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, high[h] * scale, nothing);
+    const float here = max_of(Vec::max(s0, s1));
+    const float largest = here > running.largest[h] ? here : running.largest[h];
+    const Vec shift = Vec::broadcast(largest);
+    const Vec w0 = exp(s0 - shift);
+    const Vec w1 = exp(s1 - shift);
+    fade[h] = exp_of(running.largest[h] - largest);
+    running.total[h] = Vec::fma(running.total[h], Vec::broadcast(fade[h]), w0) + w1;
+    running.largest[h] = largest;
+    w0.store(weights[h]);
+    w1.store(weights[h] + kVectorWidth);
+  }
+}
+
+/// y = y * fade + weights * values, N vectors of the value's width from `column`; the last may be cut.
+template <std::size_t H, std::size_t N>
+void add_values(const AttendArgs& a, float* y, const float* values, std::size_t seen, std::size_t column,
+                std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H]) {
+  const bool whole = width >= kVectorWidth * N;
+  Vec sum[H][N];
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+#pragma GCC unroll 2
+    for (std::size_t n = 0; n < N; ++n) {
+      const float* at = y + h * a.y_stride + column + n * kVectorWidth;
+      sum[h][n] = (whole ? Vec::load(at) : Vec::load_first(at, width)) * Vec::broadcast(fade[h]);
+    }
+  }
+  for (std::size_t j = 0; j < seen; ++j) {
+    const float* row = values + j * a.value_width + column;
+    Vec value[N];
+#pragma GCC unroll 2
+    for (std::size_t n = 0; n < N; ++n) {
+      const float* at = row + n * kVectorWidth;
+      value[n] = whole ? Vec::load(at) : Vec::load_first(at, width);
+    }
+#pragma GCC unroll 4
+    for (std::size_t h = 0; h < H; ++h) {
+      const Vec weight = Vec::broadcast(weights[h][j]);
+#pragma GCC unroll 2
+      for (std::size_t n = 0; n < N; ++n) sum[h][n] = Vec::fma(weight, value[n], sum[h][n]);
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+#pragma GCC unroll 2
+    for (std::size_t n = 0; n < N; ++n) {
+      float* at = y + h * a.y_stride + column + n * kVectorWidth;
+      if (whole) {
+        sum[h][n].store(at);
+      } else {
+        sum[h][n].store_first(at, width);
+      }
+    }
+  }
+}
+
+template <std::size_t H>
+void attend_heads(const AttendArgs& a, std::size_t head) {
+  const float* q = a.q + head * a.q_stride;
+  float* y = a.y + head * a.y_stride;
+  Running<H> running;
+  for (std::size_t h = 0; h < H; ++h) {
+    running.largest[h] = -__builtin_inff();
+    running.total[h] = Vec::zero();
+    for (std::size_t c = 0; c < a.value_width; ++c) y[h * a.y_stride + c] = 0.0f;
+  }
+  for (std::size_t begin = 0; begin < a.visible; begin += kPage) {
+    const std::size_t seen = a.visible - begin < kPage ? a.visible - begin : kPage;
+    const float* page = a.pages[begin / kPage];
+    float weights[H][kPage];
+    float fade[H];
+    score_page<H>(a, q, page + a.key_offset, seen, running, weights, fade);
+    constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
+    std::size_t c = 0;
+    for (; c + kStep <= a.value_width; c += kStep) {
+      add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, seen, c, kStep, weights, fade);
+    }
+    for (; c < a.value_width; c += kVectorWidth) {
+      add_values<H, 1>(a, y, page + a.value_offset, seen, c, a.value_width - c, weights, fade);
+    }
+  }
+  for (std::size_t h = 0; h < H; ++h) {
+    const float total = sum_of(running.total[h]);
+    for (std::size_t c = 0; c < a.value_width; ++c) y[h * a.y_stride + c] /= total;
+  }
+}
+
+inline void attend(const AttendArgs& a) noexcept {
+  std::size_t head = 0;
+  for (; head + 4 <= a.heads; head += 4) attend_heads<4>(a, head);
+  if (head + 2 <= a.heads) attend_heads<2>(a, head), head += 2;
+  if (head < a.heads) attend_heads<1>(a, head);
+}
+
+constexpr moxie::backend::Ops make_ops(const char* isa) {
+  return {isa, {gemm<F32Panel>, gemm<BF16Panel>, gemm<F16Panel>}, attend, exp_row};
+}
+
+}  // namespace

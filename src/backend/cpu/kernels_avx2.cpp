@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/vec_avx2.hpp"  // first: the Vec that kernels.hpp is written over
+
+#include "backend/cpu/kernels.hpp"
+
+namespace moxie::backend {
+const Ops kAvx2Ops = make_ops("avx2");
+}  // namespace moxie::backend

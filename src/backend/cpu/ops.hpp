@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// What each ISA path offers, as a table of functions over plain structs. ISA files include this, the
+// vector type of their path and kernels.hpp, and nothing else: no inline function of a library can
+// then be compiled with their flags and picked by the linker for everybody.
+
+namespace moxie::backend {
+
+/// How the elements of a packed panel are stored.
+enum class PanelType : std::uint8_t { kF32, kBF16, kF16 };
+
+/// Columns in a full panel: four vectors of 16 accumulators.
+inline constexpr std::size_t kPanelWidth = 64;
+/// A panel is as wide as a multiple of this.
+inline constexpr std::size_t kVectorWidth = 16;
+
+/// y[rows, columns] = x[rows, depth] * panel[depth, panel_width] (+ bias[columns]).
+/// Every output is one chain of fused multiply-adds over depth, in ascending order, then the bias:
+/// the same bits for any number of rows, and on every ISA path.
+struct GemmArgs {
+  const float* x;
+  std::size_t x_stride;
+  std::size_t rows;
+  std::size_t depth;
+  const void* panel;        ///< [depth][panel_width] elements
+  std::size_t panel_width;  ///< 16, 32, 48 or 64
+  std::size_t columns;      ///< written columns, at most panel_width
+  const float* bias;        ///< [columns] or null
+  float* y;
+  std::size_t y_stride;
+};
+
+/// Attention of one row and one key/value head for `heads` query heads that share it.
+/// Pages are taken in ascending order with a running maximum, so a row's result depends on the
+/// positions that it sees and on nothing else.
+struct AttendArgs {
+  const float* q;  ///< [heads][key_width], q_stride apart
+  std::size_t q_stride;
+  std::size_t heads;
+  float* const* pages;
+  std::size_t key_offset;  ///< floats from a page's begin to the keys of this layer and head
+  std::size_t value_offset;
+  std::size_t key_width;
+  std::size_t value_width;
+  std::size_t visible;  ///< positions [0, visible) are seen; at least 1
+  float scale;          ///< factor on every score
+  float* y;             ///< [heads][value_width], y_stride apart
+  std::size_t y_stride;
+};
+
+struct Ops {
+  const char* isa;
+  void (*gemm[3])(const GemmArgs&) noexcept;  ///< by PanelType
+  void (*attend)(const AttendArgs&) noexcept;
+  void (*exp)(const float* x, float* y, std::size_t n) noexcept;  ///< moxie::exp of each, same bits
+};
+
+extern const Ops kPortableOps;
+extern const Ops kAvx2Ops;
+extern const Ops kAvx512Ops;
+
+}  // namespace moxie::backend

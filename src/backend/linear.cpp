@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/backend/linear.hpp>
+
+#include <algorithm>
+#include <new>
+
+#include "backend/linear_body.hpp"
+#include "backend/onednn/engine.hpp"
+
+namespace moxie {
+
+namespace {
+
+Status check_shapes(const backend::LinearBody& body, ConstRows x, Rows y) noexcept {
+  if (x.width != body.in_width() || x.stride < x.width) {
+    return Status(Code::kShape, "Linear::apply", Text("x of [T, ", body.in_width(), "]"),
+                  Text("[", x.rows, ", ", x.width, "] with stride ", x.stride));
+  }
+  if (y.rows != x.rows || y.width != body.out_width() || y.stride < y.width) {
+    return Status(Code::kShape, "Linear::apply", Text("y of [", x.rows, ", ", body.out_width(), "]"),
+                  Text("[", y.rows, ", ", y.width, "] with stride ", y.stride));
+  }
+  return {};
+}
+
+backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
+                              Budget* budget) {
+  switch (backend.matmul()) {
+    case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
+    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
+    case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, budget);
+    case MatmulPath::kAuto: break;
+  }
+  // Best first. Only "these rows would depend on each other" moves on to the next; a lack of memory
+  // is the caller's to know. bf16 and f16 go native: oneDNN would have to be fed widened tiles.
+  if (backend.engine() != nullptr && weights.type == ElementType::kF32) {
+    auto body = backend.engine()->make_linear(weights, bias, budget);
+    if (body.ok() || body.status().code() != Code::kUnsupported) return body;
+  }
+  return backend::make_native_linear(backend.ops(), weights, bias, budget);
+}
+
+}  // namespace
+
+Result<Linear> Linear::create(const Backend& backend, const Weights& weights, std::span<const float> bias,
+                              Budget* budget) try {
+  if (weights.in_width == 0 || weights.out_width == 0) {
+    return Status(Code::kShape, "Linear::create", "weights of [out, in], both at least 1",
+                  Text("[", weights.out_width, ", ", weights.in_width, "]"));
+  }
+  if (!bias.empty() && bias.size() != weights.out_width) {
+    return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
+                  Text(bias.size()));
+  }
+  MOXIE_TRY(backend::panel_type(weights.type).status());
+  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget));
+  return Linear(std::move(body));
+} catch (const std::bad_alloc&) {
+  return Status(Code::kNoMemory, "Linear::create", Text("weights of [", weights.out_width, ", ", weights.in_width, "]"),
+                "a refusal from the system");
+}
+
+std::size_t Linear::in_width() const noexcept { return body_->in_width(); }
+std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
+std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
+std::string_view Linear::path() const noexcept { return body_->path(); }
+std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
+
+Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
+  MOXIE_TRY(check_shapes(*body_, x, y));
+  if (x.rows == 0) return {};
+  const Workspace::Frame frame(workspace);
+  return body_->run(x, y, 0, body_->tiles(), workspace);
+}
+
+Status Linear::apply(ConstRows x, Rows y, Team& team) const noexcept {
+  MOXIE_TRY(check_shapes(*body_, x, y));
+  if (x.rows == 0) return {};
+  // Tasks are runs of tiles, and blocks of rows where there are fewer tiles than threads. A few for
+  // each worker let an uneven machine even out; neither cut changes a bit.
+  const std::size_t tiles = body_->tiles();
+  const std::size_t wanted = team.width() == 1 ? 1 : team.width() * 4;
+  const std::size_t column_tasks = std::min(tiles, wanted);
+  const std::size_t row_tasks = std::clamp<std::size_t>(wanted / column_tasks, 1, (x.rows + 31) / 32);
+  const std::size_t block = (x.rows + row_tasks - 1) / row_tasks;
+  return team.each(column_tasks * row_tasks, [&](std::size_t task, Workspace& workspace) -> Status {
+    const std::size_t column = task / row_tasks;
+    const std::size_t row = std::min(task % row_tasks * block, x.rows);
+    const std::size_t rows = std::min(block, x.rows - row);
+    if (rows == 0) return {};
+    return body_->run(x.slice(row, rows), y.slice(row, rows), column * tiles / column_tasks,
+                      (column + 1) * tiles / column_tasks, workspace);
+  });
+}
+
+}  // namespace moxie

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <moxie/backend/linear.hpp>
+
+#include "backend/cpu/ops.hpp"
+
+namespace moxie::backend {
+
+/// One way to carry a product. Its columns come in tiles that do not know of each other: how tiles
+/// are spread over threads changes nothing in the result.
+class LinearBody {
+ public:
+  LinearBody(const Weights& weights, std::span<const float> bias)
+      : in_width_(weights.in_width), out_width_(weights.out_width), bias_(bias.begin(), bias.end()) {}
+  virtual ~LinearBody() = default;
+  LinearBody(const LinearBody&) = delete;
+  LinearBody& operator=(const LinearBody&) = delete;
+
+  [[nodiscard]] std::size_t in_width() const noexcept { return in_width_; }
+  [[nodiscard]] std::size_t out_width() const noexcept { return out_width_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] std::size_t tiles() const noexcept { return (out_width_ + tile_width() - 1) / tile_width(); }
+
+  [[nodiscard]] virtual std::size_t tile_width() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// Columns of tiles [begin, end) of y. Shapes are checked by the caller.
+  virtual Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept = 0;
+
+ protected:
+  /// Bias of the columns from `column`, or null.
+  [[nodiscard]] const float* bias(std::size_t column) const noexcept {
+    return bias_.empty() ? nullptr : bias_.data() + column;
+  }
+  std::string path_;
+
+ private:
+  std::size_t in_width_;
+  std::size_t out_width_;
+  std::vector<float> bias_;
+};
+
+using BodyResult = Result<std::shared_ptr<const LinearBody>>;
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget);
+BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
+
+/// The panel type that stores a checkpoint's type, or kUnsupported.
+Result<PanelType> panel_type(ElementType type);
+
+/// Packs columns [column, column + columns) of `weights` as one panel: [in][width], zeros beyond.
+/// `panel` has in_width * width elements of the panel's type.
+void pack_panel(const Weights& weights, std::size_t column, std::size_t columns, std::size_t width,
+                void* panel) noexcept;
+
+/// Columns of the panel that begins at `column`: all that are left, at most kPanelWidth.
+[[nodiscard]] constexpr std::size_t panel_columns(std::size_t out_width, std::size_t column) noexcept {
+  return out_width - column < kPanelWidth ? out_width - column : kPanelWidth;
+}
+/// Its stored width: whole vectors.
+[[nodiscard]] constexpr std::size_t stored_width(std::size_t columns) noexcept {
+  return (columns + kVectorWidth - 1) / kVectorWidth * kVectorWidth;
+}
+
+}  // namespace moxie::backend

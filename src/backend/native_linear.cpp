@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+#include <new>
+
+#include "backend/linear_body.hpp"
+#include "backend/worker.hpp"
+
+namespace moxie::backend {
+
+namespace {
+
+template <class Element>
+void pack(const Weights& weights, std::size_t column, std::size_t columns, std::size_t width, Element* panel) noexcept {
+  const std::size_t depth = weights.in_width;
+  for (std::size_t n = columns; n < width; ++n) {
+    for (std::size_t k = 0; k < depth; ++k) panel[k * width + n] = 0;
+  }
+  // 16 k at a time: one cache line of each source row, and whole lines of the panel stay in L1.
+  constexpr std::size_t kBlock = 64 / sizeof(Element);
+  for (std::size_t begin = 0; begin < depth; begin += kBlock) {
+    const std::size_t count = depth - begin < kBlock ? depth - begin : kBlock;
+    for (std::size_t n = 0; n < columns; ++n) {
+      Element row[kBlock];  // through memcpy: the source may lie on any byte
+      std::memcpy(row, weights.data + ((column + n) * depth + begin) * sizeof(Element), count * sizeof(Element));
+      for (std::size_t k = 0; k < count; ++k) panel[(begin + k) * width + n] = row[k];
+    }
+  }
+}
+
+class NativeLinear final : public LinearBody {
+ public:
+  NativeLinear(const Ops& ops, PanelType type, const Weights& weights, std::span<const float> bias)
+      : LinearBody(weights, bias),
+        gemm_(ops.gemm[static_cast<std::size_t>(type)]),
+        element_size_(size_of(weights.type)) {
+    constexpr const char* kTypes[] = {"f32", "bf16", "f16"};
+    path_ = std::string("native ") + ops.isa + " " + kTypes[static_cast<std::size_t>(type)];
+  }
+
+  Status pack_all(const Weights& weights, Budget* budget) {
+    const std::size_t last = out_width() / kPanelWidth * kPanelWidth;
+    const std::size_t stored = last + stored_width(out_width() - last);
+    MOXIE_TRY_LET(panels_, AlignedBuffer::create(stored * in_width() * element_size_, budget));
+    for (std::size_t column = 0; column < out_width(); column += kPanelWidth) {
+      const std::size_t columns = panel_columns(out_width(), column);
+      pack_panel(weights, column, columns, stored_width(columns), panels_.data() + column * in_width() * element_size_);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t tile_width() const noexcept override { return kPanelWidth; }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return panels_.size(); }
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
+
+  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    for (std::size_t column = begin * kPanelWidth; column < end * kPanelWidth && column < out_width();
+         column += kPanelWidth) {
+      const std::size_t columns = panel_columns(out_width(), column);
+      gemm_({.x = x.data,
+             .x_stride = x.stride,
+             .rows = x.rows,
+             .depth = in_width(),
+             .panel = panels_.data() + column * in_width() * element_size_,
+             .panel_width = stored_width(columns),
+             .columns = columns,
+             .bias = bias(column),
+             .y = y.data + column,
+             .y_stride = y.stride});
+    }
+    return {};
+  }
+
+ private:
+  void (*gemm_)(const GemmArgs&) noexcept;
+  std::size_t element_size_;
+  AlignedBuffer panels_;  // panels one after the other; only the last may be narrower
+};
+
+}  // namespace
+
+Result<PanelType> panel_type(ElementType type) {
+  switch (type) {
+    case ElementType::kF32: return PanelType::kF32;
+    case ElementType::kBF16: return PanelType::kBF16;
+    case ElementType::kF16: return PanelType::kF16;
+    default: return Status(Code::kUnsupported, "Linear", "weights of F32, BF16 or F16", name(type));
+  }
+}
+
+void pack_panel(const Weights& weights, std::size_t column, std::size_t columns, std::size_t width,
+                void* panel) noexcept {
+  if (size_of(weights.type) == 4) {
+    pack(weights, column, columns, width, static_cast<std::uint32_t*>(panel));
+  } else {
+    pack(weights, column, columns, width, static_cast<std::uint16_t*>(panel));
+  }
+}
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget) {
+  MOXIE_TRY_LET(const PanelType type, panel_type(weights.type));
+  auto body = std::make_shared<NativeLinear>(ops, type, weights, bias);
+  MOXIE_TRY(body->pack_all(weights, budget));
+  return std::shared_ptr<const LinearBody>(std::move(body));
+}
+
+}  // namespace moxie::backend

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <omp.h>
+
+// The one place that knows how oneDNN 2 and 3 differ, and how to keep either on one thread.
+
+namespace moxie::backend {
+
+/// A matmul whose weights lie as `weights` says (or as oneDNN likes best: format_tag::any), with
+/// scratch memory from the caller. Throws dnnl::error.
+inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x,
+                                                    const dnnl::memory::desc& weights, const dnnl::memory::desc& y) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, x, weights, y, attributes};
+#else
+  return {dnnl::matmul::desc(x, weights, y), attributes, engine};
+#endif
+}
+
+/// While it lives, oneDNN stays on the calling thread. oneDNN takes as many OpenMP threads as the
+/// calling thread is allowed; inside our executor that must be one. The host's setting comes back.
+class OnOneThread {
+ public:
+  OnOneThread() noexcept : before_(omp_get_max_threads()) {
+    if (before_ != 1) omp_set_num_threads(1);
+  }
+  ~OnOneThread() {
+    if (before_ != 1) omp_set_num_threads(before_);
+  }
+  OnOneThread(const OnOneThread&) = delete;
+  OnOneThread& operator=(const OnOneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace moxie::backend

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "backend/linear_body.hpp"
+#include "backend/onednn/product.hpp"
+
+namespace moxie::backend {
+
+using ProductFor = std::function<Result<std::shared_ptr<const Product>>(std::size_t depth, std::size_t columns)>;
+
+/// Weights in oneDNN's layout, tile by tile.
+BodyResult make_onednn_linear(const dnnl::engine& engine, const ProductFor& product_for, const Weights& weights,
+                              std::span<const float> bias, Budget* budget);
+
+}  // namespace moxie::backend

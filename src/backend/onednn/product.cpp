@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/onednn/product.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <moxie/core/philox.hpp>
+
+namespace moxie::backend {
+
+namespace {
+
+using dnnl::memory;
+
+memory::desc dense(std::size_t rows, std::size_t columns) {
+  return {{static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)},
+          memory::data_type::f32,
+          memory::format_tag::ab};
+}
+
+std::vector<float> noise(std::size_t count, std::uint64_t stream) {
+  const Philox random(0x6d6f786965, stream);
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = Philox::uniform(random.block(i / 4)[i % 4]) * 2.0f - 1.0f;
+  return values;
+}
+
+}  // namespace
+
+Product::Product(const dnnl::engine& engine, std::size_t index, std::size_t depth, std::size_t columns)
+    : index_(index), depth_(depth), columns_(columns) {
+  // The layout that suits many rows, held fast for all: weights are stored once.
+  const memory::desc any({static_cast<memory::dim>(depth), static_cast<memory::dim>(columns)}, memory::data_type::f32,
+                         memory::format_tag::any);
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    descriptions_[i] =
+        describe_matmul(engine, dense(kRows[i], depth), i == 0 ? any : weights_, dense(kRows[i], columns));
+    if (i == 0) weights_ = descriptions_[0].weights_desc();
+    primitives_[i] = dnnl::matmul(descriptions_[i]);
+  }
+  packed_bytes_ = weights_.get_size();
+  implementation_ = descriptions_[0].impl_info_str();
+}
+
+Result<std::shared_ptr<const Product>> Product::create(const dnnl::engine& engine, std::size_t index, std::size_t depth,
+                                                       std::size_t columns) {
+  const OnOneThread one_thread;
+  const std::shared_ptr<const Product> product(new Product(engine, index, depth, columns));
+  MOXIE_TRY(product->probe(engine));
+  return product;
+}
+
+std::unique_ptr<Product::Warm> Product::warm_up(const dnnl::engine& engine) const {
+  auto warm = std::make_unique<Warm>();
+  warm->stream = dnnl::stream(engine);
+  std::size_t scratchpad_bytes = 0;
+  for (const auto& description : descriptions_) {
+    scratchpad_bytes = std::max(scratchpad_bytes, description.scratchpad_desc().get_size());
+  }
+  warm->scratchpad.resize(scratchpad_bytes + 64);
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    Warm::Step& step = warm->steps[i];
+    step.x = memory(descriptions_[i].src_desc(), engine, nullptr);
+    step.weights = memory(weights_, engine, nullptr);
+    step.y = memory(descriptions_[i].dst_desc(), engine, nullptr);
+    const auto address = reinterpret_cast<std::uintptr_t>(warm->scratchpad.data());
+    step.scratchpad =
+        memory(descriptions_[i].scratchpad_desc(), engine, warm->scratchpad.data() + (64 - address % 64) % 64);
+    step.arguments = {{{DNNL_ARG_SRC, step.x.get()},
+                       {DNNL_ARG_WEIGHTS, step.weights.get()},
+                       {DNNL_ARG_DST, step.y.get()},
+                       {DNNL_ARG_SCRATCHPAD, step.scratchpad.get()}}};
+  }
+  return warm;
+}
+
+void Product::run(Warm& warm, std::size_t step, const float* x, const float* weights, float* y) const {
+  Warm::Step& at = warm.steps[step];
+  at.x.set_data_handle(const_cast<float*>(x));
+  at.weights.set_data_handle(const_cast<float*>(weights));
+  at.y.set_data_handle(y);
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitives_[step].get(), warm.stream.get(),
+                                                 static_cast<int>(at.arguments.size()), at.arguments.data()),
+                          "could not execute a matmul");
+}
+
+void Product::pack(const dnnl::engine& engine, const float* weights, float* packed) const {
+  // Checkpoints hold [out, in]: to oneDNN, [in, out] with the strides swapped.
+  const memory::desc stored({static_cast<memory::dim>(depth_), static_cast<memory::dim>(columns_)},
+                            memory::data_type::f32, memory::format_tag::ba);
+  memory from(stored, engine, const_cast<float*>(weights));
+  memory to(weights_, engine, packed);
+  dnnl::stream stream(engine);
+  dnnl::reorder(from, to).execute(stream, from, to);
+  stream.wait();
+}
+
+/// Runs the same 64 rows by each row count, also shifted against each other, and compares bits.
+Status Product::probe(const dnnl::engine& engine) const {
+  constexpr std::size_t kMost = kRows[0];
+  const std::vector<float> x = noise(kMost * depth_, 1);
+  const std::vector<float> weights = noise(depth_ * columns_, 2);
+  std::vector<float> packed(packed_floats());
+  pack(engine, weights.data(), packed.data());
+  const std::unique_ptr<Warm> warm = warm_up(engine);
+
+  std::vector<float> expected(kMost * columns_);
+  run(*warm, 0, x.data(), packed.data(), expected.data());
+  const auto differs = [&](std::size_t row, const float* got) {
+    return std::memcmp(expected.data() + row * columns_, got, columns_ * sizeof(float)) != 0;
+  };
+  const auto refuse = [&](std::size_t rows) {
+    return Status(Code::kUnsupported, Text("oneDNN matmul ", depth_, " x ", columns_).view(),
+                  "rows that do not depend on each other",
+                  Text("other bits in batches of ", rows, " than of ", kMost, " (", implementation_, ")"));
+  };
+  std::vector<float> got(kMost * columns_);
+  for (std::size_t step = 1; step < kRows.size(); ++step) {
+    for (std::size_t row = 0; row + kRows[step] <= kMost; ++row) {
+      run(*warm, step, x.data() + row * depth_, packed.data(), got.data());
+      for (std::size_t i = 0; i < kRows[step]; ++i) {
+        if (differs(row + i, got.data() + i * columns_)) return refuse(kRows[step]);
+      }
+    }
+  }
+  // And each row at another place of the largest batch, beside other rows.
+  std::vector<float> turned(x);
+  std::rotate(turned.begin(), turned.begin() + static_cast<std::ptrdiff_t>(17 * depth_), turned.end());
+  run(*warm, 0, turned.data(), packed.data(), got.data());
+  for (std::size_t row = 0; row < kMost; ++row) {
+    if (differs((row + 17) % kMost, got.data() + row * columns_)) return refuse(kMost);
+  }
+  return {};
+}
+
+Product::Warm& OneDnnWorker::warm(const Product& product) {
+  if (product.index() >= warm_.size()) warm_.resize(product.index() + 1);
+  if (warm_[product.index()] == nullptr) warm_[product.index()] = product.warm_up(engine_);
+  return *warm_[product.index()];
+}
+
+}  // namespace moxie::backend

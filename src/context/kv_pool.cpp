@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+#include <new>
+#include <utility>
+
+#include <moxie/context/kv_pool.hpp>
+#include <moxie/core/checked.hpp>
+
+#include "context/page_memory.hpp"
+
+namespace moxie {
+
+// Lies in the 64 bytes before a page's values: one block for both, nothing to look up.
+struct KvPool::PageHeader {
+  static constexpr std::size_t kBytes = 64;
+
+  PageHeader(KvPool& pool_in, Charge charge_in) noexcept : pool(&pool_in), charge(std::move(charge_in)) {}
+
+  float* values() noexcept { return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(this) + kBytes); }
+  static PageHeader* of(float* page) noexcept {
+    return reinterpret_cast<PageHeader*>(reinterpret_cast<std::byte*>(page) - kBytes);
+  }
+  static const PageHeader* of(const float* page) noexcept {
+    return reinterpret_cast<const PageHeader*>(reinterpret_cast<const std::byte*>(page) - kBytes);
+  }
+
+  // 64 bits: no number of forks that memory could hold wraps it.
+  std::atomic<std::uint64_t> references{1};
+  KvPool* pool;
+  Charge charge;
+};
+
+namespace {
+
+// volatile: the compiler knows that a block which is given back next is dead, and would drop the stores.
+void poison(float* values, std::size_t count) noexcept {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  volatile float* out = values;
+  for (std::size_t i = 0; i < count; ++i) out[i] = nan;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<KvPool>> KvPool::create(const KvShape& shape, std::shared_ptr<Budget> budget,
+                                               KvPoolOptions options) noexcept {
+  static_assert(sizeof(PageHeader) <= PageHeader::kBytes && alignof(PageHeader) <= PageHeader::kBytes);
+  const Text came(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
+                  shape.value_width);
+  if (shape.layers == 0 || shape.kv_heads == 0 || shape.key_width == 0 || shape.value_width == 0) {
+    return Status(Code::kInvalidArgument, "KvPool::create", "a shape without a zero", came);
+  }
+  if (budget == nullptr) return Status(Code::kInvalidArgument, "KvPool::create", "a budget", "none");
+
+  const auto wide = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
+  const auto width = checked::add(wide(shape.key_width), wide(shape.value_width));
+  const auto value_bytes = width ? checked::multiply(wide(shape.layers), wide(shape.kv_heads), *width,
+                                                     wide(kKvPagePositions), wide(sizeof(float)))
+                                 : std::nullopt;
+  const auto bytes = value_bytes ? checked::add(*value_bytes, wide(PageHeader::kBytes)) : std::nullopt;
+  const auto plan = bytes ? plan_page_memory(*bytes) : std::nullopt;
+  if (!plan) return Status(Code::kShape, "KvPool::create", "a page that an address space can hold", came);
+
+  try {
+    return std::make_shared<KvPool>(Private{}, shape, plan->bytes, plan->mapped, std::move(budget), options);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kNoMemory, "KvPool::create", Text(sizeof(KvPool), " bytes"), "a refusal from the system");
+  }
+}
+
+KvPool::KvPool(Private, const KvShape& shape, std::size_t page_bytes, bool mapped, std::shared_ptr<Budget> budget,
+               KvPoolOptions options) noexcept
+    : shape_(shape), options_(options), mapped_(mapped), page_bytes_(page_bytes), budget_(std::move(budget)) {}
+
+KvPoolUsage KvPool::usage() const noexcept {
+  KvPoolUsage usage;
+  usage.pages = pages_.load(std::memory_order_relaxed);
+  usage.peak_pages = peak_pages_.load(std::memory_order_relaxed);
+  usage.bytes = std::uint64_t{usage.pages} * page_bytes_;
+  usage.peak_bytes = std::uint64_t{usage.peak_pages} * page_bytes_;
+  return usage;
+}
+
+Result<float*> KvPool::acquire(Budget& account) noexcept {
+  MOXIE_TRY_LET(Charge charge, account.charge(page_bytes_));
+  void* block = take_page_memory({page_bytes_, mapped_});
+  if (block == nullptr) {
+    return Status(Code::kNoMemory, "KvPool::acquire", Text("a page of ", page_bytes_, " bytes"),
+                  "a refusal from the system");
+  }
+  float* values = (new (block) PageHeader(*this, std::move(charge)))->values();
+  if (options_.poison_freed) poison(values, shape_.page_floats());
+
+  const std::size_t pages = pages_.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::size_t peak = peak_pages_.load(std::memory_order_relaxed);
+  while (pages > peak && !peak_pages_.compare_exchange_weak(peak, pages, std::memory_order_relaxed)) {
+  }
+  return values;
+}
+
+void KvPool::share(float* page) noexcept {
+  // Relaxed: the caller holds a reference, so the page cannot go meanwhile.
+  PageHeader::of(page)->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void KvPool::release(float* page) noexcept {
+  PageHeader* header = PageHeader::of(page);
+  // Release what this holder did; acquire what all others did before the memory goes.
+  if (header->references.fetch_sub(1, std::memory_order_acq_rel) == 1) header->pool->destroy(header);
+}
+
+bool KvPool::is_shared(const float* page) noexcept {
+  // Acquire: who writes next must not overtake the last reads of a holder that is gone.
+  return PageHeader::of(page)->references.load(std::memory_order_acquire) != 1;
+}
+
+void KvPool::destroy(PageHeader* header) noexcept {
+  if (options_.poison_freed) poison(header->values(), shape_.page_floats());
+  const Charge charge = std::move(header->charge);  // given back last: the budget never promises memory still held
+  header->~PageHeader();
+  give_page_memory(header, {page_bytes_, mapped_});
+  pages_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace moxie

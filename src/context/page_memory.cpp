@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "context/page_memory.hpp"
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include <moxie/core/checked.hpp>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#include <unistd.h>
+#define MOXIE_HAS_MMAP 1
+#else
+#define MOXIE_HAS_MMAP 0
+#endif
+
+namespace moxie {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+// From here on a block is mapped by itself. glibc would map the first ones too, but raises its own threshold with
+// each block that is freed and from then on keeps such blocks in a heap that seldom shrinks. Not lower:
+// Linux allows a process 65,530 mappings, so that small pages could use them up.
+[[maybe_unused]] constexpr std::uint64_t kMappedFrom = 256 * 1024;
+
+constexpr std::uint64_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();
+
+}  // namespace
+
+std::optional<PageMemory> plan_page_memory(std::uint64_t bytes) noexcept {
+  bool mapped = false;
+#if MOXIE_HAS_MMAP
+  if (bytes >= kMappedFrom) {
+    const long system_page = ::sysconf(_SC_PAGESIZE);
+    const auto rounded = checked::align_up(bytes, system_page > 0 ? static_cast<std::uint64_t>(system_page) : 4096);
+    if (!rounded) return std::nullopt;
+    bytes = *rounded;
+    mapped = true;
+  }
+#endif
+  if (bytes > kMostBytes) return std::nullopt;
+  return PageMemory{static_cast<std::size_t>(bytes), mapped};
+}
+
+void* take_page_memory(const PageMemory& plan) noexcept {
+#if MOXIE_HAS_MMAP
+  if (plan.mapped) {
+    void* block = ::mmap(nullptr, plan.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return block == MAP_FAILED ? nullptr : block;  // comes as zeros, and takes memory as it is touched
+  }
+#endif
+  void* block = ::operator new(plan.bytes, kAlignment, std::nothrow);
+  if (block != nullptr) std::memset(block, 0, plan.bytes);
+  return block;
+}
+
+void give_page_memory(void* block, const PageMemory& plan) noexcept {
+#if MOXIE_HAS_MMAP
+  if (plan.mapped) {
+    // Unmapping the middle of a merged mapping makes one mapping more and is refused at the system's
+    // limit of mappings: then the memory goes back all the same and only addresses stay taken.
+    if (::munmap(block, plan.bytes) != 0) ::madvise(block, plan.bytes, MADV_DONTNEED);
+    return;
+  }
+#endif
+  ::operator delete(block, kAlignment);
+}
+
+}  // namespace moxie

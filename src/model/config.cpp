@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/config.hpp"
+
+#include <cmath>
+#include <optional>
+
+#include "format/json.hpp"
+
+namespace moxie::model {
+
+namespace {
+
+using format::JsonDocument;
+using format::JsonValue;
+
+constexpr std::string_view kWhere = "config.json";
+
+/// Sizes of a model stay below this; with it no product of three of them leaves 64 bits.
+constexpr std::uint64_t kMostSize = 1u << 20;
+/// Vocabularies are larger, layers fewer.
+constexpr std::uint64_t kMostVocabulary = 1u << 24;
+constexpr std::uint64_t kMostLayers = 4096;
+constexpr std::uint64_t kMostPositions = (std::uint64_t{1} << 31) - 1;
+
+/// Reads fields and keeps the first error, so that the caller reads like a list.
+class Fields {
+ public:
+  explicit Fields(JsonValue root) noexcept : root_(root) {}
+
+  [[nodiscard]] JsonValue find(std::string_view key) const noexcept { return root_.find(key); }
+  [[nodiscard]] const Status& status() const noexcept { return status_; }
+
+  std::size_t size(std::string_view key, std::uint64_t least, std::uint64_t most) { return size(key, key, least, most); }
+  /// Of either name: transformers has renamed some.
+  std::size_t size(std::string_view key, std::string_view other, std::uint64_t least, std::uint64_t most) {
+    const JsonValue value = root_.find(key) ? root_.find(key) : root_.find(other);
+    const std::optional<std::uint64_t> number = value.as_u64();
+    if (number && *number >= least && *number <= most) return static_cast<std::size_t>(*number);
+    fail(Code::kFormat, Text(key, " as a whole number in [", least, ", ", most, "]"), value.describe());
+    return least;
+  }
+  std::size_t size_or(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most) {
+    const JsonValue value = root_.find(key);
+    return !value || value.is_null() ? otherwise : size(key, least, most);
+  }
+  bool flag_or(std::string_view key, bool otherwise) {
+    const JsonValue value = root_.find(key);
+    if (!value || value.is_null()) return otherwise;
+    const std::optional<bool> flag = value.as_bool();
+    if (!flag) fail(Code::kFormat, Text(key, " as true or false"), value.describe());
+    return flag.value_or(otherwise);
+  }
+  double positive(JsonValue value, std::string_view key) {
+    const std::optional<double> number = value.as_double();
+    if (number && std::isfinite(*number) && *number > 0) return *number;
+    fail(Code::kFormat, Text(key, " as a number above 0"), value.describe());
+    return 1;
+  }
+  void fail(Code code, std::string_view needed, std::string_view came) {
+    if (status_.ok()) status_ = Status(code, kWhere, needed, came);
+  }
+
+ private:
+  JsonValue root_;
+  Status status_;
+};
+
+/// rope_theta and a check that nothing but the default rotary embedding is asked for.
+double read_rope(Fields& fields) {
+  const JsonValue parameters = fields.find("rope_parameters");
+  const JsonValue scaling = parameters && !parameters.is_null() ? parameters : fields.find("rope_scaling");
+  if (scaling && !scaling.is_null()) {
+    const JsonValue newer = scaling.find("rope_type");
+    const JsonValue type = newer ? newer : scaling.find("type");
+    if (!scaling.is_object() || (type && type.as_string() != "default")) {
+      fields.fail(Code::kUnsupported, "rope scaling of type default, or none", (type ? type : scaling).describe());
+    }
+  }
+  const JsonValue theta = scaling.find("rope_theta") ? scaling.find("rope_theta") : fields.find("rope_theta");
+  return fields.positive(theta, "rope_theta");
+}
+
+void read_layers(Fields& fields, ModelConfig& config) {
+  const std::size_t step = fields.size_or("decoder_sparse_step", 1, 1, kMostLayers);
+  config.moe_layers.resize(config.num_hidden_layers);
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    config.moe_layers[layer] = (layer + 1) % step == 0;
+  }
+  const JsonValue dense = fields.find("mlp_only_layers");
+  if (!dense || dense.is_null()) return;
+  if (!dense.is_array()) return fields.fail(Code::kFormat, "mlp_only_layers as a list", dense.describe());
+  for (const JsonValue::Member& member : dense) {
+    const std::optional<std::uint64_t> layer = member.value.as_u64();
+    if (!layer || *layer >= config.num_hidden_layers) {
+      return fields.fail(Code::kFormat, Text("mlp_only_layers below ", config.num_hidden_layers),
+                         member.value.describe());
+    }
+    config.moe_layers[static_cast<std::size_t>(*layer)] = false;
+  }
+}
+
+void check_supported(Fields& fields) {
+  const JsonValue activation = fields.find("hidden_act");
+  if (activation && activation.as_string() != "silu") {
+    fields.fail(Code::kUnsupported, "hidden_act silu", activation.describe());
+  }
+  if (fields.flag_or("use_sliding_window", false)) {
+    fields.fail(Code::kUnsupported, "use_sliding_window false", "true");
+  }
+  const JsonValue quantised = fields.find("quantization_config");
+  if (quantised && !quantised.is_null()) {
+    fields.fail(Code::kUnsupported, "weights of F32, BF16 or F16 without quantization_config", quantised.describe());
+  }
+}
+
+void read_moe(Fields& fields, ModelConfig& config) {
+  bool any_moe = false;
+  bool any_dense = false;
+  for (const bool moe : config.moe_layers) (moe ? any_moe : any_dense) = true;
+  if (any_dense) config.intermediate_size = fields.size("intermediate_size", 1, kMostSize);
+  if (!any_moe) return;
+  config.num_experts = fields.size("num_experts", "num_local_experts", 1, kMostSize);
+  config.num_experts_per_tok = fields.size("num_experts_per_tok", 1, config.num_experts);
+  config.moe_intermediate_size = fields.size("moe_intermediate_size", 1, kMostSize);
+  config.norm_topk_prob = fields.flag_or("norm_topk_prob", false);
+}
+
+}  // namespace
+
+Result<ModelConfig> read_config(std::string_view json) {
+  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, {}, kWhere));
+  Fields fields(document.root());
+  const JsonValue type = fields.find("model_type");
+  if (type.as_string() != "qwen3_moe") {
+    return Status(Code::kUnsupported, kWhere, "model_type qwen3_moe", type.describe());
+  }
+  ModelConfig config;
+  config.model_type = *type.as_string();
+  config.hidden_size = fields.size("hidden_size", 1, kMostSize);
+  config.num_hidden_layers = fields.size("num_hidden_layers", 1, kMostLayers);
+  config.num_attention_heads = fields.size("num_attention_heads", 1, kMostSize);
+  config.num_key_value_heads =
+      fields.size_or("num_key_value_heads", config.num_attention_heads, 1, config.num_attention_heads);
+  if (config.num_attention_heads % config.num_key_value_heads != 0) {
+    fields.fail(Code::kFormat, Text("num_attention_heads as a multiple of num_key_value_heads ",
+                                    config.num_key_value_heads),
+                Text(config.num_attention_heads));
+  }
+  config.head_dim =
+      fields.size_or("head_dim", config.hidden_size / config.num_attention_heads, 2, kMostSize);
+  if (config.head_dim % 2 != 0 || config.head_dim == 0) {
+    fields.fail(Code::kFormat, "an even head_dim (rotary embedding turns pairs)", Text(config.head_dim));
+  }
+  if (config.head_dim > kMostSize * 16 / config.num_attention_heads) {
+    fields.fail(Code::kFormat, Text("num_attention_heads * head_dim at most ", kMostSize * 16),
+                Text(config.num_attention_heads, " * ", config.head_dim));
+  }
+  config.vocab_size = fields.size("vocab_size", 1, kMostVocabulary);
+  config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMostPositions);
+  config.rms_norm_eps = fields.positive(fields.find("rms_norm_eps"), "rms_norm_eps");
+  config.attention_bias = fields.flag_or("attention_bias", false);
+  config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", false);
+  config.rope_theta = read_rope(fields);
+  check_supported(fields);
+  MOXIE_TRY(fields.status());
+  read_layers(fields, config);
+  read_moe(fields, config);
+  MOXIE_TRY(fields.status());
+  return config;
+}
+
+}  // namespace moxie::model

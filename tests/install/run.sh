@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs moxie as a static and as a shared library and builds a host application against each:
+# by find_package, by pkg-config, by add_subdirectory, and again after the installed tree was moved.
+#
+#   tests/install/run.sh [WORK_DIR]     (default: a temporary folder, removed at the end)
+#
+# CXX chooses the compiler of the library, CONSUMER_CXX a list of compilers for the host application
+# (default: g++ and clang++, those that are there).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+source_dir=$(cd "$here/../.." && pwd)
+consumer=$here/consumer
+
+if [[ $# -gt 0 ]]; then
+  mkdir -p "$1"
+  work=$(cd "$1" && pwd)
+else
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
+jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+read -ra compilers <<<"${CONSUMER_CXX:-$(for c in g++ clang++; do command -v "$c" || true; done | tr '\n' ' ')}"
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+checks=0
+
+say() { echo "install test: $*"; }
+die() { say "FAILED: $*" >&2; exit 1; }
+quietly() { # what a step prints matters only when it fails
+  "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$*"; }
+}
+fails() { # the opposite: the step must fail
+  if "$@" >"$work/log" 2>&1; then cat "$work/log" >&2; die "should have failed: $*"; fi
+}
+
+configure() { cmake -G Ninja "$@" -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON; }
+
+# host NAME COMPILER ARGS...: configures, builds and runs the application.
+host() {
+  local name=$1 compiler=$2
+  shift 2
+  local dir=$work/host/$name
+  rm -rf "$dir"
+  quietly configure -S "$consumer" -B "$dir" -DCMAKE_CXX_COMPILER="$compiler" "${launcher[@]}" "$@"
+  quietly cmake --build "$dir" -j "$jobs"
+  quietly ctest --test-dir "$dir" --output-on-failure --no-tests=error
+  checks=$((checks + 1))
+  say "ok: $name"
+}
+
+# by_pkg_config NAME COMPILER PREFIX KIND
+by_pkg_config() {
+  local name=$1 compiler=$2 prefix=$3 kind=$4 words=() out=$work/host/$1
+  rm -rf "$out" && mkdir -p "$out"
+  local PKG_CONFIG_PATH
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name moxie.pc)")
+  export PKG_CONFIG_PATH
+  [[ $kind == static ]] && words=(--static)
+  read -ra flags <<<"$(pkg-config "${words[@]}" --cflags --libs moxie)"
+  quietly "$compiler" -std=c++20 -Werror -Wall -Wextra "$consumer/core.cpp" -o "$out/core" "${flags[@]}"
+  quietly "$compiler" -std=c++20 -Werror -Wall -Wextra "$consumer/library.cpp" -o "$out/library" "${flags[@]}"
+  local LD_LIBRARY_PATH
+  LD_LIBRARY_PATH=$(pkg-config --variable=libdir moxie)
+  export LD_LIBRARY_PATH
+  quietly "$out/core"
+  quietly "$out/library"
+  checks=$((checks + 1))
+  say "ok: $name"
+}
+
+for kind in static shared; do
+  shared=OFF
+  [[ $kind == shared ]] && shared=ON
+  build=$work/build-$kind prefix=$work/first/$kind moved=$work/moved/$kind
+  rm -rf "$prefix" "$moved"
+  quietly configure -S "$source_dir" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=$shared \
+    -DCMAKE_INSTALL_PREFIX="$prefix" -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
+  quietly cmake --build "$build" -j "$jobs"
+  quietly cmake --install "$build"
+  say "built and installed: $kind"
+  if grep -rIl -e "$prefix" -e "$build" -e "$source_dir" "$prefix" >"$work/paths"; then
+    cat "$work/paths" >&2
+    die "these installed files name folders of the machine that built them"
+  fi
+  for compiler in "${compilers[@]}"; do
+    c=${compiler##*/}
+    host "$kind-find_package-$c" "$compiler" -DCMAKE_PREFIX_PATH="$prefix"
+    by_pkg_config "$kind-pkg-config-$c" "$compiler" "$prefix" $kind
+  done
+  c=${compilers[0]}
+  # The headers alone, and a shared library, need none of the packages that moxie was built with.
+  without=(-DCMAKE_DISABLE_FIND_PACKAGE_dnnl=ON -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON
+           -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+  host "$kind-core-alone" "$c" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_CORE_ONLY=ON "${without[@]}"
+  if [[ $kind == shared ]]; then
+    host "$kind-without-dependencies" "$c" -DCMAKE_PREFIX_PATH="$prefix" "${without[@]}"
+  fi
+  fails configure -S "$consumer" -B "$work/host/unknown" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_WANTS_UNKNOWN=ON
+  grep -q "no component 'no_such_component'" "$work/log" || die "an unknown component is not named"
+  rm -rf "$work/host/unknown"
+
+  mkdir -p "$work/moved"
+  mv "$prefix" "$moved"
+  host "$kind-moved-find_package" "$c" -DCMAKE_PREFIX_PATH="$moved"
+  by_pkg_config "$kind-moved-pkg-config" "$c" "$moved" $kind
+done
+
+host add_subdirectory "${compilers[0]}" -DMOXIE_SOURCE="$source_dir"
+say "$checks applications built and run"

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs a program of README from the root of the project, as its reader would, and compares what it prints
+# with what README shows.
+#   run.sh PROGRAM BASE      (BASE.args and BASE.expected, where they are)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+args=()
+[[ -e $2.args ]] && read -ra args <"$2.args"
+output=$("$1" "${args[@]}")
+[[ -e $2.expected ]] || exit 0
+diff -u --label README --label printed "$2.expected" - <<<"$output"
