@@ -84,8 +84,8 @@ class Adapter {
   bool null() { return scalar({.kind = JsonKind::kNull}); }
   bool boolean(bool value) { return scalar({.kind = JsonKind::kBool, .boolean = value}); }
   bool number_integer(std::int64_t value) {
-    // "-0" arrives here as well.
-    if (value >= 0) return scalar({.kind = JsonKind::kUnsigned, .whole = static_cast<std::uint64_t>(value)});
+    // "-0" arrives here too, as 0. It has a sign, which only a double holds.
+    if (value >= 0) return scalar({.kind = JsonKind::kReal, .real = -0.0});
     return scalar({.kind = JsonKind::kNegative, .negative = value});
   }
   bool number_unsigned(std::uint64_t value) { return scalar({.kind = JsonKind::kUnsigned, .whole = value}); }

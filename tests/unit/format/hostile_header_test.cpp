@@ -195,6 +195,7 @@ TEST_CASE("a shape that is none is refused") {
   refuse_all({
       {"negative", shaped("[-2]"), Code::kFormat, "-2"},
       {"negative twice, so that the product is right", shaped("[-1,-2]"), Code::kFormat, "'t'"},
+      {"zero with a sign", tensor(R"("dtype":"F32","shape":[-0],"data_offsets":[0,0])", 0), Code::kFormat, "'t'"},
       {"fractional", shaped("[2.5]"), Code::kFormat, "2.5"},
       {"whole, but written as a fraction", shaped("[2.0]"), Code::kFormat, "'t'"},
       {"an exponent", shaped("[2e0]"), Code::kFormat, "'t'"},

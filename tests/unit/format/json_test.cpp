@@ -85,14 +85,14 @@ TEST_CASE("whole numbers are never rounded, and fractions never whole") {
   CHECK(v[5].as_double() == -9223372036854775808.0);
   CHECK(v[6].kind() == JsonKind::kReal);
   CHECK_FALSE(v[6].as_i64());
-  for (const std::size_t i : {7U, 8U, 10U}) {
+  for (const std::size_t i : {7U, 8U, 9U, 10U}) {
     CHECK(v[i].kind() == JsonKind::kReal);
     CHECK_FALSE(v[i].as_u64());
     CHECK_FALSE(v[i].as_i64());
   }
   CHECK(v[7].as_double() == 2.0);
   CHECK(v[8].as_double() == 1000.0);
-  CHECK(v[9].as_u64() == 0U);
+  CHECK(std::signbit(*v[9].as_double()));
   CHECK(std::signbit(*v[10].as_double()));
   CHECK(v[11].as_double() == std::numeric_limits<double>::denorm_min());
   CHECK(v[12].as_double() == 0.1);
