@@ -78,7 +78,8 @@ for kind in static shared; do
     -DCMAKE_INSTALL_PREFIX="$prefix" -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
   quietly cmake --build "$build" -j "$jobs"
   quietly cmake --install "$build"
-  say "built and installed: $kind"
+  quietly "$source_dir/cmake/check_symbols.sh" "$(find "$prefix" -name 'libmoxie.a' -o -name 'libmoxie.so')"
+  say "built, installed and its symbols read: $kind"
   if grep -rIl -e "$prefix" -e "$build" -e "$source_dir" "$prefix" >"$work/paths"; then
     cat "$work/paths" >&2
     die "these installed files name folders of the machine that built them"
