@@ -166,8 +166,6 @@ Status Context::at_rest(std::string_view where) const noexcept {
   return {};
 }
 
-// Room for n positions after the committed ones, in pages that nobody else holds. Everything is taken
-// before anything is changed.
 Status Context::make_room(std::string_view where, std::size_t n, bool exactly) noexcept {
   if (n > state_.max_positions - state_.size) {
     return Status(Code::kBudget, where, Text(n, " positions more"),
@@ -175,15 +173,18 @@ Status Context::make_room(std::string_view where, std::size_t n, bool exactly) n
   }
   if (n == 0) return {};
   const std::size_t n_pages = std::max(pages_for(state_.size + n), state_.n_pages);
+  // Doubling keeps appending linear; where there is no room for that, what is needed must do.
+  const std::size_t doubled = std::min(2 * state_.table.capacity, pages_for(state_.max_positions));
+  if (!exactly && n_pages > state_.table.capacity && n_pages < doubled && take_room(n_pages, doubled).ok()) return {};
+  return take_room(n_pages, n_pages);
+}
 
+// Makes the context n_pages long in a table of at least `capacity`, and the page after the last committed
+// position its own. Everything is taken before anything is changed.
+Status Context::take_room(std::size_t n_pages, std::size_t capacity) noexcept {
   Table grown;
   if (n_pages > state_.table.capacity) {
-    // Doubling keeps appending linear; where the budget has no room for that, what is needed must do.
-    const std::size_t doubled = std::min(2 * state_.table.capacity, pages_for(state_.max_positions));
-    Result<Table> table = Table::create(exactly ? n_pages : std::max(n_pages, doubled), *state_.account);
-    if (!table.ok()) table = Table::create(n_pages, *state_.account);
-    if (!table.ok()) return table.status();
-    grown = *std::move(table);
+    MOXIE_TRY_LET(grown, Table::create(capacity, *state_.account));
     std::copy_n(state_.table.pages, state_.n_pages, grown.pages);
     std::copy_n(state_.table.tokens, state_.size, grown.tokens);
   }

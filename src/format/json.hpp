@@ -96,7 +96,7 @@ class JsonDocument {
   // A container is followed by its contents: elements, or keys each followed by its value.
   struct Node {
     JsonKind kind = JsonKind::kNull;
-    std::uint32_t extent = 1;  // nodes of this value with its contents; of a string: its bytes
+    std::uint32_t extent = 1;   // nodes of this value with its contents; of a string: its bytes
     std::uint64_t payload = 0;  // a number's bits, a bool, a string's offset in text_, a container's size
   };
 

@@ -19,7 +19,7 @@ struct JsonScalar {
   std::uint64_t whole = 0;    ///< kUnsigned
   std::int64_t negative = 0;  ///< kNegative: below zero
   double real = 0;            ///< kReal: finite
-  std::string_view text;      ///< kString: unescaped UTF-8; valid during the call
+  std::string_view text{};    ///< kString: unescaped UTF-8; valid during the call
 };
 
 /// What a document may cost. With them, reading takes less than 4 times the input plus 16 MiB.
@@ -50,8 +50,8 @@ class JsonEvents {
   ~JsonEvents() = default;
 };
 
-/// Parses all of `text` as one JSON value, as RFC 8259 defines it: UTF-8, no byte order mark, no comments, nothing behind it.
-/// `where` names the file in errors. Does not recurse, so depth costs no stack.
+/// Parses all of `text` as one JSON value, as RFC 8259 defines it: UTF-8, no byte order mark, no comments, nothing
+/// behind it. `where` names the file in errors. Does not recurse, so depth costs no stack.
 ///
 /// Errors   kFormat: not JSON, or beyond `limits`.  Those of `events`.
 ///          Lets std::bad_alloc through, and nothing else.

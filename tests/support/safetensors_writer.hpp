@@ -79,12 +79,12 @@ inline std::string safetensors_file(std::string_view header, std::string_view da
 }
 
 /// The header's entry of one tensor: "name":{...}.
-inline std::string safetensors_entry(std::string_view name, std::string_view dtype,
-                                     std::span<const std::uint64_t> dims, std::uint64_t begin, std::uint64_t end) {
+inline std::string safetensors_entry(std::string_view name, std::string_view dtype, std::span<const std::uint64_t> dims,
+                                     std::uint64_t begin, std::uint64_t end) {
   std::string shape;
   for (const std::uint64_t dim : dims) shape += (shape.empty() ? "" : ",") + std::to_string(dim);
-  return json_quoted(name) + ":{\"dtype\":\"" + std::string(dtype) + "\",\"shape\":[" + shape +
-         "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+  return json_quoted(name) + ":{\"dtype\":\"" + std::string(dtype) + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
+         std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 
 /// The bytes of a good file: tensors lie in the order given. The header is padded with spaces, so that the data begins

@@ -32,7 +32,7 @@ enum class MatmulPath : std::uint8_t {
 [[nodiscard]] MOXIE_API std::string_view name(MatmulPath path) noexcept;
 
 struct BackendOptions {
-  std::optional<Isa> isa;  ///< none: the best that this CPU has
+  std::optional<Isa> isa = {};  ///< none: the best that this CPU has
   MatmulPath matmul = MatmulPath::kAuto;
 };
 

@@ -42,9 +42,10 @@ inline constexpr std::size_t kMaxExecutorThreads = 1024;
 ///
 /// kOpenMp leaves the threads to the OpenMP library. libgomp and libomp end the process where the system
 /// refuses a thread, so this call, and each run() from another thread than the run() before, first makes
-/// and joins as many threads of its own. What no test can exclude: that the system refuses between
-/// the test and the library's own request, or that other OpenMP code on the same thread, with fewer
-/// threads, lets the library drop threads which it then makes anew. A host that must survive that takes kThreads.
+/// and joins as many threads of its own. What that cannot exclude: that the system refuses between this proof
+/// and the library's own request; that OMP_STACKSIZE asks for more than the default; that other OpenMP code
+/// on the same thread with fewer threads, another executor included, lets the library drop threads which
+/// it then makes anew. A host that must survive these takes kThreads.
 /// The library may lend fewer threads than asked (OMP_THREAD_LIMIT, OMP_DYNAMIC): results are the same.
 ///
 /// Errors   kInvalidArgument: more than kMaxExecutorThreads. kUnsupported: not in this build; the message names

@@ -151,6 +151,7 @@ class MOXIE_API Context {
 
   Status at_rest(std::string_view where) const noexcept;
   Status make_room(std::string_view where, std::size_t n, bool exactly) noexcept;
+  Status take_room(std::size_t n_pages, std::size_t capacity) noexcept;
   void drop_pages(std::size_t keep) noexcept;
 
   State state_;

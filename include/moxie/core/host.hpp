@@ -24,8 +24,8 @@ struct Progress {
 ///          call that it came from leaves everything as it was.
 /// Threads  called from the thread that called moxie, never from two at once.
 struct HostCallbacks {
-  std::function<void(LogLevel, std::string_view)> on_log;
-  std::function<bool(const Progress&)> on_progress;
+  std::function<void(LogLevel, std::string_view)> on_log = {};
+  std::function<bool(const Progress&)> on_progress = {};
 
   void log(LogLevel level, std::string_view line) const noexcept {
     if (!on_log) return;

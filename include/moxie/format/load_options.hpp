@@ -18,10 +18,10 @@ struct LoadOptions {
 
   /// Charged with the bytes that `read` takes, before they are taken; null for no limit. Mapped pages
   /// belong to the system and are not charged.
-  std::shared_ptr<Budget> memory;
+  std::shared_ptr<Budget> memory = {};
 
   /// Progress "open files" counts files, "read weights" counts bytes. Either may be cancelled.
-  HostCallbacks callbacks;
+  HostCallbacks callbacks = {};
 };
 
 }  // namespace moxie

@@ -20,8 +20,8 @@ class Decoder;
 }
 
 struct ModelOptions {
-  BackendOptions backend;
-  LoadOptions files;  ///< its budget pays for the packed weights as well
+  BackendOptions backend = {};
+  LoadOptions files = {};  ///< its budget pays for the packed weights as well
 };
 
 /// Weights of one kind and what carries them: for reports.

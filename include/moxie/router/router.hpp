@@ -22,7 +22,7 @@ inline constexpr std::int32_t kNoExpert = -1;
 /// Shapes   T rows, N experts, D model width (docs/shapes.md). Logits are always there; the rest may
 ///          be empty, and a router that needs it says kShape.
 struct RouteIn {
-  ConstRows logits;                          ///< [T, N] scores before softmax or sigmoid
+  ConstRows logits = {};                     ///< [T, N] scores before softmax or sigmoid
   ConstRows hidden{};                        ///< [T, D] or empty: the rows that are routed
   std::size_t layer = 0;                     ///< which layer of the model asks, from 0
   std::span<const Position> positions{};     ///< [T] or empty: each row's place in its context

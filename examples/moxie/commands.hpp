@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <moxie/kernel/kernel.hpp>
+#include <moxie/model/model.hpp>
+
+// The commands of the program moxie. Each returns a Status, and main() prints it.
+
+namespace moxie::program {
+
+/// What every command that runs something can be told.
+struct Common {
+  std::string model;
+  std::optional<Isa> isa;
+  MatmulPath matmul = MatmulPath::kAuto;
+  bool read = false;
+  std::size_t threads = 0;
+  std::optional<ExecutorKind> executor;
+
+  [[nodiscard]] ModelOptions model_options() const;
+};
+
+struct Info {
+  Common common;
+  bool json = false;
+};
+Status run_info(const Info& options);
+
+struct LogitsOfTokens {
+  Common common;
+  std::vector<TokenId> tokens;
+  bool all = false;
+  std::size_t chunk = 0;  ///< 0: whole
+  bool json = false;
+};
+Status run_logits(const LogitsOfTokens& options);
+
+}  // namespace moxie::program

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <moxie/core/version.hpp>
+
+#include "commands.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string megabytes(std::uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f MB", static_cast<double>(bytes) / 1e6);
+  return text;
+}
+
+std::string hexadecimal(std::uint64_t number) {
+  char text[24];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+Json describe(const BackendInfo& info) {
+  const std::string version = std::to_string(MOXIE_VERSION_MAJOR) + "." + std::to_string(MOXIE_VERSION_MINOR) + "." +
+                              std::to_string(MOXIE_VERSION_PATCH);
+  return {{"version", version},
+          {"compiler", info.compiler},
+          {"cpu threads", std::thread::hardware_concurrency()},
+          {"isa", info.isa},
+          {"isas of this cpu", info.cpu_isas},
+          {"matmul", info.matmul},
+          {"onednn", info.onednn},
+          {"onednn isa", info.onednn_isa},
+          {"openmp executor", executor_available(ExecutorKind::kOpenMp) ? "yes" : "not in this build"}};
+}
+
+Json describe(const Model& model, const std::vector<WeightPath>& paths) {
+  const ModelConfig& config = model.config();
+  std::size_t moe_layers = 0;
+  for (const bool moe : config.moe_layers) moe_layers += moe ? 1 : 0;
+  Json json = {{"model_type", config.model_type},
+               {"fingerprint", hexadecimal(model.fingerprint())},
+               {"num_hidden_layers", config.num_hidden_layers},
+               {"layers with experts", moe_layers},
+               {"hidden_size", config.hidden_size},
+               {"num_attention_heads", config.num_attention_heads},
+               {"num_key_value_heads", config.num_key_value_heads},
+               {"head_dim", config.head_dim},
+               {"num_experts", config.num_experts},
+               {"num_experts_per_tok", config.num_experts_per_tok},
+               {"moe_intermediate_size", config.moe_intermediate_size},
+               {"vocab_size", config.vocab_size},
+               {"max_position_embeddings", config.max_position_embeddings},
+               {"kv bytes per token", model.kv_shape().page_floats() * sizeof(float) / kKvPagePositions}};
+  Json weights = Json::array();
+  for (const WeightPath& path : paths) {
+    weights.push_back({{"path", path.path}, {"matrices", path.count}, {"bytes", path.bytes}});
+  }
+  json["weights"] = std::move(weights);
+  return json;
+}
+
+void print(const Json& json) {
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) {
+      std::printf("\n%s\n", key.c_str());
+      print(value);
+    } else if (value.is_array()) {
+      for (const Json& row : value) {
+        std::printf("  %-24s %zu matrices on %s, %s\n", key.c_str(), row.at("matrices").get<std::size_t>(),
+                    row.at("path").get<std::string>().c_str(), megabytes(row.at("bytes").get<std::uint64_t>()).c_str());
+      }
+    } else {
+      const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+      std::printf("  %-24s %s\n", key.c_str(), text.c_str());
+    }
+  }
+}
+
+}  // namespace
+
+ModelOptions Common::model_options() const {
+  return {.backend = {.isa = isa, .matmul = matmul}, .files = {.read = read, .memory = nullptr, .callbacks = {}}};
+}
+
+Status run_info(const Info& options) {
+  Json json;
+  if (options.common.model.empty()) {
+    MOXIE_TRY_LET(const Backend backend, Backend::create(options.common.model_options().backend));
+    MOXIE_TRY_LET(const BackendInfo info, backend.info());
+    json["moxie"] = describe(info);
+  } else {
+    MOXIE_TRY_LET(const Model model, Model::load(options.common.model, options.common.model_options()));
+    MOXIE_TRY_LET(const BackendInfo info, model.backend().info());
+    MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
+    json["moxie"] = describe(info);
+    json["model"] = describe(model, paths);
+  }
+  if (options.json) {
+    std::printf("%s\n", json.dump(2).c_str());
+  } else {
+    print(json);
+  }
+  return {};
+}
+
+}  // namespace moxie::program

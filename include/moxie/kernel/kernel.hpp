@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <moxie/backend/executors.hpp>
+#include <moxie/context/context.hpp>
+#include <moxie/core/executor.hpp>
+#include <moxie/core/result.hpp>
+#include <moxie/core/units.hpp>
+#include <moxie/model/model.hpp>
+#include <moxie/model/pathway.hpp>
+
+namespace moxie {
+
+struct KernelOptions {
+  /// Threads that compute, the calling one included; 0: as many as the machine runs at once.
+  std::size_t threads = 0;
+  /// Limit for workspaces and the KV pages of all contexts together. Weights belong to the Model.
+  std::uint64_t memory_bytes = 8ull << 30;
+  /// Rows that one step computes at most: the longest piece of a prompt, and how long a cancel waits.
+  std::size_t max_step_rows = 512;
+  /// None: OpenMP where the build has it, else threads.
+  std::optional<ExecutorKind> executor = {};
+  /// The host's own pool instead; it must outlive the kernel. `threads` and `executor` are not used then.
+  Executor* host_executor = nullptr;
+  /// For tests: see KvPoolOptions.
+  KvPoolOptions kv_pool = {};
+};
+
+/// Which rows of a feed give logits.
+enum class Logits : std::uint8_t {
+  kNone,
+  kLast,  ///< of the last token
+  kAll,
+};
+
+/// Tokens for one context, and where their logits go. The host keeps it until it is done, handing it to
+/// step() as often as that takes; what it points to stays the host's.
+struct Feed {
+  Context* context = nullptr;
+  std::span<const TokenId> tokens = {};
+  Logits want = Logits::kLast;
+  Rows logits = {};                           ///< [1, V] for kLast, [tokens.size(), V] for kAll
+  const std::atomic<bool>* cancel = nullptr;  ///< true: stop; looked at before, in and after a step
+  std::size_t max_rows = SIZE_MAX;            ///< rows of one step at most: where a prompt is cut
+
+  std::size_t done = 0;  ///< tokens that are in the context now
+  Status status = {};    ///< why it stopped; ok while it goes on or when it is done
+
+  [[nodiscard]] bool finished() const noexcept { return !status.ok() || done == tokens.size(); }
+};
+
+/// What one step did.
+struct StepReport {
+  std::size_t rows = 0;        ///< tokens computed
+  std::size_t unfinished = 0;  ///< feeds that want another step
+};
+
+/// Runs models for a host: forms batches from what contexts are fed, and keeps to its memory.
+///
+///     MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = 8, .memory_bytes = 24_GiB}));
+///     MOXIE_TRY_LET(Context context, kernel.open(model));
+///     Feed feed{.context = &context, .tokens = prompt, .logits = Rows(out.data(), 1, vocab_size)};
+///     while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
+///
+/// The bits of a row depend on its context's tokens and on nothing else: not on the other feeds, on
+/// max_rows, on the executor or its threads.
+///
+/// Errors   create: kInvalidArgument, kNoThreads, kNoMemory, kUnsupported (an executor not in this build).
+///          open: kBudget, kNoMemory. step: see there.
+/// Threads  step() and open() by one thread at a time; a second step() meanwhile is kPrecondition and
+///          changes nothing. A context that is being fed is not touched by others. Contexts and models
+///          may outlive the kernel.
+class MOXIE_API Kernel {
+ public:
+  static Result<Kernel> create(const KernelOptions& options = {}) noexcept;
+  Kernel(Kernel&&) noexcept;
+  Kernel& operator=(Kernel&&) noexcept;
+  ~Kernel();
+
+  /// A new, empty context for a model as it is, or for a pathway over it. The first context of a model
+  /// makes its workspaces.
+  Result<Context> open(const Model& model, const ContextOptions& options = {}) noexcept;
+  Result<Context> open(const Pathway& pathway, const ContextOptions& options = {}) noexcept;
+
+  /// Computes one batch: the next tokens of each unfinished feed, in order, until max_step_rows are full.
+  /// Allocates nothing where contexts have room (Context::reserve) and the libraries below do not.
+  ///
+  /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
+  ///          Feed::status, and that feed's context is as it was before the step; the others go on:
+  ///          kInvalidArgument (a context not of this kernel or fed twice, a token not in the
+  ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kCancelled, and what a router
+  ///          or an expert said.
+  Result<StepReport> step(std::span<Feed> feeds) noexcept;
+
+  /// Workspaces and pages together.
+  [[nodiscard]] const Budget& memory() const noexcept;
+  [[nodiscard]] const Executor& executor() const noexcept;
+  [[nodiscard]] const KernelOptions& options() const noexcept;
+
+ private:
+  class State;
+  explicit Kernel(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace moxie

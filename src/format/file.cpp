@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "format/file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <moxie/core/checked.hpp>
+#include <moxie/core/text.hpp>
+
+namespace moxie::format {
+namespace {
+
+Status refused(std::string_view where, std::string_view needed, int error) {
+  Code code = Code::kIo;
+  if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
+  if (error == ENOMEM) code = Code::kNoMemory;
+  return Status(code, where, needed, std::generic_category().message(error));
+}
+
+Status require_regular(std::string_view where, mode_t mode) noexcept {
+  std::string_view kind = "something else";
+  if (S_ISREG(mode)) return {};
+  if (S_ISDIR(mode)) kind = "a folder";
+  if (S_ISFIFO(mode)) kind = "a pipe";
+  if (S_ISSOCK(mode)) kind = "a socket";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) kind = "a device";
+  return Status(Code::kIo, where, "a regular file", kind);
+}
+
+FileIdentity identify(const struct stat& stat) noexcept {
+  return {
+    .device = static_cast<std::uint64_t>(stat.st_dev), .number = static_cast<std::uint64_t>(stat.st_ino),
+    .size = static_cast<std::uint64_t>(stat.st_size),
+#if defined(__APPLE__)
+    .changed_s = stat.st_mtimespec.tv_sec, .changed_ns = stat.st_mtimespec.tv_nsec
+  };
+#else
+    .changed_s = stat.st_mtim.tv_sec, .changed_ns = stat.st_mtim.tv_nsec
+  };
+#endif
+}
+
+}  // namespace
+
+Mapping::~Mapping() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void Mapping::release_pages(std::span<const std::byte> part) const noexcept {
+  const auto base = reinterpret_cast<std::uintptr_t>(bytes_.data());
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
+  if (begin < base || !checked::inside(begin - base, part.size(), bytes_.size())) return;
+  const long page = ::sysconf(_SC_PAGESIZE);
+  if (page <= 0) return;
+  // A mapping begins at a page, so offsets into it round like addresses.
+  const auto size = static_cast<std::size_t>(page);
+  const std::size_t first = (begin - base + size - 1) / size * size;
+  const std::size_t last = (begin - base + part.size()) / size * size;
+  if (first >= last) return;
+  // Advice: where the system does not take it, nothing is lost.
+  static_cast<void>(::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED));
+}
+
+FileBytes::~FileBytes() {
+  if (bytes_.data() != nullptr) ::operator delete(bytes_.data(), std::align_val_t(kAlignment));
+}
+
+Result<FileBytes> FileBytes::allocate(std::uint64_t size, std::string_view where) noexcept {
+  const auto count = checked::narrow<std::ptrdiff_t>(size);
+  void* memory = nullptr;
+  if (count) memory = ::operator new(static_cast<std::size_t>(size), std::align_val_t(kAlignment), std::nothrow);
+  if (memory == nullptr) return Status(Code::kNoMemory, where, Text(size, " bytes of memory"), "none");
+  return FileBytes({static_cast<std::byte*>(memory), static_cast<std::size_t>(size)});
+}
+
+Result<File> File::open(const std::filesystem::path& path) {
+  File file(path.native());
+  struct stat stat {};
+  // Looked at before it is opened, because opening a device can do something (rewind a tape); and again
+  // afterwards, because what the name stands for may have changed in between.
+  if (::stat(file.name_.c_str(), &stat) != 0) return refused(file.name_, "a file", errno);
+  MOXIE_TRY(require_regular(file.name_, stat.st_mode));
+  do {
+    // O_NONBLOCK: a pipe put in the file's place must not make this wait for a writer.
+    file.descriptor_ = ::open(file.name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  } while (file.descriptor_ < 0 && errno == EINTR);
+  if (file.descriptor_ < 0) return refused(file.name_, "a readable file", errno);
+  if (::fstat(file.descriptor_, &stat) != 0) return refused(file.name_, "a readable file", errno);
+  MOXIE_TRY(require_regular(file.name_, stat.st_mode));
+  file.identity_ = identify(stat);
+  return file;
+}
+
+File::~File() {
+  // After EINTR the descriptor is closed on Linux: asking again could close somebody else's.
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Status File::read(std::uint64_t offset, std::span<std::byte> into) const noexcept {
+  // Below the most that one call takes (2 GiB on Linux), and a multiple of any page.
+  constexpr std::size_t kMost = 1U << 30;
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto at = checked::add(offset, static_cast<std::uint64_t>(done));
+    const auto position = at ? checked::narrow<off_t>(*at) : std::nullopt;
+    if (!position) return refused(name_, Text(into.size(), " bytes at offset ", offset), EOVERFLOW);
+    const ssize_t got = ::pread(descriptor_, into.data() + done, std::min(into.size() - done, kMost), *position);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refused(name_, Text(into.size(), " bytes at offset ", offset), errno);
+    if (got == 0) {
+      return Status(Code::kIo, name_, Text(into.size(), " bytes at offset ", offset, " of ", size()),
+                    Text("the end of the file after ", done));
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+Result<Mapping> File::map() const noexcept {
+  const auto size = checked::narrow<std::ptrdiff_t>(identity_.size);
+  if (!size || *size == 0) return refused(name_, Text("to map ", identity_.size, " bytes"), EINVAL);
+  void* memory = ::mmap(nullptr, static_cast<std::size_t>(*size), PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (memory == MAP_FAILED) return refused(name_, Text("to map ", identity_.size, " bytes"), errno);
+  Mapping mapping({static_cast<const std::byte*>(memory), static_cast<std::size_t>(*size)});
+  struct stat stat {};
+  if (::fstat(descriptor_, &stat) != 0) return refused(name_, "a readable file", errno);
+  const FileIdentity now = identify(stat);
+  if (now.size < identity_.size) {
+    return Status(Code::kIo, name_, Text(identity_.size, " bytes, as when it was opened"), Text(now.size));
+  }
+  return mapping;
+}
+
+Result<std::string> read_small_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  MOXIE_TRY_LET(const File file, File::open(path));
+  if (file.size() > max_bytes) {
+    return Status(Code::kFormat, file.name(), Text("at most ", max_bytes, " bytes"), Text(file.size()));
+  }
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  MOXIE_TRY(file.read(0, std::as_writable_bytes(std::span<char>(text))));
+  return text;
+}
+
+}  // namespace moxie::format

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/program.hpp"
+
+#include "model/decoder.hpp"
+
+namespace moxie::kernel {
+
+Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executor& executor, std::size_t max_rows,
+                                                 std::shared_ptr<Budget> budget, const KvPoolOptions& pool_options) {
+  const Model& model = pathway.model();
+  const model::DecoderScratch scratch = model.decoder().scratch_bytes(max_rows);
+  std::vector<AlignedBuffer> memory;
+  MOXIE_TRY_LET(std::vector<backend::WorkerPtr> workers, model.backend().make_workers(executor.width()));
+  std::vector<Workspace> workspaces;
+  for (std::size_t i = 0; i < executor.width(); ++i) {
+    const std::size_t bytes = i == 0 ? scratch.own + step_scratch_bytes(max_rows) : scratch.worker;
+    MOXIE_TRY_LET(AlignedBuffer buffer, AlignedBuffer::create(bytes, budget.get()));
+    workspaces.emplace_back(buffer.bytes());
+    workspaces.back().set_worker(workers[i].get());
+    memory.push_back(std::move(buffer));
+  }
+  MOXIE_TRY_LET(auto pool, KvPool::create(model.kv_shape(), std::move(budget), pool_options));
+  std::unique_ptr<Program> program(new Program(pathway, executor, std::move(workspaces)));
+  program->pool_ = std::move(pool);
+  program->memory_ = std::move(memory);
+  program->workers_ = std::move(workers);
+  return program;
+}
+
+}  // namespace moxie::kernel

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/step.hpp"
+
+#include <algorithm>
+
+#include <moxie/core/scratch.hpp>
+
+#include "model/decoder.hpp"
+
+namespace moxie::kernel {
+
+std::size_t step_scratch_bytes(std::size_t rows) noexcept {
+  // A feed of a step has at least one row, so there are never more of anything than rows.
+  constexpr std::size_t kShareBytes = 64;
+  return ScratchSize()
+      .take<std::byte>(rows * kShareBytes)
+      .take<TokenId>(rows)
+      .take<Position>(rows)
+      .take<model::Segment>(rows)
+      .take<model::Output>(rows)
+      .total();
+}
+
+bool Step::belongs(const Feed& feed) const noexcept {
+  return !feed.finished() && feed.context->pool() == program_.pool();
+}
+
+std::size_t Step::outputs_of(const Feed& feed, std::size_t rows) const noexcept {
+  if (feed.want == Logits::kAll) return rows;
+  return feed.want == Logits::kLast && feed.done + rows == feed.tokens.size() ? 1 : 0;
+}
+
+void Step::add(Feed& feed, std::size_t rows) noexcept {
+  const std::size_t position = feed.context->size();
+  auto kv = feed.context->prepare(rows);
+  if (!kv.ok()) {
+    feed.status = kv.status();
+    return;
+  }
+  segments_[n_shares_] = {.begin = n_rows_, .rows = rows, .position = position, .kv = *kv};
+  shares_[n_shares_++] = {.feed = &feed, .begin = n_rows_, .rows = rows};
+  const std::size_t n_outputs = outputs_of(feed, rows);
+  for (std::size_t i = 0; i < n_outputs; ++i) {
+    const std::size_t from = rows - n_outputs + i;
+    const std::size_t to = feed.want == Logits::kAll ? feed.done + from : 0;
+    outputs_[n_outputs_++] = {.row = n_rows_ + from, .logits = feed.logits.row(to)};
+  }
+  for (std::size_t i = 0; i < rows; ++i) {
+    tokens_[n_rows_] = feed.tokens[feed.done + i];
+    positions_[n_rows_++] = static_cast<Position>(position + i);
+  }
+}
+
+bool Step::all_cancelled(const void* object) noexcept {
+  const auto& step = *static_cast<const Step*>(object);
+  return std::ranges::all_of(step.shares_.first(step.n_shares_),
+                             [](const Share& share) { return is_cancelled(*share.feed); });
+}
+
+Result<std::size_t> Step::run(std::size_t room) noexcept {
+  Workspace& own = program_.team().own();
+  const Workspace::Frame frame(own);
+  MOXIE_TRY_LET(shares_, own.take<Share>(room));
+  MOXIE_TRY_LET(tokens_, own.take<TokenId>(room));
+  MOXIE_TRY_LET(positions_, own.take<Position>(room));
+  MOXIE_TRY_LET(segments_, own.take<model::Segment>(room));
+  MOXIE_TRY_LET(outputs_, own.take<model::Output>(room));
+
+  for (Feed& feed : feeds_) {
+    if (n_rows_ == room) break;
+    if (!belongs(feed)) continue;
+    const std::size_t wanted = std::min(feed.tokens.size() - feed.done, std::max<std::size_t>(feed.max_rows, 1));
+    add(feed, std::min(wanted, room - n_rows_));
+  }
+  if (n_rows_ == 0) return std::size_t{0};
+  finish(program_.pathway().model().decoder().forward({.tokens = tokens_.first(n_rows_),
+                                                       .positions = positions_.first(n_rows_),
+                                                       .segments = segments_.first(n_shares_),
+                                                       .outputs = outputs_.first(n_outputs_),
+                                                       .stop = {.object = this, .ask = all_cancelled}},
+                                                      program_.team()));
+  return n_rows_;
+}
+
+void Step::finish(const Status& outcome) noexcept {
+  for (const Share& share : shares_.first(n_shares_)) {
+    Feed& feed = *share.feed;
+    if (!outcome.ok() || is_cancelled(feed)) {
+      feed.context->rollback();
+      feed.status = is_cancelled(feed)
+                        ? Status(Code::kCancelled, "Kernel::step", "the feed to go on",
+                                 Text("a cancel after ", feed.done, " of ", feed.tokens.size(), " tokens"))
+                        : outcome;
+      continue;
+    }
+    feed.status = feed.context->commit(tokens_.subspan(share.begin, share.rows));
+    if (feed.status.ok()) feed.done += share.rows;
+  }
+}
+
+}  // namespace moxie::kernel

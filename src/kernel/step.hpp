@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include <moxie/kernel/kernel.hpp>
+
+#include "kernel/program.hpp"
+#include "model/batch.hpp"
+
+namespace moxie::kernel {
+
+/// One step of one program: takes rows from the feeds whose contexts belong to it, prepares their pages,
+/// runs the model, and makes the rows part of their contexts; or leaves all as it was.
+class Step {
+ public:
+  Step(Program& program, std::span<Feed> feeds) noexcept : program_(program), feeds_(feeds) {}
+
+  /// At most `room` rows; says how many were computed. Only a lack of workspace fails.
+  Result<std::size_t> run(std::size_t room) noexcept;
+
+ private:
+  /// One feed's share of the batch.
+  struct Share {
+    Feed* feed = nullptr;
+    std::size_t begin = 0;
+    std::size_t rows = 0;
+  };
+
+  [[nodiscard]] bool belongs(const Feed& feed) const noexcept;
+  [[nodiscard]] std::size_t outputs_of(const Feed& feed, std::size_t rows) const noexcept;
+  void add(Feed& feed, std::size_t rows) noexcept;
+  void finish(const Status& outcome) noexcept;
+  static bool all_cancelled(const void* step) noexcept;
+
+  Program& program_;
+  std::span<Feed> feeds_;
+  // Filled from the front while the batch is formed; memory of the workspace.
+  std::span<Share> shares_;
+  std::span<TokenId> tokens_;
+  std::span<Position> positions_;
+  std::span<model::Segment> segments_;
+  std::span<model::Output> outputs_;
+  std::size_t n_shares_ = 0;
+  std::size_t n_rows_ = 0;
+  std::size_t n_outputs_ = 0;
+};
+
+/// Whether the host wants it to stop.
+[[nodiscard]] inline bool is_cancelled(const Feed& feed) noexcept {
+  return feed.cancel != nullptr && feed.cancel->load(std::memory_order_relaxed);
+}
+
+}  // namespace moxie::kernel

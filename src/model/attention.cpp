@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moxie::model {
+
+namespace {
+
+const Segment& segment_of(const Batch& batch, std::size_t row) noexcept {
+  const auto after = std::ranges::upper_bound(batch.segments, row, {}, &Segment::begin);
+  return *(after - 1);
+}
+
+}  // namespace
+
+std::size_t Attention::scratch_bytes(std::size_t rows) const noexcept {
+  std::size_t bytes = 0;
+  each_linear([&](const Linear& linear) { bytes = std::max(bytes, linear.scratch_bytes(rows)); });
+  return bytes;
+}
+
+Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
+                          const Buffers& buffers, Team& team) const noexcept {
+  MOXIE_TRY(parts_.query.apply(x, buffers.query, team));
+  MOXIE_TRY(parts_.key.apply(x, buffers.key, team));
+  MOXIE_TRY(parts_.value.apply(x, buffers.value, team));
+  const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* head) {
+    for (std::size_t h = 0; h < heads; ++h, head += parts_.head_width) {
+      if (norm) norm->apply(head, head);
+      rope.turn(rope_table.row(row), head);
+    }
+  };
+  return each_row(team, x.rows, [&](std::size_t row) {
+    finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
+    finish(parts_.key_norm, parts_.kv_heads, row, buffers.key.row(row));
+    store(segment_of(batch, row), row, layer, buffers);
+  });
+}
+
+void Attention::store(const Segment& segment, std::size_t row, std::size_t layer,
+                      const Buffers& buffers) const noexcept {
+  const std::size_t position = segment.position + (row - segment.begin);
+  const std::size_t page = position / kKvPagePositions;
+  const std::size_t slot = position % kKvPagePositions;
+  const std::size_t width = parts_.head_width;
+  for (std::size_t g = 0; g < parts_.kv_heads; ++g) {
+    float* keys = segment.kv.keys(page, layer, g);
+    const float* key = buffers.key.row(row) + g * width;
+    for (std::size_t c = 0; c < width; ++c) keys[c * kKvPagePositions + slot] = key[c];
+    std::copy_n(buffers.value.row(row) + g * width, width, segment.kv.values(page, layer, g) + slot * width);
+  }
+}
+
+Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+                         const backend::Ops& ops, const Buffers& buffers, Rows y, Team& team) const noexcept {
+  const std::size_t group = parts_.heads / parts_.kv_heads;
+  const std::size_t width = parts_.head_width;
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
+  const Rows mixed(buffers.mixed.data, rows.size(), query_width());
+  // A task is one row and one key/value head: rows of a long prompt see more the later they come, so
+  // small tasks even out.
+  MOXIE_TRY(team.each(rows.size() * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
+    const std::size_t i = task / parts_.kv_heads;
+    const std::size_t g = task % parts_.kv_heads;
+    const Segment& segment = segment_of(batch, rows[i]);
+    const KvView& kv = segment.kv;
+    const std::size_t key_offset = (layer * kv.shape.kv_heads + g) * kv.shape.block_floats();
+    ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
+                .q_stride = width,
+                .heads = group,
+                .pages = kv.pages.data(),
+                .key_offset = key_offset,
+                .value_offset = key_offset + kv.shape.key_width * kKvPagePositions,
+                .key_width = width,
+                .value_width = width,
+                .visible = segment.position + (rows[i] - segment.begin) + 1,
+                .scale = scale,
+                .y = mixed.row(i) + g * group * width,
+                .y_stride = width});
+    return {};
+  }));
+  return parts_.output.apply(mixed, y, team);
+}
+
+}  // namespace moxie::model

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/feed_forward.hpp"
+
+#include <algorithm>
+
+#include "model/parts.hpp"
+
+namespace moxie::model {
+
+namespace {
+
+class Dense final : public FeedForward {
+ public:
+  explicit Dense(GatedMlp<Linear> mlp) noexcept : mlp_(std::move(mlp)) {}
+
+  Status run(ConstRows x, std::span<const Position>, Rows y, Team& team) const noexcept override {
+    const Workspace::Frame frame(team.own());
+    MOXIE_TRY_LET(const Rows gated, team.own().rows(x.rows, mlp_.inner_width()));
+    MOXIE_TRY_LET(const Rows up, team.own().rows(x.rows, mlp_.inner_width()));
+    MOXIE_TRY(mlp_.gate().apply(x, gated, team));
+    MOXIE_TRY(mlp_.up().apply(x, up, team));
+    MOXIE_TRY(each_row(team, x.rows,
+                       [&](std::size_t row) { silu_times(gated.row(row), up.row(row), gated.row(row), gated.width); }));
+    return mlp_.down().apply(gated, y, team);
+  }
+
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
+    const std::size_t inner = mlp_.inner_width();
+    return {.own = ScratchSize().rows(rows, inner).rows(rows, inner).total(), .worker = mlp_.scratch_bytes(rows)};
+  }
+
+  void each_linear(const std::function<void(const Linear&)>& visit) const override {
+    for (const Linear* linear : {&mlp_.gate(), &mlp_.up(), &mlp_.down()}) visit(*linear);
+  }
+
+ private:
+  GatedMlp<Linear> mlp_;
+};
+
+class Experts final : public FeedForward {
+ public:
+  Experts(std::size_t layer, Linear gate, ExpertLayer experts) noexcept
+      : layer_(layer), gate_(std::move(gate)), experts_(std::move(experts)) {}
+
+  Status run(ConstRows x, std::span<const Position> positions, Rows y, Team& team) const noexcept override {
+    const Workspace::Frame frame(team.own());
+    MOXIE_TRY_LET(const Rows logits, team.own().rows(x.rows, gate_.out_width()));
+    MOXIE_TRY(gate_.apply(x, logits, team));
+    return experts_.run({.logits = logits, .hidden = x, .layer = layer_, .positions = positions, .resident = {}}, y,
+                        team);
+  }
+
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
+    const MoeScratch experts = experts_.scratch_bytes(rows);
+    return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(experts.own).total(),
+            .worker = std::max(experts.worker, gate_.scratch_bytes(rows))};
+  }
+
+  void each_linear(const std::function<void(const Linear&)>& visit) const override {
+    visit(gate_);
+    for (std::size_t e = 0; e < experts_.bank().size(); ++e) {
+      const GatedMlp<Linear>& expert = experts_.bank()[e];
+      for (const Linear* linear : {&expert.gate(), &expert.up(), &expert.down()}) visit(*linear);
+    }
+  }
+
+ private:
+  std::size_t layer_;
+  Linear gate_;
+  ExpertLayer experts_;
+};
+
+}  // namespace
+
+std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp) { return std::make_unique<Dense>(std::move(mlp)); }
+
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts) {
+  return std::make_unique<Experts>(layer, std::move(gate), std::move(experts));
+}
+
+}  // namespace moxie::model

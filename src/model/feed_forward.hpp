@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include <moxie/backend/linear.hpp>
+#include <moxie/expert/gated_mlp.hpp>
+#include <moxie/moe/bank.hpp>
+#include <moxie/moe/moe_layer.hpp>
+#include <moxie/router/top_k.hpp>
+
+#include "model/decoder.hpp"
+
+namespace moxie::model {
+
+/// What follows attention in a layer: experts, or one dense MLP.
+///
+/// Errors   run: kNoSpace; what a router or an expert says.
+class FeedForward {
+ public:
+  virtual ~FeedForward() = default;
+  /// x, y: [T, D]; positions: [T].
+  virtual Status run(ConstRows x, std::span<const Position> positions, Rows y, Team& team) const noexcept = 0;
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
+};
+
+/// One gated MLP, its products spread over the team.
+std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp);
+
+using ExpertLayer = MoeLayer<TopK, ExpertBank<GatedMlp<Linear>>>;
+/// Router scores by `gate` ([N, D]), then the experts.
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
+
+}  // namespace moxie::model

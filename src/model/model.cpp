@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/model/model.hpp>
+
+#include <algorithm>
+#include <new>
+
+#include "model/config.hpp"
+#include "model/fingerprint.hpp"
+#include "model/qwen3_moe.hpp"
+
+namespace moxie {
+
+struct Model::State {
+  ModelConfig config;
+  Backend backend;
+  std::unique_ptr<const model::Decoder> decoder;
+  std::uint64_t fingerprint = 0;
+};
+
+Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions& options) noexcept try {
+  MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path, options.files));
+  MOXIE_TRY_LET(ModelConfig config, model::read_config(checkpoint.config_json()));
+  MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
+  const std::uint64_t fingerprint = model::fingerprint(checkpoint);
+  MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files));
+  return Model(
+      std::make_shared<const State>(State{std::move(config), std::move(backend), std::move(decoder), fingerprint}));
+} catch (const std::bad_alloc&) {
+  return Status(Code::kNoMemory, "Model::load", "memory for the model", "a refusal from the system");
+}
+
+const ModelConfig& Model::config() const noexcept { return state_->config; }
+const Backend& Model::backend() const noexcept { return state_->backend; }
+KvShape Model::kv_shape() const noexcept { return state_->decoder->kv_shape(); }
+std::uint64_t Model::fingerprint() const noexcept { return state_->fingerprint; }
+const model::Decoder& Model::decoder() const noexcept { return *state_->decoder; }
+
+Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
+  std::vector<WeightPath> paths;
+  state_->decoder->each_linear([&](const Linear& linear) {
+    auto found = std::ranges::find(paths, linear.path(), &WeightPath::path);
+    if (found == paths.end()) found = paths.insert(paths.end(), {std::string(linear.path()), 0, 0});
+    ++found->count;
+    found->bytes += linear.bytes();
+  });
+  return paths;
+} catch (const std::bad_alloc&) {
+  return Status(Code::kNoMemory, "Model::weight_paths", "memory for a report", "a refusal from the system");
+}
+
+}  // namespace moxie

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <moxie/backend/linear.hpp>
+#include <moxie/core/math.hpp>
+#include <moxie/core/scratch.hpp>
+#include <moxie/core/team.hpp>
+
+namespace moxie::model {
+
+/// y = x / sqrt(mean(x^2) + eps) * weight, over one row.
+/// Source   Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+class RmsNorm {
+ public:
+  RmsNorm() = default;
+  RmsNorm(std::vector<float> weight, double eps) noexcept : weight_(std::move(weight)), eps_(static_cast<float>(eps)) {}
+
+  [[nodiscard]] std::size_t width() const noexcept { return weight_.size(); }
+  /// y may be x.
+  void apply(const float* x, float* y) const noexcept;
+
+ private:
+  std::vector<float> weight_;
+  float eps_ = 0;
+};
+
+/// Rotary position embedding: turns the pairs (i, i + C/2) of a head by position * theta^(-2i/C).
+/// Source   Su et al., "RoFormer", 2021, with the halves laid out as in GPT-NeoX.
+class Rope {
+ public:
+  Rope() = default;
+  Rope(std::size_t head_width, double theta);
+
+  /// Floats of one position's table: C/2 cosines, then C/2 sines.
+  [[nodiscard]] std::size_t table_width() const noexcept { return frequencies_.size() * 2; }
+  /// Angles are made in double: a float angle is off by 1e-3 at position 30,000.
+  void fill(Position position, float* table) const noexcept;
+  /// Turns one head in place.
+  void turn(const float* table, float* head) const noexcept;
+
+ private:
+  std::vector<double> frequencies_;
+};
+
+/// Splits rows over a team. Each row is computed by itself, so the cut never shows.
+template <class F>
+Status each_row(Team& team, std::size_t rows, F&& body) noexcept {
+  // A few runs of rows for each worker; a single row stays on the calling thread.
+  const std::size_t tasks = std::min(rows, team.width() * 4);
+  return team.each(tasks, [&](std::size_t task, Workspace&) -> Status {
+    for (std::size_t row = task * rows / tasks; row < (task + 1) * rows / tasks; ++row) body(row);
+    return {};
+  });
+}
+
+/// y += x over n floats.
+inline void add(const float* x, float* y, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
+}  // namespace moxie::model

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include <moxie/context/context.hpp>
+
+#include "support/catch.hpp"
+#include "unit/context/stamps.hpp"
+
+using namespace moxie;
+using namespace moxie::testing;
+
+static_assert(!std::is_copy_constructible_v<Context>);
+static_assert(std::is_nothrow_move_constructible_v<Context>);
+static_assert(std::is_nothrow_move_assignable_v<Context>);
+
+namespace {
+
+constexpr KvShape kShape{.layers = 2, .kv_heads = 2, .key_width = 3, .value_width = 5};
+constexpr std::size_t kValuesOfPosition = 2 * 2 * (3 + 5);
+constexpr std::size_t kTableBytesOfPage = 8 + 32 * 4;
+
+struct Bench {
+  explicit Bench(std::uint64_t limit = Budget::kUnlimited)
+      : budget(Budget::create("kv", limit)), pool(KvPool::create(kShape, budget, {.poison_freed = true}).value()) {}
+
+  Context context(const ContextOptions& options = {}) const { return Context::create(pool, options).value(); }
+
+  std::shared_ptr<Budget> budget;
+  std::shared_ptr<KvPool> pool;
+};
+
+}  // namespace
+
+TEST_CASE("a new context holds nothing and costs nothing") {
+  const Bench bench;
+  const Context context = bench.context({.program = 0xfeed});
+  CHECK(context.size() == 0);
+  CHECK(context.tokens().empty());
+  CHECK(context.program() == 0xfeed);
+  CHECK(context.view().pages.empty());
+  CHECK(context.usage().bytes == 0);
+  CHECK(bench.budget->used() == 0);
+}
+
+TEST_CASE("what is appended is there, whatever the cuts") {
+  for (const std::size_t cut : {1u, 5u, 31u, 32u, 33u, 64u, 100u}) {
+    const Bench bench;
+    Context context = bench.context();
+    for (std::size_t at = 0; at < 100; at += cut) REQUIRE(append_stamps(context, std::min(cut, 100 - at), 7 + at).ok());
+    CHECK(context.size() == 100);
+    CHECK(holds_stamps(context, 0, 100, 7));
+    CHECK(context.usage().pages == 4);
+    CHECK(context.view().pages.size() == 4);
+    CHECK(bench.pool->usage().pages == 4);
+  }
+}
+
+TEST_CASE("the bytes of a context are its pages and its table, and all are charged") {
+  const Bench bench;
+  {
+    Context context = bench.context();
+    REQUIRE(append_stamps(context, 40, 0).ok());
+    const ContextUsage usage = context.usage();
+    CHECK(usage.positions == 40);
+    CHECK(usage.pages == 2);
+    CHECK(usage.shared_pages == 0);
+    CHECK(usage.reserved_pages == 0);
+    CHECK(usage.table_bytes == 2 * kTableBytesOfPage);
+    CHECK(usage.bytes == 2 * bench.pool->page_bytes() + usage.table_bytes);
+    CHECK(usage.owned_bytes == usage.bytes);
+    CHECK(bench.budget->used() == usage.bytes);
+    CHECK(Context::bytes_for(*bench.pool, 40) == usage.bytes);
+  }
+  CHECK(bench.budget->used() == 0);
+  CHECK(bench.pool->usage().peak_pages == 2);
+}
+
+TEST_CASE("bytes_for does not overflow") {
+  const auto pool = KvPool::create({.layers = 1u << 30, .kv_heads = 1u << 20, .key_width = 1, .value_width = 1},
+                                   Budget::create("kv", 1))
+                        .value();
+  CHECK(Context::bytes_for(*pool, 0) == 0);
+  CHECK(Context::bytes_for(*pool, ~std::size_t{0}) == ~std::uint64_t{0});
+}
+
+TEST_CASE("a fork shares every page and pays for its table alone") {
+  const Bench bench;
+  Context first = bench.context({.program = 42, .max_positions = 1000});
+  REQUIRE(append_stamps(first, 70, 0).ok());
+  const std::uint64_t before = bench.budget->used();
+  const Context second = first.fork().value();
+  CHECK(bench.pool->usage().pages == 3);
+  CHECK(bench.budget->used() == before + 3 * kTableBytesOfPage);
+  CHECK(second.size() == 70);
+  CHECK(holds_stamps(second, 0, 70, 0));
+  CHECK(second.program() == 42);
+  CHECK(second.max_positions() == 1000);
+  CHECK(second.usage().shared_pages == 3);
+  CHECK(first.usage().shared_pages == 3);
+  CHECK(second.usage().owned_bytes == 3 * kTableBytesOfPage);
+}
+
+TEST_CASE("writing into a shared page copies that page for the writer") {
+  const Bench bench;
+  Context first = bench.context();
+  REQUIRE(append_stamps(first, 70, 0).ok());
+  Context second = first.fork().value();
+  REQUIRE(append_stamps(second, 1, 1000).ok());
+  CHECK(bench.pool->usage().pages == 4);
+  CHECK(first.usage().shared_pages == 2);
+  CHECK(second.usage().shared_pages == 2);
+  CHECK(first.view().pages[0] == second.view().pages[0]);
+  CHECK(first.view().pages[1] == second.view().pages[1]);
+  CHECK(first.view().pages[2] != second.view().pages[2]);
+  CHECK(holds_stamps(first, 0, 70, 0));
+  CHECK(holds_stamps(second, 0, 70, 0));
+  CHECK(holds_stamps(second, 70, 1, 1000));
+
+  // The other is alone now and writes in place.
+  float* tail = first.view().pages[2];
+  REQUIRE(append_stamps(first, 1, 2000).ok());
+  CHECK(first.view().pages[2] == tail);
+  CHECK(bench.pool->usage().pages == 4);
+  CHECK(holds_stamps(first, 70, 1, 2000));
+  CHECK(holds_stamps(second, 70, 1, 1000));
+}
+
+TEST_CASE("a fork at a page's end copies nothing when it goes on") {
+  const Bench bench;
+  Context first = bench.context();
+  REQUIRE(append_stamps(first, 64, 0).ok());
+  Context second = first.fork().value();
+  REQUIRE(append_stamps(second, 1, 100).ok());
+  CHECK(second.usage().shared_pages == 2);
+  CHECK(bench.pool->usage().pages == 3);
+}
+
+TEST_CASE("only committed positions of a shared page are copied") {
+  const Bench bench;
+  Context first = bench.context();
+  REQUIRE(append_stamps(first, 20, 0).ok());
+  REQUIRE(first.truncate(10).ok());
+  Context second = first.fork().value();
+  const KvView view = second.prepare(3).value();
+  CHECK(has_stamp(view, 9, 9));
+  for (std::size_t p = 10; p < 32; ++p) CHECK(count_nan(view, p) == kValuesOfPosition);
+}
+
+TEST_CASE("what prepare makes writable holds nothing of before under poison") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(append_stamps(context, 40, 0).ok());
+  REQUIRE(context.truncate(5).ok());
+  const KvView view = context.prepare(40).value();
+  CHECK(view.pages.size() == 2);
+  for (std::size_t p = 0; p < 5; ++p) CHECK(has_stamp(view, p, p));
+  for (std::size_t p = 5; p < 64; ++p) CHECK(count_nan(view, p) == kValuesOfPosition);
+}
+
+TEST_CASE("a chain of forks outlives its root, page by page") {
+  const Bench bench;
+  std::optional<Context> root = bench.context();
+  REQUIRE(append_stamps(*root, 50, 0).ok());
+  Context child = root->fork().value();
+  REQUIRE(append_stamps(child, 50, 50).ok());
+  Context grandchild = child.fork().value();
+  REQUIRE(child.truncate(60).ok());
+  REQUIRE(append_stamps(child, 10, 500).ok());
+  root.reset();
+  CHECK(holds_stamps(child, 0, 60, 0));
+  CHECK(holds_stamps(child, 60, 10, 500));
+  CHECK(holds_stamps(grandchild, 0, 100, 0));
+  // Page 0 is shared; pages 1 and 2 are child's own, pages 1 to 3 grandchild's.
+  CHECK(bench.pool->usage().pages == 1 + 2 + 3);
+}
+
+TEST_CASE("truncate gives pages back and what is left stays") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(append_stamps(context, 100, 0).ok());
+  REQUIRE(context.truncate(100).ok());
+  CHECK(bench.pool->usage().pages == 4);
+  REQUIRE(context.truncate(65).ok());
+  CHECK(bench.pool->usage().pages == 3);
+  REQUIRE(context.truncate(64).ok());
+  CHECK(bench.pool->usage().pages == 2);
+  CHECK(context.tokens().size() == 64);
+  CHECK(holds_stamps(context, 0, 64, 0));
+  const Status more = context.truncate(65);
+  CHECK(more.code() == Code::kInvalidArgument);
+  CHECK(context.size() == 64);
+  REQUIRE(append_stamps(context, 10, 300).ok());
+  CHECK(holds_stamps(context, 0, 64, 0));
+  CHECK(holds_stamps(context, 64, 10, 300));
+  REQUIRE(context.truncate(0).ok());
+  CHECK(bench.pool->usage().pages == 0);
+}
+
+TEST_CASE("truncate of a fork leaves the other as it is") {
+  const Bench bench;
+  Context first = bench.context();
+  REQUIRE(append_stamps(first, 100, 0).ok());
+  Context second = first.fork().value();
+  REQUIRE(second.truncate(10).ok());
+  CHECK(second.usage().shared_pages == 1);
+  REQUIRE(append_stamps(second, 30, 900).ok());
+  CHECK(holds_stamps(first, 0, 100, 0));
+  CHECK(holds_stamps(second, 0, 10, 0));
+  CHECK(holds_stamps(second, 10, 30, 900));
+}
+
+TEST_CASE("a rollback gives back what prepare took and keeps what was reserved") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(append_stamps(context, 10, 0).ok());
+  REQUIRE(context.prepare(100).ok());
+  CHECK(context.prepared() == 100);
+  CHECK(context.size() == 10);
+  CHECK(bench.pool->usage().pages == 4);
+  context.rollback();
+  CHECK(context.prepared() == 0);
+  CHECK(bench.pool->usage().pages == 1);
+  CHECK(holds_stamps(context, 0, 10, 0));
+  REQUIRE(context.reserve(60).ok());
+  CHECK(bench.pool->usage().pages == 3);
+  CHECK(context.usage().reserved_pages == 2);
+  REQUIRE(context.prepare(100).ok());
+  context.rollback();
+  CHECK(bench.pool->usage().pages == 3);
+  context.rollback();  // nothing prepared: nothing happens
+  CHECK(holds_stamps(context, 0, 10, 0));
+}
+
+TEST_CASE("a part of what was prepared can be committed") {
+  const Bench bench;
+  Context context = bench.context();
+  const KvView view = context.prepare(100).value();
+  for (std::size_t p = 0; p < 100; ++p) write_stamp(view, p, p);
+  std::vector<TokenId> tokens;
+  for (TokenId t = 0; t < 40; ++t) tokens.push_back(t);
+  REQUIRE(context.commit(tokens).ok());
+  CHECK(context.size() == 40);
+  CHECK(bench.pool->usage().pages == 2);
+  CHECK(holds_stamps(context, 0, 40, 0));
+}
+
+TEST_CASE("more tokens than prepared are refused and what was prepared stays") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(context.prepare(2).ok());
+  const std::vector<TokenId> tokens{1, 2, 3};
+  CHECK(context.commit(tokens).code() == Code::kInvalidArgument);
+  CHECK(context.prepared() == 2);
+  CHECK(context.commit(std::span(tokens).first(2)).ok());
+  CHECK(context.size() == 2);
+}
+
+TEST_CASE("between prepare and commit nothing else is allowed") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(append_stamps(context, 3, 0).ok());
+  CHECK(context.commit({}).code() == Code::kPrecondition);
+  REQUIRE(context.prepare(0).ok());  // nothing, and yet prepared
+  CHECK(context.fork().status().code() == Code::kPrecondition);
+  CHECK(context.truncate(0).code() == Code::kPrecondition);
+  CHECK(context.reserve(1).code() == Code::kPrecondition);
+  CHECK(context.prepare(1).status().code() == Code::kPrecondition);
+  CHECK(context.commit({}).ok());
+  CHECK(holds_stamps(context, 0, 3, 0));
+  CHECK(context.fork().ok());
+}
+
+TEST_CASE("a context may append its own tokens") {
+  const Bench bench;
+  Context context = bench.context();
+  REQUIRE(append_stamps(context, 3, 10).ok());
+  REQUIRE(context.prepare(3).ok());
+  REQUIRE(context.commit(context.tokens()).ok());
+  CHECK(std::vector<TokenId>(context.tokens().begin(), context.tokens().end()) ==
+        std::vector<TokenId>{10, 11, 12, 10, 11, 12});
+}
+
+TEST_CASE("a full context is an error and stays usable") {
+  const Bench bench;
+  Context context = bench.context({.max_positions = 33});
+  REQUIRE(append_stamps(context, 33, 0).ok());
+  const std::uint64_t used = bench.budget->used();
+  for (const std::size_t n : {std::size_t{1}, std::size_t{32}, ~std::size_t{0}}) {
+    const auto refused = context.prepare(n);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.status().code() == Code::kBudget);
+    CHECK(refused.status().came() == "0 left of max_positions 33");
+    CHECK(context.reserve(n).code() == Code::kBudget);
+  }
+  CHECK(bench.budget->used() == used);
+  CHECK(context.prepare(0).ok());
+  context.rollback();
+  REQUIRE(context.truncate(30).ok());
+  REQUIRE(append_stamps(context, 3, 30).ok());
+  CHECK(holds_stamps(context, 0, 33, 0));
+  CHECK(context.fork().value().prepare(1).status().code() == Code::kBudget);
+}
+
+TEST_CASE("a context and its forks stay within max_bytes together") {
+  const Bench bench;
+  const std::uint64_t limit = Context::bytes_for(*bench.pool, 64) + kTableBytesOfPage;
+  Context context = bench.context({.max_bytes = limit});
+  REQUIRE(context.reserve(64).ok());
+  REQUIRE(append_stamps(context, 10, 0).ok());
+  Context fork = context.fork().value();
+  const auto refused = fork.prepare(1);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.status().code() == Code::kBudget);
+  CHECK(refused.status().where() == "context");
+  CHECK(bench.budget->used() == limit);
+  REQUIRE(context.truncate(10).ok());  // ends the reservation
+  CHECK(append_stamps(fork, 1, 10).ok());
+}
+
+TEST_CASE("bad options are refused") {
+  const Bench bench;
+  CHECK(Context::create(nullptr).status().code() == Code::kInvalidArgument);
+  CHECK(Context::create(bench.pool, {.max_positions = 0}).status().code() == Code::kInvalidArgument);
+  CHECK(Context::create(bench.pool, {.max_positions = ContextOptions::kMaxPositions + 1}).status().code() ==
+        Code::kInvalidArgument);
+  CHECK(Context::create(bench.pool, {.max_positions = ContextOptions::kMaxPositions}).ok());
+}
+
+TEST_CASE("a context that was moved from answers with errors") {
+  const Bench bench;
+  Context first = bench.context({.program = 5});
+  REQUIRE(append_stamps(first, 40, 0).ok());
+  Context second = std::move(first);
+  CHECK(holds_stamps(second, 0, 40, 0));
+  CHECK(second.program() == 5);
+  CHECK(first.size() == 0);  // NOLINT(bugprone-use-after-move)
+  CHECK(first.tokens().empty());
+  CHECK(first.usage().bytes == 0);
+  CHECK(first.view().pages.empty());
+  CHECK(first.prepare(1).status().code() == Code::kPrecondition);
+  CHECK(first.commit({}).code() == Code::kPrecondition);
+  CHECK(first.fork().status().code() == Code::kPrecondition);
+  CHECK(first.truncate(0).code() == Code::kPrecondition);
+  CHECK(first.reserve(1).code() == Code::kPrecondition);
+  first.rollback();
+
+  Context third = bench.context();
+  REQUIRE(append_stamps(third, 100, 0).ok());
+  third = std::move(second);
+  CHECK(holds_stamps(third, 0, 40, 0));
+  CHECK(bench.pool->usage().pages == 2);
+}
+
+TEST_CASE("contexts outlive everything that they were made from") {
+  std::optional<Bench> bench(std::in_place);
+  Context context = bench->context({.max_bytes = 1 << 20});
+  const std::weak_ptr<Budget> budget = bench->budget;
+  REQUIRE(append_stamps(context, 10, 0).ok());
+  bench.reset();
+  CHECK_FALSE(budget.expired());
+  CHECK(append_stamps(context, 40, 10).ok());
+  CHECK(holds_stamps(context, 0, 50, 0));
+  { const Context last = std::move(context); }
+  CHECK(budget.expired());
+}
+
+TEST_CASE("forks live and go on threads of their own") {
+  constexpr std::size_t kThreads = 4;
+  const Bench bench;
+  std::optional<Context> root = bench.context();
+  REQUIRE(append_stamps(*root, 200, 0).ok());
+  std::vector<Context> forks;
+  for (std::size_t t = 0; t < kThreads; ++t) forks.push_back(root->fork().value());
+  std::atomic<std::size_t> wrong{0};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([t, &wrong, mine = std::optional<Context>(std::move(forks[t]))]() mutable {
+      for (std::size_t round = 0; round < 50; ++round) {
+        Context deeper = mine->fork().value();
+        const std::uint64_t stamp = 1000 * (t + 1) + round;
+        wrong += !append_stamps(deeper, 5, stamp).ok();
+        wrong += !holds_stamps(deeper, 0, 200, 0);
+        wrong += !holds_stamps(deeper, 200, 5, stamp);
+        if (round % 10 == 9) {
+          wrong += !deeper.truncate(200).ok();
+          mine = std::move(deeper);
+        }
+      }
+    });
+  }
+  root.reset();  // while the others read and copy its pages
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+  forks.clear();
+  CHECK(wrong == 0);
+  CHECK(bench.pool->usage().pages == 0);
+  CHECK(bench.budget->used() == 0);
+}

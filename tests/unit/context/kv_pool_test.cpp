@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <moxie/context/kv_pool.hpp>
+
+#include "support/catch.hpp"
+
+using namespace moxie;
+
+namespace {
+
+constexpr KvShape kShape{.layers = 2, .kv_heads = 3, .key_width = 5, .value_width = 4};
+
+std::shared_ptr<Budget> unlimited() { return Budget::create("kv", Budget::kUnlimited); }
+
+std::size_t mapped_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t pages = 0;
+  statm >> pages;
+  return pages * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("a page holds what its shape says, and 64 bytes") {
+  const auto pool = KvPool::create(kShape, unlimited()).value();
+  CHECK(kShape.page_floats() == 2 * 3 * (5 + 4) * 32);
+  CHECK(pool->page_bytes() == kShape.page_floats() * 4 + 64);
+  CHECK(pool->shape() == kShape);
+}
+
+TEST_CASE("pages are aligned, zero and apart") {
+  const auto pool = KvPool::create(kShape, unlimited()).value();
+  std::vector<float*> pages;
+  for (int i = 0; i < 9; ++i) {
+    pages.push_back(pool->acquire(*pool->budget()).value());
+    REQUIRE(reinterpret_cast<std::uintptr_t>(pages.back()) % 64 == 0);
+    std::size_t zeros = 0;
+    for (std::size_t f = 0; f < kShape.page_floats(); ++f) {
+      zeros += pages.back()[f] == 0.0f;
+      pages.back()[f] = static_cast<float>(i);
+    }
+    CHECK(zeros == kShape.page_floats());
+  }
+  for (int i = 0; i < 9; ++i) {
+    std::size_t own = 0;
+    for (std::size_t f = 0; f < kShape.page_floats(); ++f) {
+      own += pages[static_cast<std::size_t>(i)][f] == static_cast<float>(i);
+    }
+    CHECK(own == kShape.page_floats());
+    KvPool::release(pages[static_cast<std::size_t>(i)]);
+  }
+}
+
+TEST_CASE("a page is charged while anybody holds it and not longer") {
+  const auto budget = unlimited();
+  const auto pool = KvPool::create(kShape, budget).value();
+  float* page = pool->acquire(*budget).value();
+  CHECK(budget->used() == pool->page_bytes());
+  CHECK_FALSE(KvPool::is_shared(page));
+  KvPool::share(page);
+  CHECK(KvPool::is_shared(page));
+  CHECK(pool->usage().pages == 1);
+  CHECK(budget->used() == pool->page_bytes());
+  KvPool::release(page);
+  CHECK_FALSE(KvPool::is_shared(page));
+  CHECK(budget->used() == pool->page_bytes());
+  KvPool::release(page);
+  CHECK(budget->used() == 0);
+  CHECK(pool->usage().pages == 0);
+  CHECK(pool->usage().bytes == 0);
+  CHECK(pool->usage().peak_pages == 1);
+  CHECK(pool->usage().peak_bytes == pool->page_bytes());
+}
+
+TEST_CASE("the account that takes a page pays for it, within the pool's budget") {
+  const auto budget = unlimited();
+  const auto pool = KvPool::create(kShape, budget).value();
+  const auto account = Budget::create("tenant", pool->page_bytes(), budget);
+  float* page = pool->acquire(*account).value();
+  CHECK(account->used() == pool->page_bytes());
+  CHECK(budget->used() == pool->page_bytes());
+  const auto second = pool->acquire(*account);
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.status().code() == Code::kBudget);
+  CHECK(second.status().where() == "tenant");
+  CHECK(pool->usage().pages == 1);
+  KvPool::release(page);
+  CHECK(account->used() == 0);
+  CHECK(budget->used() == 0);
+}
+
+TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page less") {
+  const std::size_t page_bytes = KvPool::create(kShape, unlimited()).value()->page_bytes();
+  for (const std::uint64_t limit : {3 * page_bytes, 3 * page_bytes - 1}) {
+    const auto budget = Budget::create("kv", limit);
+    const auto pool = KvPool::create(kShape, budget).value();
+    std::vector<float*> pages;
+    for (;;) {
+      const auto page = pool->acquire(*budget);
+      if (!page.ok()) {
+        CHECK(page.status().code() == Code::kBudget);
+        break;
+      }
+      pages.push_back(*page);
+    }
+    CHECK(pages.size() == limit / page_bytes);
+    for (float* page : pages) KvPool::release(page);
+    CHECK(budget->used() == 0);
+  }
+}
+
+TEST_CASE("a pool refuses a shape with a zero and no budget") {
+  for (const KvShape& shape : {KvShape{0, 1, 1, 1}, KvShape{1, 0, 1, 1}, KvShape{1, 1, 0, 1}, KvShape{1, 1, 1, 0}}) {
+    const auto pool = KvPool::create(shape, unlimited());
+    REQUIRE_FALSE(pool.ok());
+    CHECK(pool.status().code() == Code::kInvalidArgument);
+  }
+  CHECK(KvPool::create(kShape, nullptr).status().code() == Code::kInvalidArgument);
+}
+
+TEST_CASE("a pool refuses a page that overflows an address") {
+  const std::size_t most = ~std::size_t{0};
+  const std::size_t half = std::size_t{1} << 63;
+  // One layer of one head and width 1 has 256 bytes: half / 256 of them are one byte too many.
+  for (const KvShape& shape :
+       {KvShape{most, 1, 1, 1}, KvShape{1, most, 1, 1}, KvShape{1, 1, most, 1}, KvShape{1, 1, 1, most},
+        KvShape{1, 1, half, half}, KvShape{1u << 31, 1u << 31, 1, 1}, KvShape{half / 128, 1, 1, 1},
+        KvShape{half / 128 - 1, 1, 1, 1}, KvShape{half / 256, 1, 1, 1}, KvShape{half / 256 - 1, 1, 1, 1}}) {
+    const auto pool = KvPool::create(shape, unlimited());
+    INFO(shape.layers << ' ' << shape.kv_heads << ' ' << shape.key_width << ' ' << shape.value_width);
+    REQUIRE_FALSE(pool.ok());
+    CHECK(pool.status().code() == Code::kShape);
+  }
+  // Room for the 64 bytes and for rounding to the largest system page in use, 64 KiB: a size that could be.
+  CHECK(KvPool::create({half / 256 - 512, 1, 1, 1}, unlimited()).ok());
+}
+
+TEST_CASE("a page that the system refuses is an error, and is not charged") {
+  const auto budget = unlimited();
+  const auto pool = KvPool::create({.layers = 1u << 20, .kv_heads = 1u << 20, .key_width = 1, .value_width = 1}, budget)
+                        .value();  // 256 TiB
+  const auto page = pool->acquire(*budget);
+  REQUIRE_FALSE(page.ok());
+  CHECK(page.status().code() == Code::kNoMemory);
+  CHECK(budget->used() == 0);
+  CHECK(pool->usage().pages == 0);
+  CHECK(pool->usage().peak_pages == 0);
+}
+
+TEST_CASE("the memory of a large page leaves the process with it") {
+  const auto pool =
+      KvPool::create({.layers = 64, .kv_heads = 64, .key_width = 64, .value_width = 64}, unlimited()).value();
+  CHECK(pool->page_bytes() >= 64u << 20);
+  CHECK(pool->page_bytes() % 4096 == 0);
+  const std::size_t before = mapped_bytes();
+  if (before == 0) return;  // no such file on this system
+  for (int round = 0; round < 3; ++round) {
+    float* page = pool->acquire(*pool->budget()).value();
+    page[0] = page[pool->shape().page_floats() - 1] = 1.0f;
+    CHECK(mapped_bytes() >= before + (32u << 20));
+    KvPool::release(page);
+    CHECK(mapped_bytes() < before + (32u << 20));
+  }
+}
+
+TEST_CASE("a poisoned pool hands out NaN") {
+  const auto pool = KvPool::create(kShape, unlimited(), {.poison_freed = true}).value();
+  float* page = pool->acquire(*pool->budget()).value();
+  std::size_t nans = 0;
+  for (std::size_t f = 0; f < kShape.page_floats(); ++f) nans += std::isnan(page[f]);
+  CHECK(nans == kShape.page_floats());
+  KvPool::release(page);
+}
+
+TEST_CASE("many threads take and give pages and the books balance") {
+  constexpr std::size_t kThreads = 4;
+  const auto budget = Budget::create("kv", 6 * KvPool::create(kShape, unlimited()).value()->page_bytes());
+  const auto pool = KvPool::create(kShape, budget).value();
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> refused{0};
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) {
+        auto first = pool->acquire(*budget);
+        auto second = pool->acquire(*budget);
+        for (const auto& page : {first, second}) {
+          if (page.ok()) {
+            **page = 1.0f;
+            KvPool::release(*page);
+          } else {
+            ++refused;
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(budget->used() == 0);
+  CHECK(pool->usage().pages == 0);
+  CHECK(pool->usage().peak_pages >= 2);
+  CHECK(pool->usage().peak_pages <= 6);
+}
