@@ -35,7 +35,7 @@ target_compile_options(moxie_build_flags INTERFACE
   $<$<BOOL:${MOXIE_WERROR}>:-Werror>)
 if(MOXIE_SANITIZE)
   target_compile_options(moxie_build_flags INTERFACE
-    -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(moxie_build_flags INTERFACE -fsanitize=${MOXIE_SANITIZE})
 endif()
 if(MOXIE_BUILD_FUZZERS)
