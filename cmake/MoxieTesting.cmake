@@ -24,26 +24,3 @@ function(moxie_test name)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS "fast;${arg_LABELS}" TIMEOUT 600)
 endfunction()
-
-# moxie_fuzzer(NAME FILES... [CORPUS folder] [SECONDS n] [LINK targets...]): one libFuzzer program. CTest runs it
-# over its corpus and then for a few seconds (label fuzz); run it by hand for as long as you like.
-function(moxie_fuzzer name)
-  cmake_parse_arguments(arg "" "CORPUS;SECONDS" "LINK" ${ARGN})
-  if(NOT arg_SECONDS)
-    set(arg_SECONDS 20)
-  endif()
-  add_executable(fuzz_${name} ${arg_UNPARSED_ARGUMENTS})
-  target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_link_libraries(fuzz_${name} PRIVATE moxie::moxie moxie_build_flags ${arg_LINK})
-  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-  if(NOT TARGET moxie_fuzzers)
-    add_custom_target(moxie_fuzzers)
-  endif()
-  add_dependencies(moxie_fuzzers fuzz_${name})
-  # New inputs go to the build folder; what is worth keeping is added to the corpus by hand.
-  set(found ${CMAKE_CURRENT_BINARY_DIR}/found_${name})
-  file(MAKE_DIRECTORY ${found})
-  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -max_total_time=${arg_SECONDS} -timeout=10 -rss_limit_mb=2048
-    -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ -print_final_stats=1 ${found} ${arg_CORPUS})
-  set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 300)
-endfunction()
