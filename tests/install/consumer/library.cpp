@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include <moxie/backend/backend.hpp>
 #include <moxie/backend/executors.hpp>
@@ -13,6 +14,8 @@
 #include <moxie/context/kv_pool.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/version.hpp>
+#include <moxie/kernel/kernel.hpp>
+#include <moxie/model/model.hpp>
 
 namespace {
 
@@ -59,10 +62,46 @@ moxie::Status use_contexts() {
   return expect(budget->used() > 0 && context.size() == 0, "a reservation to be charged");
 }
 
+// The logits of the last of `tokens`, fed in pieces of at most `rows`.
+moxie::Status run_model(moxie::Kernel& kernel, const moxie::Model& model, std::size_t rows, std::vector<float>& out) {
+  constexpr std::array<moxie::TokenId, 5> tokens = {1, 2, 3, 4, 5};
+  out.assign(model.config().vocab_size, 0.0f);
+  MOXIE_TRY_LET(moxie::Context context, kernel.open(model));
+  moxie::Feed feed;
+  feed.context = &context;
+  feed.tokens = tokens;
+  feed.logits = moxie::Rows(out.data(), 1, out.size());
+  feed.max_rows = rows;
+  while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
+  return feed.status;
+}
+
+moxie::Status use_model(const char* folder) {
+  MOXIE_TRY_LET(const moxie::Model model, moxie::Model::load(folder));
+  moxie::KernelOptions options;
+  options.threads = 2;
+  MOXIE_TRY_LET(moxie::Kernel kernel, moxie::Kernel::create(options));
+  std::vector<float> at_once, one_by_one;
+  MOXIE_TRY(run_model(kernel, model, 8, at_once));
+  MOXIE_TRY(run_model(kernel, model, 1, one_by_one));
+  return expect(at_once == one_by_one, "the same logits from a whole prompt and from single tokens");
+}
+
+// What is wrong with a file comes back as a typed error, also across the library's border.
+moxie::Status refuse_a_missing_model() {
+  return expect(moxie::Model::load("no/such/folder").status().code() == moxie::Code::kNotFound, "kNotFound");
+}
+
 }  // namespace
 
-int main() {
-  for (const auto use : {use_backend, use_executors, use_contexts}) {
+/// library CHECKPOINT_FOLDER
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  if (const moxie::Status status = use_model(argv[1]); !status.ok()) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(status.message().size()), status.message().data());
+    return 1;
+  }
+  for (const auto use : {use_backend, use_executors, use_contexts, refuse_a_missing_model}) {
     if (const moxie::Status status = use(); !status.ok()) {
       std::fprintf(stderr, "%.*s\n", static_cast<int>(status.message().size()), status.message().data());
       return 1;
