@@ -20,28 +20,72 @@ struct Widths {
   std::size_t out, in;
 };
 
-/// An executor with scratch memory of exactly so many bytes for each worker.
+/// Scratch memory of exactly so many bytes for each worker of an executor.
 class TestTeam {
  public:
-  TestTeam(const Backend& backend, ExecutorKind kind, std::size_t threads, std::size_t bytes, bool warm)
-      : executor_(make_executor(kind, threads).value()), workers_(backend.make_workers(executor_->width()).value()) {
-    for (std::size_t i = 0; i < executor_->width(); ++i) {
+  TestTeam(const Backend& backend, Executor& executor, std::size_t bytes, bool warm)
+      : executor_(executor), workers_(backend.make_workers(executor.width()).value()) {
+    for (std::size_t i = 0; i < executor.width(); ++i) {
       memory_.push_back(AlignedBuffer::create(bytes).value());
       workspaces_.emplace_back(memory_.back().bytes());
       if (warm) workspaces_.back().set_worker(workers_[i].get());
     }
   }
-  [[nodiscard]] Team team() { return Team(*executor_, workspaces_); }
+  [[nodiscard]] Team team() { return Team(executor_, workspaces_); }
   [[nodiscard]] bool has_all_back() const {
     return std::ranges::all_of(workspaces_, [](const Workspace& ws) { return ws.used_bytes() == 0; });
   }
 
  private:
-  std::unique_ptr<Executor> executor_;
+  Executor& executor_;
   std::vector<backend::WorkerPtr> workers_;
   std::vector<AlignedBuffer> memory_;
   std::vector<Workspace> workspaces_;
 };
+
+/// A product of some rows, with what one thread makes of it.
+struct TeamCase {
+  Backend backend;
+  Linear linear;
+  Table x;
+  Table expected;
+
+  void check(Executor& executor, bool warm) const {
+    const std::size_t rows = x.rows();
+    TestTeam memory(backend, executor, linear.scratch_bytes(rows), warm);
+    Team team = memory.team();
+    Strided y(rows, linear.out_width(), 2);
+    const Status status = linear.apply(x.view(), y.view(), team);
+    INFO(linear.path() << ", [" << linear.out_width() << ", " << linear.in_width() << "], " << rows << " rows on "
+                       << executor.width() << " of " << executor.name() << ": " << status.message());
+    REQUIRE(status.ok());
+    CHECK(bit_difference(ConstRows(y.view()), expected.view()) == "");
+    CHECK(y.gaps_are_untouched());
+    CHECK(memory.has_all_back());
+  }
+};
+
+std::vector<TeamCase> team_cases() {
+  std::vector<TeamCase> cases;
+  for (const LinearPath& path : linear_paths()) {
+    for (const ElementType type : {ElementType::kF32, ElementType::kBF16}) {
+      // Fewer tiles than threads, so that rows are cut as well; more; and one that divides by nothing.
+      for (const Widths widths : {Widths{64, 33}, {1100, 16}, {200, 65}}) {
+        const StoredWeights weights = StoredWeights::random(type, widths.out, widths.in, 31);
+        const Table bias = Table::random(1, widths.out, 32);
+        const auto linear = path.linear(weights.view(), bias.data);
+        if (!linear) continue;
+        for (const std::size_t rows : {0u, 1u, 33u, 130u}) {
+          TeamCase made{path.backend, *linear, Table::random(rows, widths.in, 33), Table(rows, widths.out)};
+          Scratch scratch(path.backend, linear->scratch_bytes(rows));
+          REQUIRE(linear->apply(std::as_const(made.x).view(), made.expected.view(), scratch.workspace()).ok());
+          cases.push_back(std::move(made));
+        }
+      }
+    }
+  }
+  return cases;
+}
 
 /// Batches of 1 to 70 of the same 70 rows, each time at other places and on other addresses.
 void check_batches(const LinearPath& path, ElementType type, Widths widths, std::size_t& ran) {
@@ -85,41 +129,24 @@ TEST_CASE("a row has the same bits alone and anywhere in a batch, on every path"
     INFO(path.name);
     CHECK(ran > 0);
     if (!path.is_onednn()) CHECK(ran == 18);
+    // Where oneDNN goes by its gemm, the probe lets some shapes through; these are such on AVX2.
+    if (path.is_onednn()) {
+      for (const Widths widths : {Widths{31, 97}, {48, 200}, {63, 16}, {128, 128}, {64, 200}, {2048, 3}}) {
+        check_batches(path, ElementType::kF32, widths, ran);
+      }
+    }
   }
 }
 
 TEST_CASE("any team gives the bits of one thread, on every path") {
-  for (const LinearPath& path : linear_paths()) {
-    for (const ElementType type : {ElementType::kF32, ElementType::kBF16}) {
-      // Fewer tiles than threads, so that rows are cut as well; more; and one that divides by nothing.
-      for (const Widths widths : {Widths{64, 33}, {1100, 16}, {200, 65}}) {
-        const StoredWeights weights = StoredWeights::random(type, widths.out, widths.in, 31);
-        const Table bias = Table::random(1, widths.out, 32);
-        const auto linear = path.linear(weights.view(), bias.data);
-        if (!linear) continue;
-        INFO(linear->path() << ", [" << widths.out << ", " << widths.in << "]");
-        for (const std::size_t rows : {0u, 1u, 33u, 130u}) {
-          const Table x = Table::random(rows, widths.in, 33);
-          Table expected(rows, widths.out);
-          Scratch scratch(path.backend, linear->scratch_bytes(rows));
-          REQUIRE(linear->apply(x.first(rows), expected.first(rows), scratch.workspace()).ok());
-          for (const ExecutorKind kind : testing::kinds_under_test()) {
-            for (std::size_t threads = 1; threads <= (kind == ExecutorKind::kSerial ? 1u : 8u); ++threads) {
-              for (const bool warm : {true, false}) {  // without workers it is slower and the same
-                if (!warm && threads % 4 != 0) continue;
-                TestTeam memory(path.backend, kind, threads, linear->scratch_bytes(rows), warm);
-                Team team = memory.team();
-                Strided y(rows, widths.out, 2);
-                const Status status = linear->apply(x.first(rows), y.view(), team);
-                INFO(name(kind) << ", " << threads << " threads, " << rows << " rows: " << status.message());
-                REQUIRE(status.ok());
-                CHECK(bit_difference(ConstRows(y.view()), ConstRows(expected.first(rows))) == "");
-                CHECK(y.gaps_are_untouched());
-                CHECK(memory.has_all_back());
-              }
-            }
-          }
-        }
+  const std::vector<TeamCase> cases = team_cases();
+  for (const ExecutorKind kind : testing::kinds_under_test()) {
+    for (std::size_t threads = 1; threads <= (kind == ExecutorKind::kSerial ? 1u : 8u); ++threads) {
+      const auto executor = make_executor(kind, threads).value();
+      REQUIRE(executor->width() == threads);
+      for (const TeamCase& one : cases) {
+        one.check(*executor, true);
+        if (threads == 3) one.check(*executor, false);  // without workers it is slower and the same
       }
     }
   }
