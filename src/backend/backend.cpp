@@ -100,7 +100,7 @@ Result<Backend> Backend::create(const BackendOptions& options) try {
     auto engine = backend::Engine::create(state->isa);
     if (engine.ok()) {
       state->engine = *std::move(engine);
-    } else if (options.matmul == MatmulPath::kOneDnn) {
+    } else if (options.matmul == MatmulPath::kOneDnn || engine.status().code() != Code::kUnsupported) {
       return engine.status();
     }
   }
@@ -138,7 +138,7 @@ Result<std::vector<backend::WorkerPtr>> Backend::make_workers(std::size_t count)
     if (engine() != nullptr) {
       MOXIE_TRY_LET(engine_worker, engine()->make_worker());
     }
-    workers.emplace_back(new backend::Worker(ops(), std::move(engine_worker)));
+    workers.push_back(backend::WorkerPtr(new backend::Worker(ops(), std::move(engine_worker))));
   }
   return workers;
 } catch (const std::bad_alloc&) {
