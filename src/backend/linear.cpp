@@ -8,6 +8,8 @@
 
 #include <moxie/core/checked.hpp>
 
+#include <moxie/core/guard.hpp>
+
 #include "backend/linear_body.hpp"
 #include "backend/onednn/engine.hpp"
 
@@ -83,6 +85,10 @@ std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
 std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
 std::string_view Linear::path() const noexcept { return body_->path(); }
 std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
+
+Status Linear::warm_up(backend::Worker& worker) const noexcept {
+  return guarded("Linear::warm_up", [&] { return body_->warm_up(worker); });
+}
 
 Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
   MOXIE_TRY(check_shapes(*body_, x, y));
