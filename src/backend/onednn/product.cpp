@@ -66,6 +66,12 @@ std::unique_ptr<Product::Warm> Product::warm_up() const {
     step.weights = memory(weights_, engine_, nullptr);
     step.y = memory(descriptions_[i].dst_desc(), engine_, nullptr);
     const auto address = reinterpret_cast<std::uintptr_t>(warm->scratchpad.data());
+    step.scratchpad =
+        memory(descriptions_[i].scratchpad_desc(), engine, warm->scratchpad.data() + (64 - address % 64) % 64);
+    step.arguments = {{{DNNL_ARG_SRC, step.x.get()},
+                       {DNNL_ARG_WEIGHTS, step.weights.get()},
+                       {DNNL_ARG_DST, step.y.get()},
+                       {DNNL_ARG_SCRATCHPAD, step.scratchpad.get()}}};
     const memory scratchpad(descriptions_[i].scratchpad_desc(), engine_,
                             warm->scratchpad.data() + (64 - address % 64) % 64);
     step.arguments = {{DNNL_ARG_SRC, step.x},
@@ -81,7 +87,9 @@ void Product::run(Warm& warm, std::size_t step, const float* x, const float* wei
   at.x.set_data_handle(const_cast<float*>(x));
   at.weights.set_data_handle(const_cast<float*>(weights));
   at.y.set_data_handle(y);
-  primitives_[step].execute(warm.stream, at.arguments);
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitives_[step].get(), warm.stream.get(),
+                                                 static_cast<int>(at.arguments.size()), at.arguments.data()),
+                          "could not execute a matmul");
 }
 
 void Product::pack(const float* weights, float* packed) const {

@@ -30,7 +30,9 @@ class Product {
   struct Warm {
     struct Step {
       dnnl::memory x, weights, y;
-      std::unordered_map<int, dnnl::memory> arguments;
+      dnnl::memory scratchpad;
+      // oneDNN's C form: its C++ execute() makes a vector of these in every call.
+      std::array<dnnl_exec_arg_t, 4> arguments;
     };
     dnnl::stream stream;
     std::array<Step, kRows.size()> steps;
