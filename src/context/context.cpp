@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include <moxie/context/context.hpp>
 #include <moxie/core/checked.hpp>
@@ -136,10 +136,9 @@ Status Context::commit(std::span<const TokenId> tokens) noexcept {
     return Status(Code::kInvalidArgument, "Context::commit", Text("at most ", state_.prepared, " tokens, as prepared"),
                   Text(tokens.size()));
   }
-  // The tokens may be this context's own.
-  if (!tokens.empty()) std::memmove(state_.table.tokens + state_.size, tokens.data(), tokens.size_bytes());
+  std::copy(tokens.begin(), tokens.end(), state_.table.tokens + state_.size);
   state_.size += tokens.size();
-  rollback();
+  rollback();  // what was prepared beyond them
   return {};
 }
 

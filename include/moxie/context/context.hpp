@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include <moxie/backend/kv_view.hpp>
@@ -43,7 +44,7 @@ struct ContextUsage {
 /// The memory of one conversation: tokens, and the keys and values that a model has computed for them.
 ///
 /// A context is a list of references to pages. fork() shares them all; whoever then appends into a
-/// shared, partly filled page copies that one page. Pages that are full are never written again.
+/// shared, partly filled page copies that one page first. docs/design/005-kv-memory.md says why.
 ///
 ///     MOXIE_TRY_LET(Context context, Context::create(pool, {.program = pathway_hash}));
 ///     MOXIE_TRY(context.reserve(512));                   // now 512 steps allocate nothing
@@ -65,8 +66,8 @@ class MOXIE_API Context {
                                               const ContextOptions& options = {}) noexcept;
   Context(Context&& other) noexcept : state_(std::exchange(other.state_, State())) {}
   Context& operator=(Context&& other) noexcept {
-    Context old(std::move(*this));
-    state_ = std::exchange(other.state_, State());
+    Context incoming(std::move(other));
+    std::swap(state_, incoming.state_);
     return *this;
   }
   ~Context();

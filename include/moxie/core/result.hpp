@@ -30,7 +30,8 @@ class StatusError : public std::runtime_error {
 ///     use(*model);
 ///     use(Model::load(path).value());           // as an exception
 ///
-/// `*` and `->` on an error are the caller's mistake, as with std::optional; value() checks.
+/// `*` and `->` on an error are the caller's mistake, as with std::optional; value() checks. Taken from a
+/// temporary Result, both give the T itself, so that `for (auto& x : f().value())` is safe.
 template <class T>
 class [[nodiscard]] Result {
   static_assert(!std::is_same_v<std::remove_cvref_t<T>, Status>, "Result<Status> has two places for one error");
@@ -50,14 +51,14 @@ class [[nodiscard]] Result {
 
   T& operator*() & noexcept { return *value_; }
   const T& operator*() const& noexcept { return *value_; }
-  T&& operator*() && noexcept { return *std::move(value_); }
+  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) { return *std::move(value_); }
   T* operator->() noexcept { return &*value_; }
   const T* operator->() const noexcept { return &*value_; }
 
 #if MOXIE_HAS_EXCEPTIONS
   T& value() & { return check(), *value_; }
   const T& value() const& { return check(), *value_; }
-  T&& value() && { return check(), *std::move(value_); }
+  T value() && { return check(), *std::move(value_); }
 #endif
 
   template <class U>

@@ -45,6 +45,9 @@ bool spin(Done done) noexcept {
 // The gate that threads pass to work on a run, in one word: the run's number, whether the gate is open, how
 // many of them are inside. A run is over when its gate is closed and nobody is inside: a thread
 // that wakes too late finds it closed and goes back to sleep, and nobody waits for it.
+//
+// What is notified is changed sequentially consistent: notify() may skip the system call where it sees nobody
+// waiting, and must not look before the change is there for those who are about to.
 struct Gate {
   static constexpr std::uint32_t kOpen = 1u << 11;  // below: up to kMaxExecutorThreads inside
   static constexpr std::uint32_t kRun = 1u << 12;   // from here: the run's number, which may wrap
@@ -62,7 +65,7 @@ class ThreadsExecutor final : public Executor {
 
   ~ThreadsExecutor() override {
     stop_.store(true, std::memory_order_relaxed);
-    gate_.fetch_add(Gate::kRun, std::memory_order_release);  // a change, for those who wait for one
+    gate_.fetch_add(Gate::kRun);  // a change, for those who wait for one
     gate_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
@@ -95,7 +98,7 @@ class ThreadsExecutor final : public Executor {
     n_ = n;
     task_ = task;
     next_.store(0, std::memory_order_relaxed);
-    gate_.fetch_add(Gate::kRun | Gate::kOpen, std::memory_order_release);
+    gate_.fetch_add(Gate::kRun | Gate::kOpen);
     gate_.notify_all();
     work(0);
     gate_.fetch_and(~Gate::kOpen, std::memory_order_relaxed);
@@ -133,7 +136,7 @@ class ThreadsExecutor final : public Executor {
       // Release: what the tasks wrote, to the caller that finds the gate empty.
       const std::uint32_t left = gate_.fetch_sub(1, std::memory_order_release);
       if (!Gate::is_open(left) && Gate::inside(left) == 1) {
-        last_left_.fetch_add(1, std::memory_order_release);
+        last_left_.fetch_add(1);
         last_left_.notify_one();
       }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -200,6 +201,16 @@ TEST_CASE("zero threads means as many as the machine runs, more than 1024 are re
   }
 }
 
+TEST_CASE("the greatest number of threads works") {
+  const auto executor = make_executor(ExecutorKind::kThreads, kMaxExecutorThreads);
+  if (!executor.ok() && executor.status().code() == Code::kNoThreads) {
+    WARN("skipped: " << std::string(executor.status().message()));
+    return;
+  }
+  REQUIRE(executor.ok());
+  for (int round = 0; round < 3; ++round) check_run(**executor, 5000);
+}
+
 TEST_CASE("an executor that this build lacks is an error that names those it has") {
   CHECK(executor_available(ExecutorKind::kThreads));
   CHECK(executor_available(ExecutorKind::kSerial));
@@ -223,17 +234,17 @@ TEST_CASE("the threads of an executor end with it") {
 
 TEST_CASE("an OpenMP team is warm when the executor is made") {
   if (kinds_under_test().front() != ExecutorKind::kOpenMp || threads_of_process() == 0) return;
-  std::size_t before = 0, made = 0, after = 0;
-  std::thread([&] {  // a thread without a team of its own
-    before = settled_threads();
+  std::size_t made = 0;
+  std::size_t after = 0;
+  std::thread([&] {  // a thread that has had no team yet
     const auto executor = make_executor(ExecutorKind::kOpenMp, 3).value();
     made = settled_threads();
     for (int i = 0; i < 10; ++i) check_run(*executor, 2 + static_cast<std::size_t>(i));
     after = settled_threads();
   })
       .join();
-  CHECK(made == before + 2);
-  CHECK(after == made);  // fewer indices than threads end none of them
+  CHECK(made >= 3);
+  CHECK(after == made);  // run() makes none, and fewer indices than threads end none
 }
 
 namespace {

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The row law on whole models: a row's bits depend on its context's tokens and on nothing else.
+
+#include <algorithm>
+#include <map>
+
+#include <moxie/core/philox.hpp>
+
+#include "support/catch.hpp"
+#include "support/running.hpp"
+
+using namespace moxie;
+using namespace moxie::tests;
+
+namespace {
+
+/// One checkpoint of each kind of layer, with odd widths and stored types.
+const std::vector<std::string> kCheckpoints = {"odd_widths", "bf16", "biases", "sparse_step_2", "gqa_6_heads_2_kv"};
+
+struct Case {
+  Model model;
+  std::vector<TokenId> tokens;
+  std::vector<float> expected;  ///< the whole prompt at once, alone, on one thread
+  std::size_t vocab_size = 0;
+
+  std::span<const float> row(std::size_t position) const {
+    return std::span(expected).subspan(position * vocab_size, vocab_size);
+  }
+};
+
+Case make_case(const std::string& name, MatmulPath path) {
+  Reference reference = load_reference(name);
+  Case made{.model = Model::load(data_folder(name), {.backend = {.matmul = path}}).value(),
+            .tokens = std::move(reference.tokens),
+            .expected = {},
+            .vocab_size = reference.vocab_size};
+  Kernel kernel = Kernel::create({.executor = ExecutorKind::kSerial}).value();
+  Context context = kernel.open(made.model).value();
+  made.expected = all_logits(kernel, context, made.tokens, made.vocab_size);
+  return made;
+}
+
+const Case& case_of(const std::string& name, MatmulPath path) {
+  static std::map<std::pair<std::string, MatmulPath>, Case> cases;
+  const auto key = std::pair(name, path);
+  if (!cases.contains(key)) cases.emplace(key, make_case(name, path));
+  return cases.at(key);
+}
+
+template <class F>
+void for_each_case(F&& body) {
+  const auto path = GENERATE(MatmulPath::kAuto, MatmulPath::kNative);
+  for (const std::string& name : kCheckpoints) {
+    DYNAMIC_SECTION(name << " on " << moxie::name(path)) { body(case_of(name, path)); }
+  }
+}
+
+std::vector<float> run(const Case& c, const KernelOptions& options, std::size_t chunk) {
+  Kernel kernel = Kernel::create(options).value();
+  Context context = kernel.open(c.model).value();
+  return all_logits(kernel, context, c.tokens, c.vocab_size, chunk);
+}
+
+}  // namespace
+
+TEST_CASE("what ran is known") {
+  const Case& c = case_of("biases", MatmulPath::kAuto);
+  const BackendInfo info = c.model.backend().info().value();
+  for (const WeightPath& path : c.model.weight_paths().value()) {
+    WARN("oneDNN " << info.onednn << " within " << info.onednn_isa << ": " << path.count << " matrices on "
+                   << path.path);
+  }
+  CHECK(case_of("biases", MatmulPath::kNative).model.weight_paths().value().at(0).path.starts_with("native"));
+}
+
+TEST_CASE("pieces of a prompt give the bits of the whole") {
+  for_each_case([](const Case& c) {
+    for (std::size_t chunk = 1; chunk <= c.tokens.size(); chunk += chunk < 36 ? 1 : 11) {
+      CAPTURE(chunk);
+      CHECK(same_bits(run(c, {.threads = 2}, chunk), c.expected));
+    }
+  });
+}
+
+TEST_CASE("threads and executors do not show") {
+  for_each_case([](const Case& c) {
+    for (const ExecutorKind kind : {ExecutorKind::kThreads, ExecutorKind::kOpenMp}) {
+      if (!executor_available(kind)) continue;
+      for (std::size_t threads = 1; threads <= 8; ++threads) {
+        CAPTURE(moxie::name(kind), threads);
+        CHECK(same_bits(run(c, {.threads = threads, .executor = kind}, 29), c.expected));
+      }
+    }
+  });
+}
+
+TEST_CASE("a row has the same bits among any neighbours, at any place of the batch") {
+  for_each_case([](const Case& c) {
+    const Philox random(2024);
+    for (const std::size_t tenants : std::vector<std::size_t>{1, 2, 3, 4, 7, 16, 17, 33, 64}) {
+      CAPTURE(tenants);
+      Kernel kernel = Kernel::create({.threads = 2, .max_step_rows = 64, .kv_pool = {.poison_freed = true}}).value();
+      std::vector<Context> contexts;
+      std::vector<std::vector<TokenId>> tokens;
+      std::vector<std::vector<float>> logits;
+      for (std::size_t i = 0; i < tenants; ++i) {
+        contexts.push_back(kernel.open(c.model).value());
+        const auto draw = random.block(tenants * 100 + i);
+        tokens.push_back(c.tokens);
+        // The watched one is whole; the others say something else, from some position on.
+        const std::size_t watched = tenants / 2;
+        if (i != watched) {
+          tokens[i].resize(1 + draw[0] % c.tokens.size());
+          for (std::size_t j = draw[1] % tokens[i].size(); j < tokens[i].size(); ++j) {
+            tokens[i][j] = static_cast<TokenId>(random.block(j + draw[2])[3] % c.vocab_size);
+          }
+        }
+        logits.emplace_back(tokens[i].size() * c.vocab_size);
+      }
+      std::vector<Feed> feeds;
+      for (std::size_t i = 0; i < tenants; ++i) {
+        feeds.push_back({.context = &contexts[i],
+                         .tokens = tokens[i],
+                         .want = Logits::kAll,
+                         .logits = Rows(logits[i].data(), tokens[i].size(), c.vocab_size),
+                         .max_rows = 1 + random.block(i)[0] % 9});
+      }
+      while (std::ranges::any_of(feeds, [](const Feed& feed) { return !feed.finished(); })) {
+        REQUIRE(kernel.step(feeds).ok());
+        std::ranges::rotate(feeds, feeds.begin() + static_cast<std::ptrdiff_t>(feeds.size() / 3));  // another order
+      }
+      for (std::size_t i = 0; i < tenants; ++i) {
+        // Positions before the first other token are the reference's own.
+        const auto [mine, theirs] = std::ranges::mismatch(tokens[i], c.tokens);
+        const auto same = static_cast<std::size_t>(mine - tokens[i].begin());
+        CHECK(same_bits(std::span(logits[i]).first(same * c.vocab_size),
+                        std::span(c.expected).first(same * c.vocab_size)));
+      }
+    }
+  });
+}
+
+TEST_CASE("a fork goes on with the bits of a context that was never forked") {
+  for_each_case([](const Case& c) {
+    for (const std::size_t at : std::vector<std::size_t>{1, 31, 32, 33, 50, 64}) {
+      CAPTURE(at);
+      Kernel kernel = Kernel::create({.threads = 2, .kv_pool = {.poison_freed = true}}).value();
+      Context trunk = kernel.open(c.model).value();
+      all_logits(kernel, trunk, std::span(c.tokens).first(at), c.vocab_size);
+      Context fork = trunk.fork().value();
+      // The trunk says something else first: what it writes must not reach the fork.
+      const std::vector<TokenId> other(9, 3);
+      all_logits(kernel, trunk, other, c.vocab_size);
+      const auto rest = std::span(c.tokens).subspan(at);
+      CHECK(
+          same_bits(all_logits(kernel, fork, rest, c.vocab_size, 5), std::span(c.expected).subspan(at * c.vocab_size)));
+      REQUIRE(trunk.truncate(at).ok());
+      CHECK(same_bits(all_logits(kernel, trunk, rest, c.vocab_size), std::span(c.expected).subspan(at * c.vocab_size)));
+    }
+  });
+}
+
+TEST_CASE("only the last logits, or none before, give the bits of all") {
+  for_each_case([](const Case& c) {
+    Kernel kernel = Kernel::create({.threads = 2}).value();
+    for (std::size_t n = 1; n <= c.tokens.size(); n += 9) {
+      Context context = kernel.open(c.model).value();
+      std::vector<float> out(c.vocab_size);
+      Feed feed{.context = &context,
+                .tokens = std::span(c.tokens).first(n),
+                .want = Logits::kLast,
+                .logits = Rows(out.data(), 1, c.vocab_size),
+                .max_rows = 7};
+      while (!feed.finished()) REQUIRE(kernel.step({&feed, 1}).ok());
+      REQUIRE(feed.status.ok());
+      CHECK(same_bits(out, c.row(n - 1)));
+    }
+  });
+}
