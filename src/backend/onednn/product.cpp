@@ -67,17 +67,11 @@ std::unique_ptr<Product::Warm> Product::warm_up() const {
     step.y = memory(descriptions_[i].dst_desc(), engine_, nullptr);
     const auto address = reinterpret_cast<std::uintptr_t>(warm->scratchpad.data());
     step.scratchpad =
-        memory(descriptions_[i].scratchpad_desc(), engine, warm->scratchpad.data() + (64 - address % 64) % 64);
+        memory(descriptions_[i].scratchpad_desc(), engine_, warm->scratchpad.data() + (64 - address % 64) % 64);
     step.arguments = {{{DNNL_ARG_SRC, step.x.get()},
                        {DNNL_ARG_WEIGHTS, step.weights.get()},
                        {DNNL_ARG_DST, step.y.get()},
                        {DNNL_ARG_SCRATCHPAD, step.scratchpad.get()}}};
-    const memory scratchpad(descriptions_[i].scratchpad_desc(), engine_,
-                            warm->scratchpad.data() + (64 - address % 64) % 64);
-    step.arguments = {{DNNL_ARG_SRC, step.x},
-                      {DNNL_ARG_WEIGHTS, step.weights},
-                      {DNNL_ARG_DST, step.y},
-                      {DNNL_ARG_SCRATCHPAD, scratchpad}};
   }
   return warm;
 }
