@@ -64,7 +64,7 @@ inline std::string json(const Fields& fields) {
 
 inline Result<ModelConfig> read(const Fields& fields) { return model::read_config(json(fields)); }
 
-/// The published file with some fields changed; nothing takes a field out.
+/// The published file with some fields changed; one without a value is taken out.
 using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
 inline Fields changed(const Changes& changes) {
   Fields fields = published();
