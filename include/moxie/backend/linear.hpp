@@ -49,6 +49,9 @@ class MOXIE_API Linear {
   /// All of y by a team. Scratch of scratch_bytes(x.rows) comes from each worker's workspace.
   Status apply(ConstRows x, Rows y, Team& team) const noexcept;
 
+  /// Makes what `worker` needs to run this warm, so that its first apply() makes nothing.
+  Status warm_up(backend::Worker& worker) const noexcept;
+
   /// Which implementation runs: "onednn brg:avx512_core f32", "native avx512 bf16", ...
   [[nodiscard]] std::string_view path() const noexcept;
   /// Bytes of the packed weights.
