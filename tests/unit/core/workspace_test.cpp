@@ -102,6 +102,8 @@ TEST_CASE("a scratch size that does not fit stays at the largest number") {
   CHECK(ScratchSize().rows(std::size_t{1} << 40, std::size_t{1} << 40).total() == kMost);
   CHECK(ScratchSize().bytes(kMost).rows(1, 1).total() == kMost);
   CHECK(ScratchSize().take<char>(kMost - 10).total() == kMost);
+  CHECK(ScratchSize().bytes(kMost - 1).total() == kMost);
+  CHECK(ScratchSize().bytes(100).total() == 128);
   CHECK(ScratchSize().rows(kMost, 0).total() == 0);
   CHECK(ScratchSize::product(kMost, 2) == kMost);
   CHECK(ScratchSize::product(kMost, 0) == 0);
