@@ -123,7 +123,7 @@ GroupValues<Q3_K> descend(const float* values) noexcept {
   }
   constexpr int kRounds = 5;
   for (int round = 0; round < kRounds; ++round) {
-    float changes = 0.0f;
+    Lanes changes{};
     for (std::size_t i = 0; i < kWidth; ++i) {
       for (std::size_t g = 0; g < kGroups; ++g) {
         const float weight = x[i][g] * x[i][g];
@@ -138,11 +138,10 @@ GroupValues<Q3_K> descend(const float* values) noexcept {
         sum_qx[g] = better ? new_qx : sum_qx[g];
         sum_qq[g] = better ? new_qq : sum_qq[g];
         q[i][g] = better ? code : q[i][g];
-        inverse[g] = better ? 1.0f : 0.0f;
+        changes[g] += better ? 1.0f : 0.0f;
       }
-      for (std::size_t g = 0; g < kGroups; ++g) changes += inverse[g];
     }
-    if (changes == 0.0f) break;
+    if (changes == Lanes{}) break;
   }
   Lanes scales;
   for (std::size_t g = 0; g < kGroups; ++g) scales[g] = sum_qq[g] > 0.0f ? sum_qx[g] / sum_qq[g] : 0.0f;

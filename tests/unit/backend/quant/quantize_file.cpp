@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -18,22 +18,14 @@ int run(const std::string& action, const std::string& type_name, const char* in,
     const auto candidate = static_cast<moxie::ElementType>(i);
     if (moxie::name(candidate) == type_name) type = candidate;
   }
-  std::ifstream file(in, std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const std::span<const char> input(bytes);
-  std::vector<float> values;
-  std::vector<std::byte> blocks;
   const moxie::ElementTraits& traits = moxie::traits(type);
   const bool narrows = action == "quantize";
-  if (narrows) {
-    values.resize(bytes.size() / sizeof(float));
-    std::copy_n(bytes.data(), values.size() * sizeof(float), reinterpret_cast<char*>(values.data()));
-    blocks.resize(values.size() / traits.block_elements * traits.block_bytes);
-  } else {
-    blocks.resize(bytes.size());
-    std::copy_n(bytes.data(), bytes.size(), reinterpret_cast<char*>(blocks.data()));
-    values.resize(blocks.size() / traits.block_bytes * traits.block_elements);
-  }
+  const std::size_t size = std::filesystem::file_size(in);
+  const std::size_t count = size / (narrows ? sizeof(float) * traits.block_elements : traits.block_bytes);
+  std::vector<float> values(count * traits.block_elements);
+  std::vector<std::byte> blocks(count * traits.block_bytes);
+  auto* input = narrows ? reinterpret_cast<char*>(values.data()) : reinterpret_cast<char*>(blocks.data());
+  std::ifstream(in, std::ios::binary).read(input, static_cast<std::streamsize>(size));
   const auto begin = std::chrono::steady_clock::now();
   const moxie::Status status =
       narrows ? moxie::quantize(type, values, blocks) : moxie::dequantize(type, blocks, values);
