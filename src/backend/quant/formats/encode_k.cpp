@@ -7,9 +7,6 @@
 namespace moxie::backend::quant {
 namespace {
 
-template <class F>
-using GroupValues = std::array<float, F::kGroups>;
-
 /// What a block of zero bytes holds.
 template <class F>
 void clear(typename F::Codes& codes) noexcept {
@@ -32,10 +29,9 @@ std::uint16_t encode_multiples(const GroupValues<F>& from, std::array<std::int8_
 
 /// The codes of (d s) q - (m n), once the scales and offsets are chosen.
 template <class F>
-void encode_affine(const float* values, const GroupValues<F>& scales, const GroupValues<F>& offsets,
-                   typename F::Codes& codes) noexcept {
-  codes.d = encode_multiples<F>(scales, codes.s);
-  codes.m = encode_multiples<F>(offsets, codes.n);
+void encode_affine(const float* values, const AffineFit<F>& fit, typename F::Codes& codes) noexcept {
+  codes.d = encode_multiples<F>(fit.scale, codes.s);
+  codes.m = encode_multiples<F>(fit.offset, codes.n);
   if (!is_finite_f16(codes.d) || !is_finite_f16(codes.m)) return;
   const float d = widen_f16(codes.d);
   const float m = widen_f16(codes.m);
@@ -75,46 +71,50 @@ void encode_symmetric(const float* values, const GroupValues<F>& scales, typenam
   }
 }
 
-/// Weights for Q4_K and Q5_K: large values count more, by their distance from the group's root mean square.
-void weigh_by_size(const float* x, std::array<float, 32>& weights) noexcept {
-  float squares = 0.0f;
-  for (std::size_t j = 0; j < 32; ++j) squares += x[j] * x[j];
-  const float typical = std::sqrt(squares / 32.0f);
-  for (std::size_t j = 0; j < 32; ++j) weights[j] = typical + std::fabs(x[j]);
+/// Weights for Q4_K and Q5_K: a value counts by its size above the root mean square of its group.
+template <class F>
+MOXIE_INLINE_BODY inline void weigh_by_size(const Columns<F>& x, Columns<F>& weights) noexcept {
+  GroupValues<F> typical{};
+  for (std::size_t i = 0; i < F::kGroupWidth; ++i) {
+    for (std::size_t g = 0; g < F::kGroups; ++g) typical[g] += x[i][g] * x[i][g];
+  }
+  for (float& value : typical) value = std::sqrt(value / static_cast<float>(F::kGroupWidth));
+  for (std::size_t i = 0; i < F::kGroupWidth; ++i) {
+    for (std::size_t g = 0; g < F::kGroups; ++g) weights[i][g] = typical[g] + std::fabs(x[i][g]);
+  }
 }
 
 template <class F, AffineTrials Trials>
 void encode_four_or_five_bits(const float* values, typename F::Codes& codes) noexcept {
-  GroupValues<F> scales;
-  GroupValues<F> offsets;
-  for (std::size_t g = 0; g < F::kGroups; ++g) {
-    std::array<float, 32> weights;
-    weigh_by_size(values + g * 32, weights);
-    const AffineFit fit = fit_affine<Trials, 32>(values + g * 32, weights.data());
-    scales[g] = fit.scale;
-    offsets[g] = fit.offset;
-  }
-  encode_affine<F>(values, scales, offsets, codes);
+  AffineFit<F> fit;
+  run_vectorised([&]() MOXIE_INLINE_BODY {
+    Columns<F> x;
+    Columns<F> weights;
+    transpose<F>(values, x);
+    weigh_by_size<F>(x, weights);
+    fit_affine<F, Trials>(x, weights, fit);
+  });
+  encode_affine<F>(values, fit, codes);
 }
 
 /// Scales for Q3_K, all groups at once, one in each lane: codes start from the group's extreme value and are
 /// then changed one at a time where that lets a scale explain more of (sum x^3 q)^2 / sum x^2 q^2.
-GroupValues<Q3_K> descend(const float* values) noexcept {
+MOXIE_INLINE_BODY inline GroupValues<Q3_K> descend(const float* values) noexcept {
   constexpr std::size_t kGroups = Q3_K::kGroups;
   constexpr std::size_t kWidth = Q3_K::kGroupWidth;
-  using Lanes = std::array<float, kGroups>;
+  using Lanes = GroupValues<Q3_K>;
   Lanes inverse;
   for (std::size_t g = 0; g < kGroups; ++g) {
     const float extreme = extreme_of<kWidth>(values + g * kWidth);
     inverse[g] = std::fabs(extreme) < kSmallestGroup ? 0.0f : static_cast<float>(Q3_K::kLow) / extreme;
   }
-  std::array<Lanes, kWidth> x;
-  std::array<Lanes, kWidth> q;
+  Columns<Q3_K> x;
+  Columns<Q3_K> q;
+  transpose<Q3_K>(values, x);
   Lanes sum_qx{};
   Lanes sum_qq{};
   for (std::size_t i = 0; i < kWidth; ++i) {
     for (std::size_t g = 0; g < kGroups; ++g) {
-      x[i][g] = values[g * kWidth + i];
       q[i][g] = nearest_within(inverse[g] * x[i][g], Q3_K::kLow, Q3_K::kHigh);
       const float weight = x[i][g] * x[i][g];
       sum_qx[g] += weight * x[i][g] * q[i][g];
@@ -151,36 +151,39 @@ GroupValues<Q3_K> descend(const float* values) noexcept {
 }  // namespace
 
 void encode(Q2_K, const float* values, Q2_K::Codes& codes) noexcept {
-  constexpr AffineTrials kTrials{.high = 3, .count = 16, .first = -0.5f, .absolute = true};
-  GroupValues<Q2_K> scales;
-  GroupValues<Q2_K> offsets;
-  for (std::size_t g = 0; g < Q2_K::kGroups; ++g) {
-    std::array<float, 16> weights;
-    for (std::size_t j = 0; j < 16; ++j) weights[j] = std::fabs(values[g * 16 + j]);
-    const AffineFit fit = fit_affine<kTrials, 16>(values + g * 16, weights.data());
-    scales[g] = fit.scale;
-    offsets[g] = fit.offset;
-  }
-  encode_affine<Q2_K>(values, scales, offsets, codes);
+  constexpr AffineTrials kTrials{.count = 16, .first = -0.5f, .absolute = true};
+  AffineFit<Q2_K> fit;
+  run_vectorised([&]() MOXIE_INLINE_BODY {
+    Columns<Q2_K> x;
+    transpose<Q2_K>(values, x);
+    Columns<Q2_K> weights = x;
+    for (auto& row : weights) {
+      for (float& weight : row) weight = std::fabs(weight);
+    }
+    fit_affine<Q2_K, kTrials>(x, weights, fit);
+  });
+  encode_affine<Q2_K>(values, fit, codes);
 }
 
 void encode(Q3_K, const float* values, Q3_K::Codes& codes) noexcept {
-  encode_symmetric<Q3_K>(values, descend(values), codes);
+  GroupValues<Q3_K> scales;
+  run_vectorised([&]() MOXIE_INLINE_BODY { scales = descend(values); });
+  encode_symmetric<Q3_K>(values, scales, codes);
 }
 
 void encode(Q4_K, const float* values, Q4_K::Codes& codes) noexcept {
-  constexpr AffineTrials kTrials{.high = 15, .count = 21, .first = -1.0f, .absolute = false};
+  constexpr AffineTrials kTrials{.count = 21, .first = -1.0f, .absolute = false};
   encode_four_or_five_bits<Q4_K, kTrials>(values, codes);
 }
 
 void encode(Q5_K, const float* values, Q5_K::Codes& codes) noexcept {
-  constexpr AffineTrials kTrials{.high = 31, .count = 16, .first = -0.5f, .absolute = false};
+  constexpr AffineTrials kTrials{.count = 16, .first = -0.5f, .absolute = false};
   encode_four_or_five_bits<Q5_K, kTrials>(values, codes);
 }
 
 void encode(Q6_K, const float* values, Q6_K::Codes& codes) noexcept {
-  constexpr std::size_t kCount = 19;  // 32 codes to the extreme value, then 31.1 to 32.9
-  std::array<float, whole_vectors(kCount)> reach{};
+  constexpr std::size_t kCount = 19;  // 32 codes to the extreme value, then 31.1 to 32.9; whole vectors of lanes
+  std::array<float, 24> reach{};
   reach[0] = -32.0f;
   for (int step = -9, t = 1; step <= 9; ++step) {
     if (step != 0) reach[static_cast<std::size_t>(t++)] = -(32.0f + 0.1f * static_cast<float>(step));
