@@ -59,12 +59,11 @@ void encode(IQ4_XS, const float* values, IQ4_XS::Codes& codes) noexcept {
   codes.n.fill(0);
   if (!is_finite_f16(codes.d)) return;
   const float inverse = std::fabs(d) < kSmallestGroup ? 0.0f : 1.0f / d;
-  const float stored = widen_f16(codes.d);
   run_vectorised([&]() MOXIE_INLINE_BODY {
     for (std::size_t g = 0; g < IQ4_XS::kGroups; ++g) {
       const float s = nearest_within(inverse * scales[g], IQ4_XS::kScaleLow, IQ4_XS::kScaleHigh);
       codes.s[g] = to_i8(static_cast<int>(s));
-      encode_group(values + g * 32, stored * s, codes.q.data() + g * 32);
+      encode_group(values + g * 32, d * s, codes.q.data() + g * 32);
     }
   });
 }

@@ -180,11 +180,11 @@ MOXIE_INLINE_BODY inline float fit_scale(const float* x, const std::array<float,
   std::array<float, Lanes> sum_qq{};
   for (std::size_t i = 0; i < Width; ++i) {
     const float weight = x[i] * x[i];
-    const float weighed = weight * x[i];
     for (std::size_t t = 0; t < Lanes; ++t) {
       const float code = round(trials[t] * x[i]);
-      sum_qx[t] += weighed * code;
-      sum_qq[t] += weight * code * code;
+      const float weighed = weight * code;
+      sum_qx[t] += weighed * x[i];
+      sum_qq[t] += weighed * code;
     }
   }
   float scale = 0.0f;
