@@ -7,7 +7,6 @@
 #include <new>
 
 #include <moxie/core/checked.hpp>
-
 #include <moxie/core/guard.hpp>
 
 #include "backend/linear_body.hpp"
@@ -41,6 +40,10 @@ bool is_countable(const Weights& weights) noexcept {
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
                               Budget* budget) {
+  if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
+    const bool plain = backend.matmul() == MatmulPath::kReference;
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget);
+  }
   switch (backend.matmul()) {
     case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
     case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
@@ -68,7 +71,7 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
                   Text(bias.size()));
   }
-  MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_quantised(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
   if (!is_countable(weights)) {
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));

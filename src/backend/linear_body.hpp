@@ -52,6 +52,8 @@ class LinearBody {
 using BodyResult = Result<std::shared_ptr<const LinearBody>>;
 
 BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget);
+/// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
 
 /// The panel type that stores a checkpoint's type, or kUnsupported.
