@@ -196,7 +196,7 @@ void encode(Q6_K, const float* values, Q6_K::Codes& codes) noexcept {
     if (std::fabs(extreme) < kSmallestGroup) continue;
     auto trials = reach;
     for (float& trial : trials) trial /= extreme;
-    scales[g] = fit_scale<Q6_K::kGroupWidth>(
+    scales[g] = fit_scale<Q6_K::kGroupWidth, Product::kValueFirst>(
         x, trials, kCount, [](float value) { return nearest_within(value, Q6_K::kLow, Q6_K::kHigh); });
   }
   encode_symmetric<Q6_K>(values, scales, codes);
