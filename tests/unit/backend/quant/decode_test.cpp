@@ -41,7 +41,7 @@ TEST_CASE("blocks decode to the bits that gguf-py gives") {
     const auto blocks = read_vector<std::byte>(std::string(name(type)) + ".blocks");
     const auto want = read_vector<float>(std::string(name(type)) + ".f32");
     std::size_t finite = 0;
-    for (const float value : want) finite += std::isfinite(value) && value != 0.0f ? 1 : 0;
+    for (const float value : want) finite += std::isfinite(value) && value != 0.0f ? 1u : 0u;
     REQUIRE(finite * 3 > want.size());  // vectors that are mostly zero or NaN prove nothing
     Status status;
     const auto came = dequantised(type, blocks, status);
@@ -105,7 +105,7 @@ TEST_CASE("every f16 and every bf16 survives the way to f32 and back") {
       const auto came =
           std::to_integer<std::size_t>(back[2 * bits]) + 256 * std::to_integer<std::size_t>(back[2 * bits + 1]);
       const std::size_t want = std::isnan(values[bits]) ? bits | static_cast<std::size_t>(quiet) : bits;
-      wrong += came != want ? 1 : 0;
+      wrong += came != want ? 1u : 0u;
     }
     CHECK(wrong == 0);
     CHECK(values[0x3c00] == (type == ElementType::kF16 ? 1.0f : 0x1p-7f));
@@ -121,10 +121,10 @@ TEST_CASE("f32 goes to f16 and bf16 to the nearest, at a tie to the even one") {
     const float below = widen_f16(bits);
     const float above = widen_f16(static_cast<std::uint16_t>(bits + 1));
     const float middle = (below + above) / 2.0f;  // exact: f32 has 13 bits to spare
-    wrong += narrow_f16(middle) != bits + (bits & 1) ? 1 : 0;
-    wrong += narrow_f16(std::nextafter(middle, 0.0f)) != bits ? 1 : 0;
-    wrong += narrow_f16(std::nextafter(middle, above)) != bits + 1 ? 1 : 0;
-    wrong += narrow_f16(-middle) != ((bits + (bits & 1)) | 0x8000) ? 1 : 0;
+    wrong += narrow_f16(middle) != bits + (bits & 1) ? 1u : 0u;
+    wrong += narrow_f16(std::nextafter(middle, 0.0f)) != bits ? 1u : 0u;
+    wrong += narrow_f16(std::nextafter(middle, above)) != bits + 1 ? 1u : 0u;
+    wrong += narrow_f16(-middle) != ((bits + (bits & 1)) | 0x8000) ? 1u : 0u;
   }
   CHECK(wrong == 0);
   CHECK(narrow_f16(65519.996f) == 0x7bff);
@@ -133,9 +133,9 @@ TEST_CASE("f32 goes to f16 and bf16 to the nearest, at a tie to the even one") {
   CHECK(narrow_f16(std::bit_cast<float>(0x7f800001u)) == 0x7e00);
   for (std::uint32_t bits = 0; bits < 0x7f80; ++bits) {
     const float middle = std::bit_cast<float>((bits << 16) | 0x8000u);
-    wrong += narrow_bf16(middle) != bits + (bits & 1) ? 1 : 0;
-    wrong += narrow_bf16(std::nextafter(middle, 0.0f)) != bits ? 1 : 0;
-    wrong += narrow_bf16(std::bit_cast<float>((bits << 16) | 0x8001u)) != bits + 1 ? 1 : 0;
+    wrong += narrow_bf16(middle) != bits + (bits & 1) ? 1u : 0u;
+    wrong += narrow_bf16(std::nextafter(middle, 0.0f)) != bits ? 1u : 0u;
+    wrong += narrow_bf16(std::bit_cast<float>((bits << 16) | 0x8001u)) != bits + 1 ? 1u : 0u;
   }
   CHECK(wrong == 0);
   CHECK(narrow_bf16(std::bit_cast<float>(0x7fffffffu)) == 0x7fff);

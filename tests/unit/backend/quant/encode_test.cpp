@@ -47,7 +47,7 @@ TEST_CASE("flat types and IQ4 give the bytes that gguf-py and llama.cpp make") {
     const auto want = read_vector<std::byte>(std::string(name(type)) + ".made");
     REQUIRE(blocks.size() == want.size());
     std::size_t wrong = 0;
-    for (std::size_t i = 0; i < want.size(); ++i) wrong += blocks[i] != want[i] ? 1 : 0;
+    for (std::size_t i = 0; i < want.size(); ++i) wrong += blocks[i] != want[i] ? 1u : 0u;
     CHECK(wrong == 0);
   }
 }
@@ -63,7 +63,7 @@ TEST_CASE("types with searched scales give the values that llama.cpp's blocks st
     const auto came = there_and_back(type, values);
     REQUIRE(came.size() == want.size());
     std::size_t wrong = 0;
-    for (std::size_t i = 0; i < want.size(); ++i) wrong += came[i] == want[i] ? 0 : 1;
+    for (std::size_t i = 0; i < want.size(); ++i) wrong += came[i] == want[i] ? 0u : 1u;
     CHECK(wrong == 0);
   }
 }
@@ -141,7 +141,7 @@ TEST_CASE("zeros, equal values and single values come back as what they are") {
 
 TEST_CASE("values from the smallest to the largest that a type takes leave finite blocks") {
   for (const ElementType type : quantised_types()) {
-    for (int exponent = -149; exponent <= 18; ++exponent) {
+    for (int exponent = -149; exponent <= 15; ++exponent) {
       INFO(name(type) << " around 2^" << exponent);
       auto values = normal_values(256, static_cast<std::uint32_t>(exponent + 200));
       for (float& value : values) value = std::ldexp(value / 6.0f, exponent);

@@ -35,7 +35,7 @@ TEST_CASE("every bit of a block belongs to one number of its codes") {
     visit_format(type, [&]<class F>(F) {
       const auto changed = [](const typename F::Codes& a, const typename F::Codes& b) {
         std::size_t count = (a.d != b.d ? 1u : 0u) + (a.m != b.m ? 1u : 0u);
-        for (std::size_t i = 0; i < F::kElements; ++i) count += a.q[i] != b.q[i] ? 1 : 0;
+        for (std::size_t i = 0; i < F::kElements; ++i) count += a.q[i] != b.q[i] ? 1u : 0u;
         for (std::size_t g = 0; g < F::kGroups; ++g) {
           count += (a.s[g] != b.s[g] ? 1u : 0u) + (a.n[g] != b.n[g] ? 1u : 0u);
         }
