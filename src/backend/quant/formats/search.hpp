@@ -168,7 +168,8 @@ MOXIE_INLINE_BODY inline void fit_affine(const Columns<F>& x, const Columns<F>& 
     Lanes error;
     error_of(trial_scale, trial_start, error);
     for (std::size_t g = 0; g < kGroups; ++g) {
-      const bool better = (determinant[g] > 0.0f) & (scale[g] > 0.0f) & (trial_scale[g] >= 0.0f) & (error[g] < best[g]);
+      const bool better =
+          (determinant[g] > 0.0f) && (scale[g] > 0.0f) && (trial_scale[g] >= 0.0f) && (error[g] < best[g]);
       best[g] = better ? error[g] : best[g];
       scale[g] = better ? trial_scale[g] : scale[g];
       start[g] = better ? trial_start[g] : start[g];
