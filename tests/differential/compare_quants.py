@@ -166,8 +166,9 @@ def compare_with_llama(moxie, rng, rows, folder):
             a, b = rmse(ours), rmse(theirs[tensor])
             ratio = a / b if b else (1.0 if a == b else np.inf)
             same = (ours.reshape(-1, size) == theirs[tensor].reshape(-1, size)).all(1).mean()
+            equal = (gguf.quants.dequantize(ours, T[name]) == gguf.quants.dequantize(theirs[tensor], T[name])).mean()
             check(ratio <= 1.02, f"llama-quantize {name}, {kind}: RMSE {a:.6g}, {ratio:.5f} of theirs, "
-                  f"{100 * same:.2f} % of blocks identical")
+                  f"{100 * same:.2f} % of blocks identical, {100 * equal:.4f} % of values equal")
 
 
 def measure(moxie, rng):
@@ -176,7 +177,7 @@ def measure(moxie, rng):
         blocks = moxie.quantize(name, x)
         narrow = x.nbytes / moxie.seconds / 1e6
         moxie.dequantize(name, blocks)
-        print(f"speed {name}: quantise {narrow:.0f} MB/s, dequantise {x.nbytes / moxie.seconds / 1e6:.0f} MB/s of f32")
+        print(f"speed of one thread, {name}: quantise {narrow:.0f} MB/s, dequantise {x.nbytes / moxie.seconds / 1e6:.0f} MB/s of f32")
 
 
 def main():

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
 #include "encode.hpp"
 
@@ -24,8 +23,8 @@ std::uint32_t largest_magnitude(const float* values) noexcept {
 
 /// 1 / d; 0 where d is 0 or so small that f32 has no inverse, so that all codes stand for zero.
 float inverse_of(float d) noexcept {
-  const float inverse = 1.0f / d;
-  return std::fabs(inverse) <= std::numeric_limits<float>::max() ? inverse : 0.0f;
+  constexpr float kLargestWithout = 0x1p-128f;  // its inverse, 2^128, is the first beyond f32
+  return std::fabs(d) > kLargestWithout ? 1.0f / d : 0.0f;
 }
 
 /// The value of largest magnitude, the first of several, gets the lowest code.

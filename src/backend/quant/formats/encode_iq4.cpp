@@ -26,7 +26,8 @@ MOXIE_INLINE_BODY inline float fit_iq4(const float* x) noexcept {
   std::array<float, kCount> trials;
   trials[0] = 127.0f / extreme;
   for (std::size_t t = 1; t < kCount; ++t) trials[t] = (static_cast<float>(t) - 8.0f - 127.0f) / extreme;
-  return fit_scale<32>(x, trials, kCount, [](float value) MOXIE_INLINE_BODY { return nearest_iq4(value); });
+  return fit_scale<32, Product::kCodeFirst>(x, trials, kCount,
+                                            [](float value) MOXIE_INLINE_BODY { return nearest_iq4(value); });
 }
 
 MOXIE_INLINE_BODY inline void encode_group(const float* x, float scale, std::int8_t* q) noexcept {

@@ -20,7 +20,7 @@ std::uint16_t encode_multiples(const GroupValues<F>& from, std::array<std::int8_
   constexpr auto kHigh = static_cast<float>(F::kScaleHigh);
   float largest = 0.0f;
   for (const float value : from) largest = value > largest ? value : largest;
-  const float inverse = largest > 0.0f ? kHigh / largest : 0.0f;
+  const float inverse = largest < kSmallestGroup ? 0.0f : kHigh / largest;
   for (std::size_t g = 0; g < F::kGroups; ++g) {
     to[g] = to_i8(static_cast<int>(nearest_within(inverse * from[g], 0.0f, kHigh)));
   }
@@ -134,7 +134,7 @@ MOXIE_INLINE_BODY inline GroupValues<Q3_K> descend(const float* values) noexcept
         const float new_qx = other_qx + weight * x[i][g] * code;
         const float new_qq = other_qq + weight * code * code;
         const float gain = new_qx * new_qx * sum_qq[g] - sum_qx[g] * sum_qx[g] * new_qq;
-        const bool better = (other_qx > 0.0f) & (code != q[i][g]) & (new_qq > 0.0f) & (gain > 0.0f);
+        const bool better = (other_qx > 0.0f) && (code != q[i][g]) && (new_qq > 0.0f) && (gain > 0.0f);
         sum_qx[g] = better ? new_qx : sum_qx[g];
         sum_qq[g] = better ? new_qq : sum_qq[g];
         q[i][g] = better ? code : q[i][g];
@@ -196,7 +196,7 @@ void encode(Q6_K, const float* values, Q6_K::Codes& codes) noexcept {
     if (std::fabs(extreme) < kSmallestGroup) continue;
     auto trials = reach;
     for (float& trial : trials) trial /= extreme;
-    scales[g] = fit_scale<Q6_K::kGroupWidth>(
+    scales[g] = fit_scale<Q6_K::kGroupWidth, Product::kValueFirst>(
         x, trials, kCount, [](float value) { return nearest_within(value, Q6_K::kLow, Q6_K::kHigh); });
   }
   encode_symmetric<Q6_K>(values, scales, codes);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include <moxie/core/config.hpp>
 
@@ -15,6 +16,13 @@
 #define MOXIE_INLINE_BODY __attribute__((always_inline))
 #else
 #define MOXIE_INLINE_BODY
+#endif
+
+// A test builds the formats with MOXIE_QUANT_PORTABLE to hold one path against the other.
+#if MOXIE_X86_BODIES && !defined(MOXIE_QUANT_PORTABLE)
+#define MOXIE_QUANT_AVX2 1
+#else
+#define MOXIE_QUANT_AVX2 0
 #endif
 
 namespace moxie::backend::quant {
@@ -31,7 +39,7 @@ constexpr float nearest_within(float value, float low, float high) noexcept {
   return nearest(value > high ? high : value);
 }
 
-#if MOXIE_X86_BODIES
+#if MOXIE_QUANT_AVX2
 template <class Body>
 __attribute__((target("avx2"))) void run_with_avx2(const Body& body) noexcept {
   body();
@@ -41,7 +49,7 @@ __attribute__((target("avx2"))) void run_with_avx2(const Body& body) noexcept {
 /// Runs a body marked MOXIE_INLINE_BODY, compiled for AVX2 too where the CPU has it. No FMA: the same bits.
 template <class Body>
 void run_vectorised(const Body& body) noexcept {
-#if MOXIE_X86_BODIES
+#if MOXIE_QUANT_AVX2
   if (__builtin_cpu_supports("avx2")) return run_with_avx2(body);
 #endif
   body();
@@ -160,7 +168,8 @@ MOXIE_INLINE_BODY inline void fit_affine(const Columns<F>& x, const Columns<F>& 
     Lanes error;
     error_of(trial_scale, trial_start, error);
     for (std::size_t g = 0; g < kGroups; ++g) {
-      const bool better = (determinant[g] > 0.0f) & (scale[g] > 0.0f) & (trial_scale[g] >= 0.0f) & (error[g] < best[g]);
+      const bool better =
+          (determinant[g] > 0.0f) && (scale[g] > 0.0f) && (trial_scale[g] >= 0.0f) && (error[g] < best[g]);
       best[g] = better ? error[g] : best[g];
       scale[g] = better ? trial_scale[g] : scale[g];
       start[g] = better ? trial_start[g] : start[g];
@@ -170,10 +179,13 @@ MOXIE_INLINE_BODY inline void fit_affine(const Columns<F>& x, const Columns<F>& 
   for (std::size_t g = 0; g < kGroups; ++g) fit.offset[g] = -start[g];
 }
 
+/// How x^3 q is multiplied; llama.cpp does it differently from type to type, and the last bit decides ties.
+enum class Product : std::uint8_t { kValueFirst, kCodeFirst };
+
 /// The scale d for which d q comes closest to x, errors weighed by x squared, over the codes q = round(t x)
 /// of trial scales 1 / t: the one that explains most of the sum, (sum x^3 q)^2 / sum x^2 q^2.
 /// The first `count` lanes of `trials` are judged, an earlier one before an equal later one.
-template <std::size_t Width, std::size_t Lanes, class Round>
+template <std::size_t Width, Product Order, std::size_t Lanes, class Round>
 MOXIE_INLINE_BODY inline float fit_scale(const float* x, const std::array<float, Lanes>& trials, std::size_t count,
                                          Round round) noexcept {
   std::array<float, Lanes> sum_qx{};
@@ -183,7 +195,7 @@ MOXIE_INLINE_BODY inline float fit_scale(const float* x, const std::array<float,
     for (std::size_t t = 0; t < Lanes; ++t) {
       const float code = round(trials[t] * x[i]);
       const float weighed = weight * code;
-      sum_qx[t] += weighed * x[i];
+      sum_qx[t] += Order == Product::kCodeFirst ? weighed * x[i] : weight * x[i] * code;
       sum_qq[t] += weighed * code;
     }
   }

@@ -8,7 +8,8 @@
 
 #include <moxie/backend/quant.hpp>
 
-// quantize_file quantize|dequantize TYPE IN OUT: raw f32 to raw blocks, or back. The CPU seconds of the call go to stdout.
+// quantize_file quantize|dequantize TYPE IN OUT: raw f32 to raw blocks, or back. The CPU seconds of the call go to
+// stdout.
 
 namespace {
 
