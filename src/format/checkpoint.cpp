@@ -114,7 +114,7 @@ Status check_index(const ShardIndex& index, const std::vector<Shard>& shards, co
 
 }  // namespace
 
-struct Checkpoint::State {
+struct [[gnu::visibility("hidden")]] Checkpoint::State {
   std::vector<Shard> shards;
   std::vector<Tensor> tensors;
   std::string name;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/qwen3_moe.hpp"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "model/decoder_stack.hpp"
 #include "model/weights.hpp"
@@ -91,6 +93,21 @@ Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& ro
   return Embedding{.owner = copy, .rows = copied};
 }
 
+/// Tied embeddings are the head as well. Some writers store them under both names; where those differ,
+/// choosing one would be a guess.
+Status check_tied(const Checkpoint& checkpoint) {
+  constexpr std::string_view kHead = "lm_head.weight";
+  if (!checkpoint.contains(kHead)) return {};
+  MOXIE_TRY_LET(const Tensor head, checkpoint.find(kHead));
+  MOXIE_TRY_LET(const Tensor embedding, checkpoint.find("model.embed_tokens.weight"));
+  if (head.type != embedding.type || !std::ranges::equal(head.dims, embedding.dims) ||
+      !std::ranges::equal(head.bytes, embedding.bytes)) {
+    return Status(Code::kFormat, kHead, "the same as model.embed_tokens.weight, as config.json ties them", "another");
+  }
+  checkpoint.release_pages(head);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config, const Checkpoint& checkpoint,
@@ -106,9 +123,11 @@ Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config,
   }
   MOXIE_TRY_LET(std::vector<float> norm, weights.vector("model.norm.weight", config.hidden_size));
   parts.final_norm = RmsNorm(std::move(norm), config.rms_norm_eps);
+  if (config.tie_word_embeddings) MOXIE_TRY(check_tied(checkpoint));
   const std::string head = config.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
   MOXIE_TRY_LET(Linear packed_head, weights.linear(head, config.vocab_size, config.hidden_size));
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
+  MOXIE_TRY(weights.finish());
   parts.rope = Rope(config.head_dim, config.rope_theta);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,

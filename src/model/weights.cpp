@@ -35,6 +35,15 @@ Result<Tensor> WeightSource::find(const std::string& name, std::span<const std::
 Status WeightSource::done(const Tensor& tensor) {
   checkpoint_.release_pages(tensor);
   packed_bytes_ += tensor.bytes.size();
+  return report();
+}
+
+Status WeightSource::finish() {
+  packed_bytes_ = checkpoint_.bytes();
+  return report();
+}
+
+Status WeightSource::report() const {
   return options_.callbacks.progress({.what = "pack weights", .done = packed_bytes_, .total = checkpoint_.bytes()});
 }
 
@@ -57,11 +66,14 @@ Result<Linear> WeightSource::linear(const std::string& name, std::size_t out, st
   const std::array<std::uint64_t, 2> dims = {out, in};
   MOXIE_TRY_LET(const Tensor tensor, find(name + ".weight", dims));
   std::vector<float> bias;
+  const std::string bias_name = name + ".bias";
   if (with_bias) {
-    MOXIE_TRY_LET(bias, vector(name + ".bias", out));
+    MOXIE_TRY_LET(bias, vector(bias_name, out));
+  } else if (checkpoint_.contains(bias_name)) {  // without it, the answer would be another model's
+    return Status(Code::kFormat, bias_name, "no such tensor, as config.json says", "one");
   }
-  MOXIE_TRY_LET(Linear linear, Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in}, bias,
-                                              options_.memory.get()));
+  MOXIE_TRY_LET(Linear linear,
+                Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in}, bias, options_.memory.get()));
   MOXIE_TRY(done(tensor));
   return linear;
 }

@@ -13,7 +13,8 @@ namespace moxie::model {
 /// Takes tensors out of a checkpoint by name and shape, and packs matrices for the backend. Reports
 /// progress by bytes.
 ///
-/// Errors   kNotFound: no such tensor. kFormat: another shape than the configuration says.
+/// Errors   kNotFound: no such tensor. kFormat: another shape than the configuration says, or a bias that
+///          it denies.
 ///          kUnsupported: an element type that no kernel takes. Those of Linear::create.
 class WeightSource {
  public:
@@ -26,10 +27,13 @@ class WeightSource {
   Result<std::vector<float>> vector(const std::string& name, std::size_t width);
   /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const std::string& name, std::size_t rows, std::size_t width);
+  /// Reports all bytes as done: those of tensors that stay in the file, or that nobody asked for, too.
+  Status finish();
 
  private:
   Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims);
   Status done(const Tensor& tensor);
+  [[nodiscard]] Status report() const;
 
   const Checkpoint& checkpoint_;
   const Backend& backend_;
