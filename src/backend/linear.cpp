@@ -2,7 +2,11 @@
 #include <moxie/backend/linear.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <new>
+
+#include <moxie/core/checked.hpp>
 
 #include "backend/linear_body.hpp"
 #include "backend/onednn/engine.hpp"
@@ -21,6 +25,16 @@ Status check_shapes(const backend::LinearBody& body, ConstRows x, Rows y) noexce
                   Text("[", y.rows, ", ", y.width, "] with stride ", y.stride));
   }
   return {};
+}
+
+/// Whether the bytes of the weights can be counted on every path: widened to f32, in whole panels. Behind
+/// this, sizes are multiplied as they come.
+bool is_countable(const Weights& weights) noexcept {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  const auto columns = checked::align_up(weights.out_width, backend::kPanelWidth);
+  if (!columns) return false;
+  const auto bytes = checked::multiply(*columns, std::uint64_t{weights.in_width}, std::uint64_t{sizeof(float)});
+  return bytes && *bytes <= kMost;
 }
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
@@ -53,6 +67,10 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
                   Text(bias.size()));
   }
   MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_countable(weights)) {
+    return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
+                  Text("[", weights.out_width, ", ", weights.in_width, "]"));
+  }
   MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {

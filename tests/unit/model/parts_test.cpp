@@ -95,10 +95,10 @@ TEST_CASE("the comparison of norms rejects what is wrong") {
   std::vector<double> mean = right;                                             // over n - 1
   for (double& y : mean) y *= std::sqrt(static_cast<double>(n - 1) / static_cast<double>(n));
   CHECK(norm_error(to_float(mean), right) > 100);
-  for (const float wrong :
-       {-to_float(right)[70], 0.0f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float other : {static_cast<float>(-right[70]), 0.0f, std::numeric_limits<float>::quiet_NaN(),
+                            std::numeric_limits<float>::infinity()}) {
     std::vector<float> y = to_float(right);
-    y[70] = wrong;
+    y[70] = other;
     CHECK(norm_error(y, right) > 100);
   }
 }
