@@ -108,9 +108,9 @@ inline std::uint32_t gguf_type_number(ElementType type) {
 /// The parts of a file. What is not given is as a good file has it.
 struct GgufFile {
   std::uint32_t version = 3;
-  std::vector<std::string> keys;       ///< gguf_key() and its kin
-  std::vector<WrittenTensor> tensors;  ///< dims outermost first
-  std::uint64_t alignment = 32;        ///< of what is laid out; the key is the test's own business
+  std::vector<std::string> keys = {};       ///< gguf_key() and its kin
+  std::vector<WrittenTensor> tensors = {};  ///< dims outermost first
+  std::uint64_t alignment = 32;             ///< of what is laid out; the key is the test's own business
   std::optional<std::uint64_t> n_keys = {};
   std::optional<std::uint64_t> n_tensors = {};
   std::string extra_tensors = {};  ///< lines behind those of `tensors`, counted by n_tensors alone

@@ -21,7 +21,8 @@ struct SplitFiles {
   std::vector<WrittenTensor> tensors;
 
   SplitFiles() {
-    for (unsigned i = 0; i < 5; ++i) tensors.push_back(counting("t" + std::to_string(i), ElementType::kF32, {i + 1}, i));
+    for (unsigned i = 0; i < 5; ++i)
+      tensors.push_back(counting("t" + std::to_string(i), ElementType::kF32, {i + 1}, i));
     files = {{.keys = split_keys(0, 3, 5)}, {.keys = split_keys(1, 3, 5)}, {.keys = split_keys(2, 3, 5)}};
     files[0].keys.push_back(gguf_string("general.architecture", "qwen3moe"));
     files[0].tensors = {tensors[3]};

@@ -99,8 +99,7 @@ TEST_CASE("the numbers of metadata keep their value and their kind") {
                                gguf_key("u64", GgufValue::kU64, raw(std::uint64_t{18446744073709551615U})),
                                gguf_key("i64", GgufValue::kI64, raw(std::int64_t{-9223372036854775807 - 1})),
                                gguf_key("i64+", GgufValue::kI64, raw(std::int64_t{9223372036854775807})),
-                               gguf_key("f32", GgufValue::kF32, raw(0.1f)),
-                               gguf_key("f64", GgufValue::kF64, raw(0.1)),
+                               gguf_key("f32", GgufValue::kF32, raw(0.1f)), gguf_key("f64", GgufValue::kF64, raw(0.1)),
                                gguf_key("nan", GgufValue::kF32, raw(std::nanf(""))),
                                gguf_key("yes", GgufValue::kBool, raw(std::uint8_t{1})),
                                gguf_key("no", GgufValue::kBool, raw(std::uint8_t{0}))}};
@@ -158,12 +157,11 @@ TEST_CASE("an absent value, and the wrong question, give nothing") {
 
 TEST_CASE("strings and arrays are seen where they lie, element by element") {
   const std::vector<std::string> words = {"", "a", "zwei", "\0\xff"s, std::string(1000, 'x'), ""};
-  const GgufFile file{.keys = {gguf_string("s", "text"), gguf_string("empty", ""), gguf_strings("words", words),
-                               gguf_strings("none", {}),
-                               gguf_array("i16s", GgufValue::kI16, 3, raw(std::int16_t{-1}) + raw(std::int16_t{2}) +
-                                                                          raw(std::int16_t{300})),
-                               gguf_array("bools", GgufValue::kBool, 2, "\1\0"s),
-                               gguf_array("f64s", GgufValue::kF64, 1, raw(2.5))}};
+  const GgufFile file{
+      .keys = {
+          gguf_string("s", "text"), gguf_string("empty", ""), gguf_strings("words", words), gguf_strings("none", {}),
+          gguf_array("i16s", GgufValue::kI16, 3, raw(std::int16_t{-1}) + raw(std::int16_t{2}) + raw(std::int16_t{300})),
+          gguf_array("bools", GgufValue::kBool, 2, "\1\0"s), gguf_array("f64s", GgufValue::kF64, 1, raw(2.5))}};
   const Checkpoint checkpoint = open(file).value();
   const Metadata metadata = checkpoint.metadata();
   CHECK(metadata.find("s").as_string() == "text");
