@@ -42,6 +42,14 @@ struct LogitsOfTokens {
 };
 Status run_logits(const LogitsOfTokens& options);
 
+struct Convert {
+  std::string model;
+  std::string output;
+  std::string type = "f16";
+  std::size_t threads = 0;
+};
+Status run_convert(const Convert& options);
+
 /// Sizes as of Qwen3-30B-A3B.
 struct Synth {
   std::string output;

@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include <moxie/core/version.hpp>
+#include <moxie/model/gguf_file_type.hpp>
 
 #include "commands.hpp"
 
@@ -52,6 +55,19 @@ void add_executor_options(CLI::App& command, program::Common& common) {
           "What carries the threads (default: openmp where the build has it)")
       ->check(CLI::IsMember({"openmp", "threads", "serial"}))
       ->type_name("NAME");
+}
+
+CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
+  CLI::App* command = app.add_subcommand("convert", "Write a model of Hugging Face as GGUF");
+  command->add_option("-m,--model", convert.model, "Folder with config.json and safetensors")->required();
+  command->add_option("-o,--output", convert.output, "The .gguf file to write")->required();
+  std::vector<std::string> types;
+  for (const GgufFileTypeName& type : gguf_file_types()) types.emplace_back(type.name);
+  command->add_option("--type", convert.type, "Types of the weights (default: f16)")
+      ->check(CLI::IsMember(types))
+      ->type_name("NAME");
+  command->add_option("-t,--threads", convert.threads, "Threads that quantise (default: all of the machine)");
+  return command;
 }
 
 CLI::App* add_synth(CLI::App& app, program::Synth& synth) {
@@ -108,10 +124,14 @@ int main(int argc, char** argv) try {
   program::Synth synth;
   CLI::App* synth_command = add_synth(app, synth);
 
+  program::Convert convert;
+  CLI::App* convert_command = add_convert(app, convert);
+
   CLI11_PARSE(app, argc, argv);
   Status status;
   if (info_command->parsed()) status = program::run_info(info);
   if (logits_command->parsed()) status = program::run_logits(logits);
+  if (convert_command->parsed()) status = program::run_convert(convert);
   if (synth_command->parsed()) status = program::run_synth(synth);
   if (status.ok()) return 0;
   const std::string_view message = status.message();

@@ -125,17 +125,14 @@ Status check(const Synth& o) {
 
 Status run_synth(const Synth& options) {
   MOXIE_TRY(check(options));
-  GgufFileType type = GgufFileType::kF32;
-  for (const GgufFileTypeName& each : gguf_file_types()) {
-    if (each.name == options.type) type = each.type;
-  }
+  MOXIE_TRY_LET(const GgufFileType type, parse_gguf_file_type(options.type));
   GgufWriter writer;
   MOXIE_TRY(set_configuration(options, type, writer));
   MOXIE_TRY(set_synthetic_tokenizer(writer, options.vocab));
   Tensors tensors(options, type, writer);
   MOXIE_TRY(add_tensors(options, tensors));
   MOXIE_TRY(writer.write(options.output, progress_bar()));
-  std::printf("%s: %.2f GB\n", options.output.c_str(), static_cast<double>(writer.file_bytes()) / 1e9);
+  std::printf("%s: %.1f MB\n", options.output.c_str(), static_cast<double>(writer.file_bytes()) / 1e6);
   return {};
 }
 

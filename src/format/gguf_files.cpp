@@ -119,7 +119,7 @@ Result<std::vector<Shard>> open_rest(const OpenFile& first, std::uint64_t count,
   }
   std::uint64_t index = 0;
   std::uint64_t tensors = first.shard.entries.size();
-  return open_shards(paths, options, [&](const fs::path& path) -> Result<Shard> {
+  return open_shards(paths, 1, options, [&](const fs::path& path) -> Result<Shard> {
     MOXIE_TRY_LET(OpenFile open, open_file(path, !options.read));
     MOXIE_TRY(check_split(open, ++index, count));
     tensors += open.shard.entries.size();

@@ -46,7 +46,7 @@ Result<Shard> open_shard(const fs::path& path, bool map) {
 }
 
 Result<std::vector<Shard>> open_all(std::span<const fs::path> paths, const LoadOptions& options) {
-  return open_shards(paths, options, [&](const fs::path& path) { return open_shard(path, !options.read); });
+  return open_shards(paths, 0, options, [&](const fs::path& path) { return open_shard(path, !options.read); });
 }
 
 // Says which tensors the shards lack, have in excess, or have twice.

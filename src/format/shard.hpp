@@ -34,16 +34,17 @@ struct Shard {
   }
 };
 
-/// Opens the files of a checkpoint one after the other, reports "open files" and adds up their bytes.
+/// Opens files of a checkpoint one after the other and reports "open files"; `already`: how many are open.
 ///
-/// Errors   kFormat: more bytes than 64 bits count; those of `open_one` and of the host.
+/// Errors   those of `open_one` and of the host.
 template <class OpenOne>
-Result<std::vector<Shard>> open_shards(std::span<const std::filesystem::path> paths, const LoadOptions& options,
-                                       OpenOne&& open_one) {
+Result<std::vector<Shard>> open_shards(std::span<const std::filesystem::path> paths, std::size_t already,
+                                       const LoadOptions& options, OpenOne&& open_one) {
   std::vector<Shard> shards;
   shards.reserve(paths.size());
   for (const std::filesystem::path& path : paths) {
-    MOXIE_TRY(options.callbacks.progress({.what = "open files", .done = shards.size(), .total = paths.size()}));
+    MOXIE_TRY(options.callbacks.progress(
+        {.what = "open files", .done = already + shards.size(), .total = already + paths.size()}));
     MOXIE_TRY_LET(Shard shard, open_one(path));
     shards.push_back(std::move(shard));
   }

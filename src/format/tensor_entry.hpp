@@ -27,13 +27,21 @@ struct TensorEntry {
 };
 
 /// The bytes that a tensor takes: of a quantised one, whole blocks along the innermost dimension. Nothing where
-/// that dimension does not come in whole blocks, or where the bytes do not fit in 64 bits.
+/// that dimension does not come in whole blocks, or where the bytes, with 1 for each dimension that is 0, do not fit
+/// in 64 bits: whoever multiplies some of the dimensions is then safe.
 constexpr std::optional<std::uint64_t> tensor_bytes(ElementType type, std::span<const std::uint64_t> dims) noexcept {
   const ElementTraits& block = traits(type);
   const std::uint64_t innermost = dims.empty() ? 1 : dims.back();
-  const auto elements = checked::product(dims);
-  if (!elements || innermost % block.block_elements != 0) return std::nullopt;
-  return checked::multiply(*elements / block.block_elements, std::uint64_t{block.block_bytes});
+  if (innermost % block.block_elements != 0) return std::nullopt;
+  std::optional<std::uint64_t> elements = 1;
+  bool empty = false;
+  for (const std::uint64_t dim : dims) {
+    empty = empty || dim == 0;
+    if (elements && dim != 0) elements = checked::multiply(*elements, dim);
+  }
+  if (!elements) return std::nullopt;
+  const auto bytes = checked::multiply(*elements / block.block_elements, std::uint64_t{block.block_bytes});
+  return bytes && empty ? 0 : bytes;
 }
 
 /// "<file>: tensor '<name>'", for the `where` of an error. A long name is cut.

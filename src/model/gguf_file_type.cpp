@@ -90,6 +90,13 @@ std::string_view name(GgufFileType type) noexcept {
   return found == std::end(kNames) ? std::string_view("unknown") : found->name;
 }
 
+Result<GgufFileType> parse_gguf_file_type(std::string_view name) noexcept {
+  const auto found = std::find_if(std::begin(kNames), std::end(kNames), [&](auto& n) { return n.name == name; });
+  if (found != std::end(kNames)) return found->type;
+  return Status(Code::kInvalidArgument, "GGUF file type",
+                "f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_1, q5_0, q4_k_m, q4_1 or q4_0", name);
+}
+
 ElementType gguf_tensor_type(GgufFileType file, const GgufTensorChoice& choice) noexcept {
   const ElementType base = base_type(file);
   if (choice.rank < 2 || choice.tensor.ends_with("ffn_gate_inp.weight") || choice.tensor.ends_with("_norm.weight")) {

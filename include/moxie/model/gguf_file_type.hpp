@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
 #include <moxie/core/config.hpp>
 #include <moxie/core/element_type.hpp>
+#include <moxie/core/result.hpp>
 
 namespace moxie {
 
@@ -35,6 +35,8 @@ struct GgufFileTypeName {
 };
 MOXIE_API std::span<const GgufFileTypeName> gguf_file_types() noexcept;
 MOXIE_API std::string_view name(GgufFileType type) noexcept;
+/// kInvalidArgument: another name; the message lists them all.
+MOXIE_API Result<GgufFileType> parse_gguf_file_type(std::string_view name) noexcept;
 
 /// The type of one tensor in a file of that type: as llama.cpp's quantiser chooses without an importance matrix. Norms,
 /// biases and routers stay F32; where rows do not come in whole blocks, a type with smaller blocks is taken.

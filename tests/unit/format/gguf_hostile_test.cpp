@@ -206,7 +206,7 @@ TEST_CASE("dimensions that no file can hold are refused") {
   for (const std::uint64_t dim : kBoundaries) {
     if (dim < 2) continue;
     for (const Dims& dims : {Dims{dim}, Dims{dim, 1}, Dims{1, dim}, Dims{2, dim}, Dims{dim, dim}, Dims{1, 1, 1, dim},
-                             Dims{dim, dim, dim, dim}, Dims{dim, dim, 0}}) {
+                             Dims{dim, dim, dim, dim}, Dims{dim, dim, 0, dim}}) {
       const Status status = open(with_tensor(gguf_tensor("t", dims, 0, 0)), dim % 2 == 0);
       INFO(dim << ", " << dims.size() << " dims: " << status.message());
       CHECK(status.code() == Code::kFormat);

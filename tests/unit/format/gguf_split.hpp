@@ -22,7 +22,7 @@ struct SplitFiles {
 
   SplitFiles() {
     for (unsigned i = 0; i < 5; ++i)
-      tensors.push_back(counting("t" + std::to_string(i), ElementType::kF32, {i + 1}, i));
+      tensors.push_back(counting(joined({"t", std::to_string(i)}), ElementType::kF32, {i + 1}, i));
     files = {{.keys = split_keys(0, 3, 5)}, {.keys = split_keys(1, 3, 5)}, {.keys = split_keys(2, 3, 5)}};
     files[0].keys.push_back(gguf_string("general.architecture", "qwen3moe"));
     files[0].tensors = {tensors[3]};
@@ -31,7 +31,7 @@ struct SplitFiles {
   }
   void write(const TemporaryFolder& folder) const {
     for (std::size_t i = 0; i < files.size(); ++i) {
-      write_file(folder / ("m-0000" + std::to_string(i + 1) + "-of-00003.gguf"), files[i].bytes());
+      write_file(folder / joined({"m-0000", std::to_string(i + 1), "-of-00003.gguf"}), files[i].bytes());
     }
   }
 };

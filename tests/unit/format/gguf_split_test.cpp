@@ -87,3 +87,21 @@ TEST_CASE("a split with a file missing, or under another name, is refused") {
   CHECK(third.code() == Code::kUnsupported);
   CHECK(third.message().find("first") != std::string_view::npos);
 }
+
+TEST_CASE("a file of a split that changes while the others are opened is refused, not mixed up") {
+  const TemporaryFolder folder;
+  const SplitFiles split;
+  split.write(folder);
+  std::vector<std::uint64_t> opened;
+  LoadOptions options;
+  options.read = true;
+  options.callbacks.on_progress = [&](const Progress& progress) {
+    if (progress.what != "open files") return true;
+    opened.push_back(progress.done);
+    if (progress.done == 2) write_file(folder / "m-00001-of-00003.gguf", joined({split.files[0].bytes(), "x"}));
+    return true;
+  };
+  const Status status = Checkpoint::open(folder / "m-00001-of-00003.gguf", options).status();
+  CHECK(status.code() == Code::kIo);
+  CHECK(opened == std::vector<std::uint64_t>{0, 1, 2});
+}

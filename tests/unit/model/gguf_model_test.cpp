@@ -122,7 +122,7 @@ TEST_CASE("keys that contradict the tensors are refused") {
   };
   refuse_all({
       {"more layers", set("block_count", 40), Code::kNotFound, "blk."},
-      {"another width", set("embedding_length", 64), Code::kFormat, "[97, 64]"},
+      {"another width", set("embedding_length", 64), Code::kFormat, "[64, 64]"},
       {"more heads", set("attention.head_count", 12), Code::kFormat, "attn_q.weight"},
       {"heads that do not divide", set("attention.head_count_kv", 4), Code::kFormat, "multiple"},
       {"more key heads than heads", set("attention.head_count_kv", 12), Code::kFormat, "head_count_kv"},
