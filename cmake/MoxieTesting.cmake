@@ -8,10 +8,11 @@ if(Eigen3_VERSION VERSION_LESS 3.4)
   message(FATAL_ERROR "moxie's tests need Eigen 3.4 or newer; found ${Eigen3_VERSION}")
 endif()
 
-# moxie_test(NAME FILES... [LINK targets...] [LABELS labels...] [OWN_NEW]): one test program, registered with CTest.
+# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [OWN_NEW]): one test
+# program, registered with CTest.
 # OWN_NEW: it replaces operator new, as sanitizers do too; a build with one shows it as skipped.
 function(moxie_test name)
-  cmake_parse_arguments(arg "OWN_NEW" "" "LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_NEW" "" "LINK;INCLUDE;LABELS" ${ARGN})
   if(arg_OWN_NEW AND MOXIE_SANITIZE)
     add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: it and the sanitizer both replace operator new")
     set_tests_properties(${name} PROPERTIES LABELS "fast;${arg_LABELS}" SKIP_REGULAR_EXPRESSION "^skipped: ")
@@ -19,6 +20,7 @@ function(moxie_test name)
   endif()
   add_executable(test_${name} ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(test_${name} PRIVATE moxie_test_support moxie::moxie moxie_build_flags ${arg_LINK})
+  target_include_directories(test_${name} PRIVATE ${arg_INCLUDE})
   target_precompile_headers(test_${name} REUSE_FROM moxie_test_support)
   target_compile_definitions(test_${name} PRIVATE MOXIE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   add_test(NAME ${name} COMMAND test_${name})

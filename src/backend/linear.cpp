@@ -7,6 +7,7 @@
 #include <new>
 
 #include <moxie/core/checked.hpp>
+#include <moxie/core/guard.hpp>
 
 #include "backend/linear_body.hpp"
 #include "backend/onednn/engine.hpp"
@@ -39,6 +40,10 @@ bool is_countable(const Weights& weights) noexcept {
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
                               Budget* budget) {
+  if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
+    const bool plain = backend.matmul() == MatmulPath::kReference;
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget);
+  }
   switch (backend.matmul()) {
     case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
     case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
@@ -66,7 +71,7 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
                   Text(bias.size()));
   }
-  MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_quantised(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
   if (!is_countable(weights)) {
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -83,6 +88,10 @@ std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
 std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
 std::string_view Linear::path() const noexcept { return body_->path(); }
 std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
+
+Status Linear::warm_up(backend::Worker& worker) const noexcept {
+  return guarded("Linear::warm_up", [&] { return body_->warm_up(worker); });
+}
 
 Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
   MOXIE_TRY(check_shapes(*body_, x, y));

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "format/json.hpp"
+#include "model/config_limits.hpp"
 
 namespace moxie::model {
 
@@ -14,13 +15,6 @@ using format::JsonDocument;
 using format::JsonValue;
 
 constexpr std::string_view kWhere = "config.json";
-
-/// Sizes of a model stay below this; with it no product of three of them leaves 64 bits.
-constexpr std::uint64_t kMostSize = 1u << 20;
-/// Vocabularies are larger, layers fewer.
-constexpr std::uint64_t kMostVocabulary = 1u << 24;
-constexpr std::uint64_t kMostLayers = 4096;
-constexpr std::uint64_t kMostPositions = (std::uint64_t{1} << 31) - 1;
 
 /// Reads fields and keeps the first error, so that the caller reads like a list.
 class Fields {
@@ -101,20 +95,17 @@ void check_rope(Fields& fields, std::string_view key) {
 
 /// rope_theta, which transformers has moved: from all places that have it, where they agree.
 double read_rope(Fields& fields) {
-  // Below 1, frequencies would rise without bound.
-  constexpr double kLeast = 1;
-  constexpr double kMost = 1e30;
   check_rope(fields, "rope_parameters");
   check_rope(fields, "rope_scaling");
   std::optional<double> theta;
   for (const JsonValue place : {fields.find("rope_parameters"), fields.find("rope_scaling"), fields.root()}) {
     const JsonValue value = place.find("rope_theta");
     if (!value || value.is_null()) continue;
-    const double number = fields.number(value, "rope_theta", kLeast, kMost);
+    const double number = fields.number(value, "rope_theta", kLeastTheta, kMostTheta);
     if (theta && *theta != number) fields.fail(Code::kFormat, "one rope_theta", Text(*theta, " and ", number));
     theta = number;
   }
-  return theta ? *theta : fields.number(fields.find("rope_theta"), "rope_theta", kLeast, kMost);
+  return theta ? *theta : fields.number(fields.find("rope_theta"), "rope_theta", kLeastTheta, kMostTheta);
 }
 
 void read_layers(Fields& fields, ModelConfig& config) {
@@ -187,14 +178,13 @@ Result<ModelConfig> read_config(std::string_view json) {
   if (config.head_dim % 2 != 0 || config.head_dim == 0) {
     fields.fail(Code::kFormat, "an even head_dim (rotary embedding turns pairs)", Text(config.head_dim));
   }
-  if (config.head_dim > kMostSize * 16 / config.num_attention_heads) {
-    fields.fail(Code::kFormat, Text("num_attention_heads * head_dim at most ", kMostSize * 16),
+  if (config.head_dim > kMostAttentionWidth / config.num_attention_heads) {
+    fields.fail(Code::kFormat, Text("num_attention_heads * head_dim at most ", kMostAttentionWidth),
                 Text(config.num_attention_heads, " * ", config.head_dim));
   }
   config.vocab_size = fields.size("vocab_size", 1, kMostVocabulary);
   config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMostPositions);
-  // It is added in f32, where less would be 0 and a row of zeros NaN.
-  config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", 1e-30, 1);
+  config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kLeastEpsilon, kMostEpsilon);
   config.attention_bias = fields.flag_or("attention_bias", false);
   config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", false);
   config.rope_theta = read_rope(fields);

@@ -39,6 +39,13 @@ std::uint64_t fingerprint(const Checkpoint& checkpoint) noexcept {
   constexpr std::size_t kBytes = 64;
   Hash hash;
   hash.add(checkpoint.config_json());
+  for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
+    hash.add(entry.key);
+    hash.add(static_cast<std::uint64_t>(entry.value.type().value_or(MetadataType::kU8)));
+    hash.add(static_cast<std::uint64_t>(entry.value.element_type().value_or(MetadataType::kU8)));
+    hash.add(entry.value.bytes());
+    hash.add(std::uint64_t{entry.value.bytes().size()});
+  }
   for (const Tensor& tensor : checkpoint.tensors()) {
     hash.add(tensor.name);
     hash.add(static_cast<std::uint64_t>(tensor.type));

@@ -60,6 +60,21 @@ void write_seeds(const std::filesystem::path& folder) {
   write_file(json / "numbers",
              "[0,-0,-1,18446744073709551615,18446744073709551616,1e308,5e-324,0.1,-9223372036854775808]");
   write_file(json / "strings", R"(["","\"\\\/\b\f\n\r\t","\u0000\ud83d\ude00","ä€😀"])");
+
+  // Both forms in which transformers writes it.
+  const std::filesystem::path config = folder / "config";
+  std::filesystem::remove_all(config);
+  std::filesystem::create_directories(config);
+  write_file(config / "published", R"({"attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
+ "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 6144, "max_position_embeddings": 40960,
+ "mlp_only_layers": [], "model_type": "qwen3_moe", "moe_intermediate_size": 768, "norm_topk_prob": true,
+ "num_attention_heads": 32, "num_experts": 128, "num_experts_per_tok": 8, "num_hidden_layers": 48,
+ "num_key_value_heads": 4, "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 1000000.0,
+ "tie_word_embeddings": false, "use_sliding_window": false, "vocab_size": 151936})");
+  write_file(config / "newer", R"({"hidden_size": 32, "intermediate_size": 48, "max_position_embeddings": 128,
+ "mlp_only_layers": [0], "model_type": "qwen3_moe", "moe_intermediate_size": 16, "num_attention_heads": 4,
+ "num_experts_per_tok": 2, "num_hidden_layers": 2, "num_key_value_heads": null, "num_local_experts": 8,
+ "rms_norm_eps": 1e-05, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}, "vocab_size": 64})");
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ class MoeLayer {
       inner = std::max(inner, shared_.scratch_bytes(block));
     }
     const std::size_t gathered = ScratchSize().rows(block, D_).bytes(inner).total();
-    const std::size_t routed = router_.scratch_bytes(row_local() ? block : T);
+    const std::size_t routed = ScratchSize().bytes(router_.scratch_bytes(row_local() ? block : T)).total();
     return {.own = own.total(), .worker = std::max(gathered, routed)};
   }
 

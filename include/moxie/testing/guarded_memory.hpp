@@ -81,8 +81,7 @@ requires(sizeof(T) == sizeof(std::uint32_t)) class GuardedRows {
 /// A Workspace of exactly `bytes`, in the middle of memory that must not change.
 class GuardedScratch {
  public:
-  explicit GuardedScratch(std::size_t bytes)
-      : bytes_((bytes + kRoom - 1) / kRoom * kRoom), memory_(kRoom + bytes_ + kGuard, kMark) {
+  explicit GuardedScratch(std::size_t bytes) : bytes_(bytes), memory_(kRoom + bytes_ + kGuard, kMark) {
     const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
     begin_ = (kRoom - address % kRoom) % kRoom;
     workspace_ = Workspace({memory_.data() + begin_, bytes_});

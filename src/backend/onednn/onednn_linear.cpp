@@ -84,6 +84,17 @@ class OneDnnLinear final : public LinearBody {
                   error.what());
   }
 
+  Status warm_up(Worker& worker) const override try {
+    if (worker.engine() == nullptr) return {};
+    auto& warm = static_cast<OneDnnWorker&>(*worker.engine());
+    for (const auto& product : {full_, last_}) {
+      if (product != nullptr) static_cast<void>(warm.warm(product));
+    }
+    return {};
+  } catch (const dnnl::error& error) {
+    return Status(Code::kInternal, "Linear::warm_up", "oneDNN to make a matmul that it had made before", error.what());
+  }
+
  private:
   static std::size_t align(std::size_t bytes) noexcept { return Workspace::bytes_for<std::byte>(bytes); }
 

@@ -87,6 +87,7 @@ void Product::run(Warm& warm, std::size_t step, const float* x, const float* wei
 }
 
 void Product::pack(const float* weights, float* packed) const {
+  const OnOneThread one_thread;
   // Checkpoints hold [out, in]: to oneDNN, [in, out] with the strides swapped.
   const memory::desc stored({static_cast<memory::dim>(depth_), static_cast<memory::dim>(columns_)},
                             memory::data_type::f32, memory::format_tag::ba);

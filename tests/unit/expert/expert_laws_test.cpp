@@ -138,6 +138,16 @@ TEST_CASE("an expert that misuses scratch is found") {
   };
   CHECK(law_broken_by(Greedy()) == "expert law: success");
 
+  struct Unrounded : Lawful {  // a piece takes a multiple of 64 bytes
+    [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept { return T * 4 * kD; }
+    Status run(ConstRows x, Rows y, Workspace& ws) const {
+      MOXIE_TRY(Lawful::run(x, y, ws));
+      const Workspace::Frame frame(ws);
+      return ws.rows(x.rows, kD).status();
+    }
+  };
+  CHECK(law_broken_by(Unrounded()) == "expert law: success");
+
   struct Beyond : Lawful {  // writes one float after what it took
     [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept { return 64; }
     Status run(ConstRows x, Rows y, Workspace& ws) const {

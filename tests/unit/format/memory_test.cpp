@@ -273,7 +273,7 @@ TEST_CASE("a whole checkpoint takes at most 4 times its metadata and 16 MiB, bes
   const Result<format::SafetensorsTable> table = format::parse_safetensors_header(header, 0, "file");
   REQUIRE(table.ok());
   std::string index = R"({"weight_map":{)";
-  for (const format::SafetensorsEntry& entry : table->entries) {
+  for (const format::TensorEntry& entry : table->entries) {
     index += joined({index.back() == '{' ? "" : ",", json_quoted(entry.name), ":\"s.safetensors\""});
   }
   index += "}}";

@@ -2,7 +2,6 @@
 #include "model/config.hpp"
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,120 +9,11 @@
 
 #include <moxie/core/checked.hpp>
 
+#include "config_fields.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
-
-namespace {
-
-/// Fields of a config.json, as they are written there.
-using Fields = std::map<std::string, std::string>;
-
-/// The published file of Qwen3-30B-A3B.
-Fields published() {
-  return {{"architectures", R"(["Qwen3MoeForCausalLM"])"},
-          {"attention_bias", "false"},
-          {"attention_dropout", "0.0"},
-          {"bos_token_id", "151643"},
-          {"decoder_sparse_step", "1"},
-          {"eos_token_id", "151645"},
-          {"head_dim", "128"},
-          {"hidden_act", R"("silu")"},
-          {"hidden_size", "2048"},
-          {"initializer_range", "0.02"},
-          {"intermediate_size", "6144"},
-          {"max_position_embeddings", "40960"},
-          {"max_window_layers", "48"},
-          {"mlp_only_layers", "[]"},
-          {"model_type", R"("qwen3_moe")"},
-          {"moe_intermediate_size", "768"},
-          {"norm_topk_prob", "true"},
-          {"num_attention_heads", "32"},
-          {"num_experts", "128"},
-          {"num_experts_per_tok", "8"},
-          {"num_hidden_layers", "48"},
-          {"num_key_value_heads", "4"},
-          {"output_router_logits", "false"},
-          {"rms_norm_eps", "1e-06"},
-          {"rope_scaling", "null"},
-          {"rope_theta", "1000000.0"},
-          {"router_aux_loss_coef", "0.001"},
-          {"sliding_window", "null"},
-          {"tie_word_embeddings", "false"},
-          {"torch_dtype", R"("bfloat16")"},
-          {"transformers_version", R"("4.51.0")"},
-          {"use_cache", "true"},
-          {"use_sliding_window", "false"},
-          {"vocab_size", "151936"}};
-}
-
-std::string json(const Fields& fields) {
-  std::string text = "{";
-  for (const auto& [key, value] : fields) text += (text.size() > 1 ? ",\n\"" : "\n\"") + key + "\": " + value;
-  return text + "\n}";
-}
-
-Result<ModelConfig> read(const Fields& fields) { return model::read_config(json(fields)); }
-
-/// The published file with some fields changed; nothing takes a field out.
-using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
-Fields changed(const Changes& changes) {
-  Fields fields = published();
-  for (const auto& [key, value] : changes) {
-    if (value) {
-      fields[key] = *value;
-    } else {
-      fields.erase(key);
-    }
-  }
-  return fields;
-}
-
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-void check_refused(const Changes& changes, Code code, std::string_view needed, std::string_view came) {
-  const Fields fields = changed(changes);
-  INFO(json(fields));
-  const auto config = read(fields);
-  REQUIRE(!config.ok());
-  INFO(config.status().message());
-  CHECK(config.status().code() == code);
-  CHECK(config.status().where() == "config.json");
-  CHECK(contains(config.status().needed(), needed));
-  CHECK(contains(config.status().came(), came));
-}
-
-/// What no field of a kind may be, and how the error calls it. Missing and null are told apart by those
-/// tests whose fields allow them.
-struct Wrong {
-  std::string value;
-  std::string came;
-};
-const std::vector<Wrong> kNoNumber = {{R"("x")", R"("x")"},    {R"("8")", R"("8")"},     {"true", "true"},
-                                      {"[]", "an array of 0"}, {"[8]", "an array of 1"}, {"{}", "an object of 0"}};
-const std::vector<Wrong> kNotWhole = {{"-1", "-1"},
-                                      {"-9223372036854775808", "-9223372036854775808"},
-                                      {"0", "0"},
-                                      {"-0", "0"},
-                                      {"1.5", "1.5"},
-                                      {"8.0", "8"},
-                                      {"8e0", "8"},
-                                      {"4294967296", "4294967296"},
-                                      {"9223372036854775807", "9223372036854775807"},
-                                      {"18446744073709551615", "18446744073709551615"},
-                                      {"18446744073709551616", "18446744073709551616"},
-                                      {"1e300", "1e+300"}};
-const std::vector<Wrong> kMissing = {{"", "nothing"}, {"null", "null"}};
-
-void check_each(const std::string& key, const std::vector<Wrong>& values, Code code, const Changes& base = {}) {
-  for (const Wrong& wrong : values) {
-    Changes changes = base;
-    changes.emplace_back(key, wrong.value.empty() ? std::nullopt : std::optional(wrong.value));
-    check_refused(changes, code, key, wrong.came);
-  }
-}
-
-}  // namespace
+using namespace moxie::test;
 
 TEST_CASE("the published configuration of Qwen3-30B-A3B is read as it is meant") {
   const ModelConfig config = read(published()).value();
@@ -253,67 +143,6 @@ TEST_CASE("another model, activation, window or quantisation is named as what is
               {R"("fp8")", R"("fp8")"}},
              Code::kUnsupported);
   CHECK(read(changed({{"quantization_config", "null"}})).ok());
-}
-
-TEST_CASE("the older form of rope is read") {
-  for (const std::string scaling : {"null", R"({"type": "default"})", R"({"rope_type": "default"})",
-                                    R"({"rope_type": "default", "type": "default"})", "{}"}) {
-    INFO(scaling);
-    CHECK(read(changed({{"rope_scaling", scaling}, {"rope_theta", "500.0"}})).value().rope_theta == 500.0);
-  }
-  CHECK(read(changed({{"rope_scaling", std::nullopt}})).value().rope_theta == 1e6);
-}
-
-TEST_CASE("the newer form of rope is read") {
-  const Changes bare = {{"rope_theta", std::nullopt}, {"rope_scaling", std::nullopt}};
-  for (const std::string parameters : {R"({"rope_theta": 500.0, "rope_type": "default"})", R"({"rope_theta": 500})"}) {
-    INFO(parameters);
-    Changes changes = bare;
-    changes.emplace_back("rope_parameters", parameters);
-    CHECK(read(changed(changes)).value().rope_theta == 500.0);
-  }
-  check_each("rope_theta", kMissing, Code::kFormat, {{"rope_parameters", R"({"rope_type": "default"})"}});
-  // Said twice and alike is fine; a file that says two things is not.
-  CHECK(read(changed({{"rope_parameters", R"({"rope_theta": 1000000})"}})).value().rope_theta == 1e6);
-  check_refused({{"rope_parameters", R"({"rope_theta": 500})"}}, Code::kFormat, "one rope_theta", "500");
-}
-
-TEST_CASE("rope of another type is refused by its name, wherever it is written") {
-  for (const std::string type : {"yarn", "linear", "dynamic", "longrope", "llama3", "mrope", "proportional", ""}) {
-    const std::string quoted = '"' + type + '"';
-    for (const std::string key : {"rope_type", "type"}) {
-      const std::string object = "{\"" + key + "\": " + quoted + ", \"factor\": 4.0, \"rope_theta\": 1000000}";
-      for (const std::string field : {"rope_scaling", "rope_parameters"}) {
-        check_refused({{field, object}}, Code::kUnsupported, "rope", quoted);
-      }
-      // Beside something harmless, whichever of the two a reader looks at first.
-      check_refused({{"rope_scaling", object}, {"rope_parameters", R"({"rope_type": "default"})"}}, Code::kUnsupported,
-                    "rope", quoted);
-      check_refused({{"rope_parameters", object}, {"rope_scaling", R"({"rope_type": "default"})"}}, Code::kUnsupported,
-                    "rope", quoted);
-    }
-    for (const std::string field : {"rope_scaling", "rope_parameters"}) {
-      check_refused({{field, R"({"rope_type": "default", "type": )" + quoted + "}"}}, Code::kUnsupported, "rope",
-                    quoted);
-      check_refused({{field, R"({"type": "default", "rope_type": )" + quoted + "}"}}, Code::kUnsupported, "rope",
-                    quoted);
-    }
-  }
-}
-
-TEST_CASE("rope that says what to do but not of which type is refused") {
-  for (const std::string field : {"rope_scaling", "rope_parameters"}) {
-    check_refused({{field, R"({"factor": 4.0})"}}, Code::kUnsupported, "rope", "factor");
-    check_refused({{field, R"({"rope_type": null})"}}, Code::kUnsupported, "rope", "null");
-    // One rope for each kind of layer.
-    check_refused({{field, R"({"full_attention": {"rope_type": "default", "rope_theta": 10000.0}})"}},
-                  Code::kUnsupported, "rope", "full_attention");
-    for (const Wrong& wrong : kNoNumber) {
-      if (wrong.value == "{}") continue;
-      check_refused({{field, wrong.value}}, Code::kUnsupported, field, wrong.came);
-    }
-    check_refused({{field, "4"}}, Code::kUnsupported, field, "4");
-  }
 }
 
 TEST_CASE("experts are counted under either name") {

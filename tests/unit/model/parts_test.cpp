@@ -73,6 +73,11 @@ Turn turn_of(Position position, std::size_t i, std::size_t width, double theta) 
   return {angle, std::cos(angle), std::sin(angle)};
 }
 
+/// How far `got` is from what it should be.
+double off(float got, long double expected) {
+  return std::fabs(static_cast<double>(static_cast<long double>(got) - expected));
+}
+
 /// What a table's entry may be off: half a unit of a float of at most 1, and the angle's error in double. The
 /// frequency is off by its own rounding, and by its exponent's times the logarithm of the frequency.
 double table_bound(const Turn& turn, Position position) {
@@ -168,15 +173,15 @@ TEST_CASE("a rotary table is right to half a unit of a float, up to a million po
         const double bound = table_bound(turn, position);
         INFO("C " << shape.width << ", theta " << shape.theta << ", position " << position << ", pair " << i);
         CHECK(bound < kUnitF32);
-        CHECK(std::fabs(static_cast<double>(table[i] - turn.cosine)) <= bound);
-        CHECK(std::fabs(static_cast<double>(table[shape.width / 2 + i] - turn.sine)) <= bound);
+        CHECK(off(table[i], turn.cosine) <= bound);
+        CHECK(off(table[shape.width / 2 + i], turn.sine) <= bound);
       }
     }
     // The last position there is: the angle itself is then known to 1e-6 only.
     rope.fill(std::numeric_limits<Position>::max(), table.data());
     for (std::size_t i = 0; i < shape.width / 2; ++i) {
       const Turn turn = turn_of(std::numeric_limits<Position>::max(), i, shape.width, shape.theta);
-      CHECK(std::fabs(static_cast<double>(table[i] - turn.cosine)) < 1e-5);
+      CHECK(off(table[i], turn.cosine) < 1e-5);
     }
   }
 }
@@ -187,8 +192,7 @@ TEST_CASE("angles in float would not pass: the oracle tells them apart") {
   for (std::size_t i = 0; i < 64; ++i) {
     const Turn turn = turn_of(position, i, 128, 1e6);
     const float frequency = std::pow(1e6f, -2.0f * static_cast<float>(i) / 128.0f);
-    worst = std::max(worst,
-                     std::fabs(static_cast<double>(std::cos(static_cast<float>(position) * frequency) - turn.cosine)));
+    worst = std::max(worst, off(std::cos(static_cast<float>(position) * frequency), turn.cosine));
   }
   CHECK(worst > 1e-2);
 }
@@ -228,8 +232,8 @@ TEST_CASE("a turn is what double says, and at position 0 nothing at all") {
         const auto high = static_cast<long double>(x[width / 2 + i]);
         // Two table entries of one unit, two products and a sum of half a unit each.
         const double bound = 3 * kUnitF32 * static_cast<double>(std::fabs(low) + std::fabs(high));
-        CHECK(std::fabs(static_cast<double>(y[i] - (low * turn.cosine - high * turn.sine))) <= bound);
-        CHECK(std::fabs(static_cast<double>(y[width / 2 + i] - (high * turn.cosine + low * turn.sine))) <= bound);
+        CHECK(off(y[i], low * turn.cosine - high * turn.sine) <= bound);
+        CHECK(off(y[width / 2 + i], high * turn.cosine + low * turn.sine) <= bound);
       }
     }
   }

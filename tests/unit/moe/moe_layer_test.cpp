@@ -164,8 +164,11 @@ TEST_CASE("a layer of top-k and mlps agrees with double") {
     std::size_t N, K, D, H;
     bool normalised;
   };
-  for (const auto [N, K, D, H, normalised] :
+  for (const Sizes sizes :
        {Sizes{4, 2, 8, 16, true}, Sizes{11, 3, 13, 9, false}, Sizes{3, 3, 5, 7, true}, Sizes{1, 1, 4, 4, false}}) {
+    // By name: clang 14 captures no structured binding.
+    const std::size_t N = sizes.N, K = sizes.K, D = sizes.D, H = sizes.H;
+    const bool normalised = sizes.normalised;
     std::vector<PlainMlp> experts;
     for (std::size_t e = 0; e < N; ++e) experts.push_back(test::plain_mlp(D, H, 100 + e));
     const TopK top = *TopK::create({.num_experts = N, .experts_per_token = K, .normalised = normalised});
