@@ -5,8 +5,6 @@
 //                                      becomes one of {"text": ...} or {"error": code, "message": ...}
 
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -34,7 +32,9 @@ moxie::Result<moxie::Rendered> render(const Json& test) {
 }  // namespace
 
 int main() try {
-  const std::string input(std::istreambuf_iterator<char>(std::cin), {});
+  std::string input;
+  char block[65536];
+  for (std::size_t got = 0; (got = std::fread(block, 1, sizeof(block), stdin)) > 0;) input.append(block, got);
   Json results = Json::array();
   for (const Json& test : Json::parse(input)) {
     const auto rendered = render(test);

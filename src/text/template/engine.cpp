@@ -158,6 +158,7 @@ Engine::Flow Engine::execute_filter_block(NodeId id) {
   std::swap(captured_, text);
   const Value result = evaluate(ast_.kid(id, 0));
   captured_ = std::move(text);
+  if (!result.is(Kind::kString)) refuse("a filter of a block that gives a string", result);
   write_text(meter_, *out_, result);
   return Flow::kNext;
 }

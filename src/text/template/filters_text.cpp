@@ -72,13 +72,14 @@ Value center(Engine& engine, const Value& input, const Arguments& arguments) {
 Value truncate(Engine& engine, const Value& input, const Arguments& arguments) {
   const auto [length, kill, end, leeway] = arguments.bind("truncate", {"length", "killwords", "end", "leeway"});
   Meter& meter = engine.meter();
-  if (!input.is(Kind::kString)) refuse("a string to truncate", input);
   const Value dots = end == nullptr ? make_text(meter, "...", Origin::kTemplate) : string_argument(end, "an end");
   const std::int64_t most = whole_argument(length, 255, "a length");
   const std::int64_t more = whole_argument(leeway, 5, "a leeway", true);
   const auto dots_length = static_cast<std::int64_t>(string_of(dots).points);
   if (most < dots_length || more < 0) fail(Code::kFormat, "a length that holds the end", "a smaller one");
-  if (static_cast<std::int64_t>(string_of(input).points) <= most + std::min<std::int64_t>(more, 1 << 30)) return input;
+  const auto size = static_cast<std::int64_t>(length_of(input));
+  if (size - std::min(size, most) <= more) return input;
+  if (!input.is(Kind::kString)) refuse("a string to truncate", input);
   const std::string_view text = string_of(input).text;
   std::size_t stop = offset_of_point(text, static_cast<std::size_t>(most - dots_length));
   if (!truth_argument(kill, false)) {
