@@ -39,7 +39,7 @@ FILTERS = ["upper", "lower", "title", "capitalize", "trim", "length", "count", "
            "select|list", "reject|list", "select('string')|list", "select('number')|list", "reject('none')|list", "select('gt', 1)|list", "select('in', [1, 2])|list",
            "selectattr('name')|list", "selectattr('n', 'equalto', 2)|map(attribute='name')|list", "rejectattr('tags')|list", "rejectattr('tags', 'defined')|list",
            "groupby('n')", "groupby('n')|map('first')|list", "groupby('name')|map(attribute='grouper')|list", "replace('a', 'b')", "replace('l', '')", "replace(1, 2)", "indent", "indent(2, true)", "indent('> ', blank=true)", "center(15)", "truncate(5)", "truncate(8, true)", "truncate(8, false, '!', 0)",
-           "wordcount", "safe", "e", "format(1, 2)", "format('x')", "items", "map('upper')", "select", "attr('name')", "nosuchfilter", "sum(attribute='n')", "sort(attribute='n')|map(attribute='name')|list", "sort(attribute='n,name')|map(attribute='name')|list",
+           "wordcount", "safe", "e", "format(1, 2)", "format('x')", "attr('name')", "nosuchfilter", "sum(attribute='n')", "sort(attribute='n')|map(attribute='name')|list", "sort(attribute='n,name')|map(attribute='name')|list",
            "int(5)", "int(base=16)", "float(1.5)", "max(attribute='name')", "tojson|length", "list|tojson", "join(1)", "string|length", "first|default('none')"]
 TESTS = ["defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "mapping", "iterable", "sequence", "true", "false",
          "odd", "even", "divisibleby 2", "divisibleby(3)", "eq 1", "ne 1", "lt 3", "gt(1)", "ge 2", "le 2", "in [1, 'a']", "equalto 'a'", "sameas none", "sameas true",

@@ -91,4 +91,18 @@ class MOXIE_API ChatTemplate {
   std::shared_ptr<const Parsed> parsed_;
 };
 
+/// The chat template of a checkpoint, and the names of its special tokens as templates ask for them.
+struct CheckpointTemplate {
+  ChatTemplate chat;
+  std::vector<std::pair<std::string, Value>> special_tokens;  ///< bos_token, eos_token, ...: kTemplate, every byte
+};
+
+/// Reads `path`: a template (*.jinja), or a checkpoint's folder. There chat_template.jinja goes before chat_template in
+/// tokenizer_config.json, as in transformers; where that is a list of templates with names, `name` chooses one.
+///
+/// Errors   as ChatTemplate::parse.  kNotFound: no such file, no template in the folder, none of that name.  kIo.
+///          kFormat: tokenizer_config.json is not what it should be.
+MOXIE_API Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path,
+                                                        std::string_view name = "default") noexcept;
+
 }  // namespace moxie

@@ -85,8 +85,10 @@ struct Keyed {
   Value item;
 };
 
-void sort_keyed(Engine& engine, MeteredVector<Keyed>& keyed, bool descending) {
+// `as_lists`: keys are compared as lists of them would be, where equal ones need no order (undefined has none).
+void sort_keyed(Engine& engine, MeteredVector<Keyed>& keyed, bool descending, bool as_lists) {
   std::stable_sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
+    if (as_lists && equal(engine.meter(), a.key, b.key)) return false;
     return descending ? less(engine.meter(), b.key, a.key) : less(engine.meter(), a.key, b.key);
   });
 }
@@ -126,7 +128,7 @@ Value sort(Engine& engine, const Value& input, const Arguments& arguments) {
     }
     keyed.push_back({std::move(key), item});
   }
-  sort_keyed(engine, keyed, truth_argument(descending, false));
+  sort_keyed(engine, keyed, truth_argument(descending, false), true);
   return make_sequence(meter, Shape::kList, without_keys(engine, keyed));
 }
 
@@ -141,7 +143,7 @@ Value dictsort(Engine& engine, const Value& input, const Arguments& arguments) {
     const Value& key = sequence_of(pair).items[what == "key" ? 0 : 1];
     keyed.push_back({folded(engine, key, truth_argument(case_sensitive, false)), pair});
   }
-  sort_keyed(engine, keyed, truth_argument(descending, false));
+  sort_keyed(engine, keyed, truth_argument(descending, false), false);
   return make_sequence(engine.meter(), Shape::kList, without_keys(engine, keyed));
 }
 
@@ -281,7 +283,7 @@ Value groupby(Engine& engine, const Value& input, const Arguments& arguments) {
   for (Value item; over.next(item);) {
     keyed.push_back({folded(engine, attribute_path(engine, item, *attribute, missing), exact), item});
   }
-  sort_keyed(engine, keyed, false);
+  sort_keyed(engine, keyed, false, false);
   MeteredVector<Value> groups = new_items(meter);
   for (std::size_t begin = 0; begin < keyed.size();) {
     std::size_t end = begin;

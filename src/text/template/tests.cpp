@@ -80,10 +80,10 @@ constexpr struct {
     {"sameas", Wants::kOne, [](Engine& e, const Value& v, const Value* other) { return same(e, v, *other); }},
     {"filter", Wants::kNothing,
      [](Engine&, const Value& v, const Value*) {
-       return v.is(Kind::kString) && find_filter(v.as_string()) != nullptr;
+       return checked_key(v).is(Kind::kString) && find_filter(v.as_string()) != nullptr;
      }},
     {"test", Wants::kNothing,
-     [](Engine&, const Value& v, const Value*) { return v.is(Kind::kString) && is_test(v.as_string()); }},
+     [](Engine&, const Value& v, const Value*) { return checked_key(v).is(Kind::kString) && is_test(v.as_string()); }},
 };
 
 constexpr struct {
