@@ -33,7 +33,8 @@ Json describe(const Checkpoint& checkpoint) {
   Json json;
   json["kind"] = checkpoint.kind() == CheckpointKind::kGguf ? "gguf" : "safetensors";
   Json metadata = Json::object();
-  for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
+  const Metadata metadata = checkpoint.metadata();
+  for (const MetadataEntry& entry : metadata.entries()) {
     metadata[printable(entry.key)] = printable(entry.value.describe());
   }
   json["metadata"] = std::move(metadata);
