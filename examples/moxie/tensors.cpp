@@ -33,8 +33,8 @@ Json describe(const Checkpoint& checkpoint) {
   Json json;
   json["kind"] = checkpoint.kind() == CheckpointKind::kGguf ? "gguf" : "safetensors";
   Json metadata = Json::object();
-  const Metadata metadata = checkpoint.metadata();
-  for (const MetadataEntry& entry : metadata.entries()) {
+  const Metadata from_file = checkpoint.metadata();
+  for (const MetadataEntry& entry : from_file.entries()) {
     metadata[printable(entry.key)] = printable(entry.value.describe());
   }
   json["metadata"] = std::move(metadata);
