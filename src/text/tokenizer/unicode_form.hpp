@@ -33,6 +33,7 @@ class UnicodeForm {
   }
   [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
   Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;
+  static Status compose(std::vector<std::int32_t>& codes);
 
   Kind kind_ = Kind::kNfc;
   std::vector<std::uint64_t> stable_;
