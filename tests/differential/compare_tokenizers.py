@@ -13,6 +13,8 @@ or step by step, where the program runs on another system than the library (`run
     compare_tokenizers.py make DIR --folder MODELS             the same with real tokenizers: every folder below MODELS
                                                                that has a tokenizer.json
 
+    compare_tokenizers.py data tests/data/tokenizers           the small ones that a unit test checks
+
 One vocabulary is trained for each normalizer, pre-tokenizer and model that moxie runs. All must give the same ids for
 the whole corpus, and decoding them must give the library's text. The exit status is 0 when all is well.
 """
@@ -150,7 +152,7 @@ def recipes(root: Path) -> dict:
         "split-next": (None, split(r"\s", behavior="merged_with_next"), byte_decoder, {}),
         "split-contiguous": (None, split(r"\p{P}", behavior="contiguous"), byte_decoder, {}),
         "split-invert": (None, split(r"\w+| ", behavior="removed", invert=True), byte_decoder, {}),
-        "split-own": (None, split(r"(?i:ab|[^\W\d_]+)|\d{1,2}+|\h(?=\s)|.", behavior="isolated"), byte_decoder, {}),
+        "split-own": (None, split(r"(?i:ab|[^\d_\s\p{P}]+)|\d{1,2}+|\h(?=\s)|.", behavior="isolated"), byte_decoder, {}),
         "split-string": (None, plain(pre_tokenizers.Split(" ", "merged_with_next"), level(False, use_regex=False)), byte_decoder, {}),
         "punctuation": (None, plain(pre_tokenizers.Punctuation("isolated"), level(False, use_regex=False)), byte_decoder, {}),
         "whitespace": (None, plain(pre_tokenizers.Whitespace(), level(False, use_regex=False)), byte_decoder, {}),
@@ -197,6 +199,9 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
         tokenizer.pre_tokenizer = pre_tokenizer
     if decoder is not None:
         tokenizer.decoder = decoder
+    if options.get("unigram"):
+        # This trainer keeps every character that it sees.
+        texts = ["".join(c for c in text if ord(c) < 0x600).replace("s>", "") for text in texts]
     # Without a pre-tokenizer a text is one word: give the trainer short ones.
     tokenizer.train_from_iterator([piece for text in texts for piece in text.split("\n")], trainer)
     tokenizer.add_special_tokens(["<|end|>"])
@@ -217,7 +222,7 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
     merges = data["model"].get("merges")
     if merges and len(name) % 3 == 0 and not any(" " in part for merge in merges for part in merge):
         data["model"]["merges"] = [" ".join(merge) for merge in merges]
-    return json.dumps(data, ensure_ascii=False)
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def write_expected(case: Path, text: str) -> None:
@@ -228,11 +233,13 @@ def write_expected(case: Path, text: str) -> None:
     tokenizer.no_padding()
     (case / "text.txt").write_bytes(text.encode())
     ids = tokenizer.encode(text).ids
-    few = ids[:4000]
-    expected = {"ids": ids, "plain": tokenizer.encode(text[:2000], add_special_tokens=False).ids,
+    # An added token decodes to its content, here as in the library up to 0.21; later it gives the normalized content.
+    contents = {token["id"]: token["content"] for token in json.loads(tokenizer.to_str())["added_tokens"]}
+    few = [i for i in ids[:4000] if contents.get(i) in (None, tokenizer.id_to_token(i))]
+    expected = {"ids": ids, "few": few, "plain": tokenizer.encode(text[:2000], add_special_tokens=False).ids,
                 "decoded": tokenizer.decode(few, skip_special_tokens=False),
                 "decoded_plain": tokenizer.decode(few, skip_special_tokens=True)}
-    (case / "expected.json").write_text(json.dumps(expected))
+    (case / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, separators=(",", ":")))
 
 
 def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int, names: list | None) -> None:
@@ -261,6 +268,16 @@ def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int,
         print(f"made {name}", flush=True)
 
 
+def data(folder: Path) -> None:
+    """tests/data/tokenizers: tiny vocabularies and one short text for all."""
+    make(folder, 9_000, 5, None, 380, None)
+    for i, case in enumerate(cases(folder)):
+        text = case / "text.txt"
+        if i == 0:
+            shutil.copyfile(text, folder / "text.txt")
+        text.unlink()
+
+
 def cases(folder: Path) -> list:
     found = sorted(path.parent for path in folder.glob("*/expected.json"))
     if not found:
@@ -273,7 +290,7 @@ def run(folder: Path, moxie: str) -> None:
         expected = json.loads((case / "expected.json").read_text())
         short = case / "short.txt"
         short.write_bytes((case / "text.txt").read_bytes().decode()[:2000].encode())
-        ids = ",".join(map(str, expected["ids"][:4000]))
+        ids = ",".join(map(str, expected["few"]))
         lines = {"ids": ["--file", str(case / "text.txt")], "plain": ["--file", str(short), "--no-special"],
                  "decoded": ["--decode", ids], "decoded_plain": ["--decode", ids, "--no-special"]}
         answers = {}
@@ -320,7 +337,7 @@ def check(folder: Path) -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
-    for name in ("all", "make", "run", "check"):
+    for name in ("all", "make", "run", "check", "data"):
         action = actions.add_parser(name)
         if name != "all":
             action.add_argument("directory", type=Path)
@@ -337,6 +354,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
+    if arguments.action == "data":
+        return data(arguments.directory) or 0
 
     def steps(folder: Path) -> int:
         if arguments.action in ("all", "make"):

@@ -35,6 +35,7 @@ Bpe::Bpe(const Vocabulary& vocabulary, const MergeTable& merges, const ControlSe
     const char c = static_cast<char>(byte);
     single_[byte] = options_.byte_level || byte < 0x80 ? vocabulary.find({&c, 1}).value_or(-1) : -1;
   }
+  mark_ = vocabulary.find(kMark).value_or(-1);
   breaks_at_marks_ = breaks_at_marks();
 }
 
@@ -44,7 +45,7 @@ bool Bpe::breaks_at_marks() const {
   if (options_.byte_level || !options_.continuing_subword_prefix.empty() || !options_.end_of_word_suffix.empty()) {
     return false;
   }
-  if (!vocabulary_.find(kMark)) return false;
+  if (mark_ < 0) return false;
   for (std::size_t i = 0; i < vocabulary_.size(); ++i) {
     const std::string_view text = vocabulary_.text(static_cast<TokenId>(i));
     bool other = false;
@@ -143,6 +144,8 @@ void Bpe::symbols(std::string_view piece, bool escapes, std::vector<TokenId>& id
       id = vocabulary_.find(text).value_or(-1);
     } else if (size == 1) {
       id = single_[static_cast<unsigned char>(text[0])];
+    } else if (text == kMark) {
+      id = mark_;
     } else {
       id = vocabulary_.find(text).value_or(-1);
     }

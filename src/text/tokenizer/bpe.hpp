@@ -44,6 +44,7 @@ class Bpe final : public Model {
   BpeOptions options_;
   std::array<TokenId, 256> single_{};     // of one byte, or of one ASCII character
   std::array<TokenId, 256> fallback_{};   // <0xNN>
+  TokenId mark_ = -1;  // of the visible space
   bool breaks_at_marks_ = false;
 };
 

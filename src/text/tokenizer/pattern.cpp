@@ -96,7 +96,24 @@ Result<Pattern> Pattern::regex(std::string_view expression) {
                   Text("'", expression.substr(0, 100), "': ", std::string_view(reason.data())));
   }
   pattern.jit_ = pcre2_jit_compile(pattern.code_.get(), PCRE2_JIT_COMPLETE) == 0;
+  MOXIE_TRY(pattern.try_single_characters());
   return pattern;
+}
+
+// Where several patterns cut one after another, most of the later ones' texts are single characters.
+Status Pattern::try_single_characters() {
+  Matcher matcher;
+  matcher.allow(Matcher::allowance(0));
+  std::bitset<128> matching;
+  single_.set();  // nothing is known to fail yet
+  for (std::size_t i = 0; i < matching.size(); ++i) {
+    const char c = static_cast<char>(i);
+    Match match;
+    MOXIE_TRY(find({&c, 1}, 0, matcher, match));
+    matching[i] = match.found;
+  }
+  single_ = matching;
+  return {};
 }
 
 Pattern Pattern::literal(std::string_view text) {
@@ -110,6 +127,10 @@ Status Pattern::find(std::string_view text, std::size_t from, Matcher& matcher, 
   if (is_literal()) {
     const std::size_t at = literal_.empty() ? std::string_view::npos : text.find(literal_, from);
     match = at == std::string_view::npos ? Match() : Match{at, at + literal_.size(), true};
+    return {};
+  }
+  if (text.size() == 1 && static_cast<unsigned char>(text[0]) < 128 && !single_[static_cast<unsigned char>(text[0])]) {
+    match = {};
     return {};
   }
   MOXIE_TRY(matcher.prepare());

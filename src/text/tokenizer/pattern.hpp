@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -79,9 +80,11 @@ class Pattern {
     void operator()(pcre2_real_code_8* code) const noexcept;
   };
   Pattern() noexcept = default;
+  Status try_single_characters();
 
   std::unique_ptr<pcre2_real_code_8, FreeCode> code_;
   std::string literal_;
+  std::bitset<128> single_;  // whether a text of that one ASCII character matches
   bool jit_ = false;
   bool published_ = false;
 };

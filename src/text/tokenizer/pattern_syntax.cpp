@@ -16,8 +16,8 @@ constexpr std::string_view kWhere = "regular expression";
 
 // White_Space of Unicode. PCRE2's \s has U+180E as well, which is none since Unicode 6.3.
 constexpr std::string_view kSpace = R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-// Word characters by Unicode's own rule (UTS 18), as Oniguruma has them.
-constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// Word characters of Oniguruma: those of Unicode's own rule (UTS 18), and six numbers of Latin-1.
+constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
 // General categories. Any other name without a prefix is taken for a script, which in Oniguruma is the property
 // Script, in PCRE2 Script_Extensions unless one says "sc:".

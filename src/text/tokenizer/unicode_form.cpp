@@ -40,6 +40,7 @@ constexpr std::array<Range, 61> kYoung = {{
 
 bool young(std::int32_t code) noexcept {
   const auto c = static_cast<char32_t>(code);
+  if (c < kYoung.front().first) return false;
   const auto* range = std::lower_bound(kYoung.begin(), kYoung.end(), c,
                                        [](const Range& one, char32_t wanted) { return one.last < wanted; });
   return range != kYoung.end() && range->first <= c;
