@@ -181,7 +181,7 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
     byte_level = "ByteLevel" in repr(pre_tokenizer)
     if options.get("unigram"):
         model = models.Unigram()
-        trainer = trainers.UnigramTrainer(vocab_size=vocab_size, special_tokens=specials, unk_token="<unk>", show_progress=False)
+        trainer = trainers.UnigramTrainer(vocab_size=max(vocab_size, 800), special_tokens=specials, unk_token="<unk>", show_progress=False)
     else:
         extra = {k: v for k, v in {"continuing_subword_prefix": options.get("prefix"),
                                    "end_of_word_suffix": options.get("suffix")}.items() if v}
@@ -191,7 +191,7 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
         tokens = specials + (BYTES if options.get("byte_fallback") else [])
         # The trainer takes most characters only where they are frequent, so that unknown ones are left.
         trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=tokens, initial_alphabet=alphabet, min_frequency=3,
-                                      limit_alphabet=1000 if byte_level else 400, show_progress=False, **extra)
+                                      limit_alphabet=1000 if byte_level else min(400, vocab_size // 3), show_progress=False, **extra)
     tokenizer = Tokenizer(model)
     if normalizer is not None:
         tokenizer.normalizer = normalizer
@@ -201,7 +201,7 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
         tokenizer.decoder = decoder
     if options.get("unigram"):
         # This trainer keeps every character that it sees.
-        texts = ["".join(c for c in text if ord(c) < 0x600).replace("s>", "") for text in texts]
+        texts = ["".join(c for c in text if ord(c) < 0x180).replace("s>", "").replace("0x", "") for text in texts]
     # Without a pre-tokenizer a text is one word: give the trainer short ones.
     tokenizer.train_from_iterator([piece for text in texts for piece in text.split("\n")], trainer)
     tokenizer.add_special_tokens(["<|end|>"])
@@ -212,6 +212,9 @@ def train(name: str, recipe: tuple, texts: list, vocab_size: int) -> str:
     data = json.loads(tokenizer.to_str())
     if options.get("ignore_merges"):
         data["model"]["ignore_merges"] = True
+    if options.get("unigram"):
+        # The library's reader of numbers is exact for few digits alone, and ties hang on the last bit.
+        data["model"]["vocab"] = [[token, round(score, 6)] for token, score in data["model"]["vocab"]]
     if options.get("unigram") and options.get("byte_fallback"):
         # The trainer has no byte tokens; added tokens come behind.
         for token in data["added_tokens"]:
@@ -270,9 +273,13 @@ def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int,
 
 def data(folder: Path) -> None:
     """tests/data/tokenizers: tiny vocabularies and one short text for all."""
-    make(folder, 9_000, 5, None, 380, None)
+    make(folder, 3_600, 5, None, 330, None)
     for i, case in enumerate(cases(folder)):
         text = case / "text.txt"
+        expected = json.loads((case / "expected.json").read_text())
+        left_out = sorted(set(expected["ids"]) - set(expected["few"]))
+        small = {"ids": expected["ids"], "left_out": left_out, "decoded": expected["decoded"]}
+        (case / "expected.json").write_text(json.dumps(small, ensure_ascii=False, separators=(",", ":")))
         if i == 0:
             shutil.copyfile(text, folder / "text.txt")
         text.unlink()
