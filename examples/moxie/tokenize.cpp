@@ -24,8 +24,7 @@ Status read_file(const std::string& path, std::string& text) {
 }
 
 Status print_text(const Tokenizer& tokenizer, const Tokenize& options) {
-  MOXIE_TRY_LET(const std::string text,
-                tokenizer.decode(*options.decode, {.skip_special = options.no_special}));
+  MOXIE_TRY_LET(const std::string text, tokenizer.decode(*options.decode, {.skip_special = options.no_special}));
   if (options.json) {
     // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
     const nlohmann::json json = {{"text", text}};

@@ -28,7 +28,8 @@ std::string character(int byte) {
 std::vector<moxie::Tokenizer> make() {
   std::vector<std::string> texts;
   for (int byte = 0; byte < 256; ++byte) texts.push_back(character(byte));
-  for (const char* text : {"th", "the", "aa", "aaaa", "<|end|>", "t h", "th e", "a a", "aa aa"}) texts.emplace_back(text);
+  for (const char* text : {"th", "the", "aa", "aaaa", "<|end|>", "t h", "th e", "a a", "aa aa"})
+    texts.emplace_back(text);
   moxie::TokenizerData data;
   data.model = "gpt2";
   data.tokens.assign(texts.begin(), texts.begin() + 261);

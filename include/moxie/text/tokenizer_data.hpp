@@ -17,7 +17,7 @@ enum class TokenType : std::uint8_t {
   kControl = 3,      ///< steers the model: the beginning of a turn, the end of a text
   kUserDefined = 4,  ///< found in text as it stands, before anything else is done to it
   kUnused = 5,
-  kByte = 6,         ///< one byte, written <0xNN>
+  kByte = 6,  ///< one byte, written <0xNN>
 };
 
 /// A tokenizer as GGUF metadata describe it (`tokenizer.ggml.*`): Tokenizer::create() makes it runnable.

@@ -62,7 +62,7 @@ class AddedMatcher {
 
   [[nodiscard]] const Entry* longest_at(const MarkedView& in, std::size_t at) const noexcept;
 
-  std::vector<Entry> entries_;             // by content
+  std::vector<Entry> entries_;              // by content
   std::array<std::uint32_t, 257> first_{};  // where those begin whose first byte is not below
 };
 

@@ -42,9 +42,9 @@ class Bpe final : public Model {
   const MergeTable& merges_;
   const ControlSet& controls_;
   BpeOptions options_;
-  std::array<TokenId, 256> single_{};     // of one byte, or of one ASCII character
-  std::array<TokenId, 256> fallback_{};   // <0xNN>
-  TokenId mark_ = -1;  // of the visible space
+  std::array<TokenId, 256> single_{};    // of one byte, or of one ASCII character
+  std::array<TokenId, 256> fallback_{};  // <0xNN>
+  TokenId mark_ = -1;                    // of the visible space
   bool breaks_at_marks_ = false;
 };
 

@@ -162,8 +162,8 @@ Status DecodeRun::apply(const ReplaceDecode& kind, std::size_t step, const Part&
     MOXIE_TRY(kind.pattern.find(state.held, done, matcher_, match));
     if (!match.found) break;
     if (match.begin == match.end) {
-      const std::size_t next = std::min(match.end + character_size(state.held[std::min(match.end, state.held.size() - 1)]),
-                                        state.held.size());
+      const std::size_t next = std::min(
+          match.end + character_size(state.held[std::min(match.end, state.held.size() - 1)]), state.held.size());
       text.append(state.held, done, match.begin - done);
       text += kind.content;
       text.append(state.held, match.begin, next - match.begin);

@@ -73,10 +73,10 @@ class DecodeRun {
     bool ends = true;
   };
   struct State {
-    bool open = false;      // a joined token has begun and not ended
-    bool first = true;      // no token has begun yet
-    std::size_t left = 0;   // of Strip: how many may still go at the beginning
-    std::string held;       // text that waits for what follows
+    bool open = false;     // a joined token has begun and not ended
+    bool first = true;     // no token has begun yet
+    std::size_t left = 0;  // of Strip: how many may still go at the beginning
+    std::string held;      // text that waits for what follows
   };
 
   Status feed(std::size_t step, const Part& part, std::string& out);

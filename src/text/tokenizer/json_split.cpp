@@ -184,7 +184,8 @@ class SplitEvents final : public format::JsonEvents {
   Status twice(std::string_view what) const { return Status(Code::kFormat, where_, Text(what, " once"), "it twice"); }
   Status size_of_rest() const {
     if (out_.rest.size() <= kMaxRestBytes) return {};
-    return Status(Code::kFormat, where_, Text("at most ", kMaxRestBytes, " bytes beside vocabulary and merges"), "more");
+    return Status(Code::kFormat, where_, Text("at most ", kMaxRestBytes, " bytes beside vocabulary and merges"),
+                  "more");
   }
 
   Status begin_large(JsonKind kind) {
@@ -213,7 +214,8 @@ class SplitEvents final : public format::JsonEvents {
     if (merges_only_) return ++parts_, Status();
     if (!out_.scored) {
       if (scalar.kind != JsonKind::kUnsigned) {
-        return Status(Code::kFormat, where_, Text("the id of '", std::string_view(token_).substr(0, 60), "' as a whole number"),
+        return Status(Code::kFormat, where_,
+                      Text("the id of '", std::string_view(token_).substr(0, 60), "' as a whole number"),
                       scalar.kind == JsonKind::kNegative ? std::string_view(Text(scalar.negative)) : "something else");
       }
       return out_.vocabulary.add(scalar.whole, token_);
@@ -281,7 +283,10 @@ class SplitEvents final : public format::JsonEvents {
     if (!l || !r || !both) {
       return Status(Code::kFormat, where_, Text("merge ", out_.n_merges, " of tokens in the vocabulary"),
                     Text("'", left.substr(0, 60), "' and '", right.substr(0, 60), "', without '",
-                         !l ? left.substr(0, 60) : !r ? right.substr(0, 60) : std::string_view(joined_).substr(0, 60), "'"));
+                         !l   ? left.substr(0, 60)
+                         : !r ? right.substr(0, 60)
+                              : std::string_view(joined_).substr(0, 60),
+                         "'"));
     }
     if (out_.n_merges >= Merge::kNever) return Status(Code::kUnsupported, where_, "less than 2^32 merges", "more");
     out_.merges.add(*l, *r, static_cast<std::uint32_t>(out_.n_merges++), *both);

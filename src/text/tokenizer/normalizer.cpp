@@ -44,7 +44,7 @@ class Run {
       copied = match.end;
       if (out_.size() > most_) return Status(Code::kFormat, "normalizer", Text("at most ", most_, " bytes"), "more");
       // Behind an empty match the next one begins a character later.
-      from = match.end > match.begin ? match.end
+      from = match.end > match.begin       ? match.end
              : match.end < in_.text.size() ? match.end + character_size(in_.text[match.end])
                                            : match.end + 1;
     }
@@ -115,7 +115,8 @@ Result<MarkedView> Normalizer::apply(const MarkedView& in, Matcher& matcher, Buf
     MOXIE_TRY_LET(const bool changed, std::visit(Run(now, most, matcher, out), step));
     if (!changed) continue;
     if (out.size() > most) {
-      return Status(Code::kFormat, "normalizer", Text("at most ", most, " bytes of ", in.text.size()), Text(out.size()));
+      return Status(Code::kFormat, "normalizer", Text("at most ", most, " bytes of ", in.text.size()),
+                    Text(out.size()));
     }
     now = out.view();
     next = 1 - next;

@@ -78,7 +78,8 @@ Status finish_added_tokens(TokenizerParts& parts, std::string_view where) {
                     Text("id ", token.id, " of ", token.content.size()));
     }
     // Far beyond the vocabulary it would make every table of ids as large as it likes.
-    if (token.id < 0 || static_cast<std::size_t>(token.id) > 2 * (parts.vocabulary.size() + added.size()) + (1U << 20)) {
+    if (token.id < 0 ||
+        static_cast<std::size_t>(token.id) > 2 * (parts.vocabulary.size() + added.size()) + (1U << 20)) {
       return Status(Code::kFormat, where, Text("an id near the ", parts.vocabulary.size(), " of the vocabulary"),
                     Text("'", token.content.substr(0, 60), "' as ", token.id));
     }

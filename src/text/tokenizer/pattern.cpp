@@ -38,8 +38,7 @@ struct Work {
 int count_work(pcre2_callout_block* block, void* data) noexcept {
   auto& work = *static_cast<Work*>(data);
   const std::size_t position = block->current_position;
-  const std::uint64_t steps =
-      1 + (position > work.position ? position - work.position : work.position - position);
+  const std::uint64_t steps = 1 + (position > work.position ? position - work.position : work.position - position);
   work.position = position;
   if (steps > work.left) return PCRE2_ERROR_CALLOUT;
   work.left -= steps;
@@ -77,8 +76,7 @@ Result<Pattern> Pattern::regex(std::string_view expression) {
   if (expression == published::kTrailingSpace) words.insert(0, "(?<![\\x09-\\x0d\\x20\\x{85}\\p{Z}])");
 
   Pattern pattern;
-  pattern.published_ =
-      std::find(published::kAll.begin(), published::kAll.end(), expression) != published::kAll.end();
+  pattern.published_ = std::find(published::kAll.begin(), published::kAll.end(), expression) != published::kAll.end();
   const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(pcre2_compile_context_create(nullptr));
   if (context == nullptr) return no_memory();
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
@@ -86,8 +84,8 @@ Result<Pattern> Pattern::regex(std::string_view expression) {
                                 (pattern.published_ ? 0U : PCRE2_AUTO_CALLOUT);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  pattern.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(words.data()), words.size(), options, &error, &offset,
-                                    context.get()));
+  pattern.code_.reset(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(words.data()), words.size(), options, &error, &offset, context.get()));
   if (pattern.code_ == nullptr) {
     if (error == PCRE2_ERROR_HEAP_FAILED || error == PCRE2_ERROR_NOMEMORY) return no_memory();
     std::array<char, 128> reason{};

@@ -15,16 +15,16 @@ namespace {
 constexpr std::string_view kWhere = "regular expression";
 
 // White_Space of Unicode. PCRE2's \s has U+180E as well, which is none since Unicode 6.3.
-constexpr std::string_view kSpace = R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+constexpr std::string_view kSpace =
+    R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 // Word characters of Oniguruma: those of Unicode's own rule (UTS 18), and six numbers of Latin-1.
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
 // General categories. Any other name without a prefix is taken for a script, which in Oniguruma is the property
 // Script, in PCRE2 Script_Extensions unless one says "sc:".
 constexpr std::array<std::string_view, 38> kCategories = {
-    "C",  "Cc", "Cf", "Cn", "Co", "Cs", "L",  "Ll", "Lm", "Lo", "Lt", "Lu", "M",   "Mc",         "Me",         "Mn",          "N",
-    "Nd", "Nl", "No", "P",  "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S",  "Sc",  "Sk",         "Sm",         "So",          "Z",
-    "Zl", "Zp", "Zs", "Any"};
+    "C",  "Cc", "Cf", "Cn", "Co", "Cs", "L",  "Ll", "Lm", "Lo", "Lt", "Lu", "M",  "Mc", "Me", "Mn", "N",  "Nd", "Nl",
+    "No", "P",  "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S",  "Sc", "Sk", "Sm", "So", "Z",  "Zl", "Zp", "Zs", "Any"};
 constexpr std::array<std::string_view, 5> kBinary = {"Alphabetic", "White_Space", "Lowercase", "Uppercase", "Emoji"};
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
@@ -52,7 +52,9 @@ class Translator {
                   "classes, groups, lookaround, quantifiers, \\p{..} and the escapes that mean the same everywhere",
                   Text("'", in_.substr(at_, bytes), "' at byte ", at_ + 1));
   }
-  [[nodiscard]] Status broken(std::string_view came) const { return Status(Code::kFormat, kWhere, "a whole one", came); }
+  [[nodiscard]] Status broken(std::string_view came) const {
+    return Status(Code::kFormat, kWhere, "a whole one", came);
+  }
 
   Status item() {
     switch (peek()) {

@@ -18,5 +18,4 @@ struct PreNamed {
 /// Null for a name that is not known.
 const PreNamed* find_pre(std::string_view name) noexcept;
 
-
 }  // namespace moxie::text

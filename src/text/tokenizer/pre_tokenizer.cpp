@@ -73,9 +73,8 @@ class PreTokenizer::Runner {
       if (last) return sink_bytes(piece);
       std::string& mapped = buffers_[2 * step + 1];
       mapped.clear();
-      unescaped(piece, [&](char byte) {
-        append_utf8(mapped, kByteAlphabet.characters[static_cast<unsigned char>(byte)]);
-      });
+      unescaped(piece,
+                [&](char byte) { append_utf8(mapped, kByteAlphabet.characters[static_cast<unsigned char>(byte)]); });
       return run(step + 1, mapped, at_start && begin == 0);
     };
     if (level.pattern.empty()) return emit(0, text.size());
@@ -96,8 +95,8 @@ class PreTokenizer::Runner {
     const std::string& mark = meta.replacement;
     std::string& buffer = buffers_[2 * step];
     buffer.clear();
-    const bool wanted = meta.prepend == MetaspaceStep::Prepend::kAlways ||
-                        (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start);
+    const bool wanted =
+        meta.prepend == MetaspaceStep::Prepend::kAlways || (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start);
     if (wanted && !text.starts_with(' ') && !text.starts_with(mark)) buffer = mark;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t space = std::min(text.find(' ', at), text.size());

@@ -73,7 +73,8 @@ class PreTokenizer {
   /// `at_start`: the text is where the whole input begins. `escapes`: it may hold escaped bytes (utf8.hpp), which
   /// become bytes again at the byte-level step. Pieces are not empty. With byte_level() they are bytes of
   /// the input, whatever they look like; otherwise UTF-8.
-  Status run(std::string_view text, bool at_start, bool escapes, Matcher& matcher, Buffers& buffers, PieceSink& sink) const;
+  Status run(std::string_view text, bool at_start, bool escapes, Matcher& matcher, Buffers& buffers,
+             PieceSink& sink) const;
 
  private:
   class Runner;

@@ -27,7 +27,8 @@ TokenType type_of(const TokenizerData& data, std::size_t id) noexcept {
 Status check_sizes(const TokenizerData& data) {
   const auto same = [&](std::size_t n, std::string_view what) {
     if (n == 0 || n == data.tokens.size()) return Status();
-    return Status(Code::kFormat, kWhere, Text("one of ", what, " for each of ", data.tokens.size(), " tokens"), Text(n));
+    return Status(Code::kFormat, kWhere, Text("one of ", what, " for each of ", data.tokens.size(), " tokens"),
+                  Text(n));
   };
   if (data.tokens.empty()) return Status(Code::kFormat, kWhere, "at least one token", "none");
   MOXIE_TRY(same(data.types.size(), "token_type"));
@@ -153,7 +154,8 @@ Status score_merges(const TokenizerData& data, std::uint64_t seed, TokenizerPart
     if (type != TokenType::kNormal && type != TokenType::kUserDefined) continue;
     const std::string_view text = data.tokens[id];
     if (text.size() > kMaxPieceBytes) {
-      return Status(Code::kUnsupported, kWhere, Text("tokens of at most ", kMaxPieceBytes, " bytes"), Text(text.size()));
+      return Status(Code::kUnsupported, kWhere, Text("tokens of at most ", kMaxPieceBytes, " bytes"),
+                    Text(text.size()));
     }
     const auto rank = static_cast<std::uint32_t>(
         std::lower_bound(scores.begin(), scores.end(), data.scores[id], std::greater<>()) - scores.begin());

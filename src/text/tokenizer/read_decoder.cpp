@@ -43,7 +43,8 @@ Status decoder_step(JsonValue part, Decoder& out) {
     MOXIE_TRY_LET(const std::string_view content, fields.string("content"));
     MOXIE_TRY_LET(const std::uint64_t start, fields.whole("start", 0, 1U << 20));
     MOXIE_TRY_LET(const std::uint64_t stop, fields.whole("stop", 0, 1U << 20));
-    if (content.empty() || character_size(content[0]) != content.size()) return fields.wrong("content", "one character");
+    if (content.empty() || character_size(content[0]) != content.size())
+      return fields.wrong("content", "one character");
     return out.add(StripDecode{std::string(content), static_cast<std::size_t>(start), static_cast<std::size_t>(stop)}),
            Status();
   }

@@ -109,8 +109,7 @@ Status make_unigram(JsonValue part, SplitJson& split, TokenizerParts& parts, std
   MOXIE_TRY_LET(options.byte_fallback, model.boolean("byte_fallback", false));
   parts.unk = options.unk;
   parts.description = options.byte_fallback ? "Unigram with byte fallback" : "Unigram";
-  parts.model =
-      std::make_unique<Unigram>(parts.vocabulary, parts.controls, std::move(split.scores), options, seed);
+  parts.model = std::make_unique<Unigram>(parts.vocabulary, parts.controls, std::move(split.scores), options, seed);
   return {};
 }
 
@@ -154,8 +153,7 @@ Status read_config(std::string_view json, bool has_template, TokenizerParts& par
 
 }  // namespace
 
-Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_json(std::string_view json,
-                                                                  std::string_view config_json) {
+Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_json(std::string_view json, std::string_view config_json) {
   const std::uint64_t seed = hash_bytes(json, 0);
   SplitJson split(kFile);
   MOXIE_TRY(split_json(json, kFile, seed, split));

@@ -29,8 +29,8 @@ Result<Behavior> read_behavior(const JsonFields& fields, std::string_view where)
   if (name == "MergedWithPrevious") return Behavior::kMergedWithPrevious;
   if (name == "MergedWithNext") return Behavior::kMergedWithNext;
   if (name == "Contiguous") return Behavior::kContiguous;
-  return Status(Code::kFormat, where,
-                "behavior Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous", name.substr(0, 60));
+  return Status(Code::kFormat, where, "behavior Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous",
+                name.substr(0, 60));
 }
 
 Status normalizer_step(JsonValue part, std::size_t& n_steps, Normalizer& out) {

@@ -51,7 +51,8 @@ Unigram::Unigram(const Vocabulary& vocabulary, const ControlSet& controls, std::
 
 void Unigram::remember_beginning(std::uint64_t hash) {
   const std::uint64_t bits = mix(hash);
-  beginnings_[place(bits, beginnings_.size())] |= std::uint64_t{1} << (bits & 63) | std::uint64_t{1} << (bits >> 6 & 63);
+  beginnings_[place(bits, beginnings_.size())] |= std::uint64_t{1} << (bits & 63) | std::uint64_t{1}
+                                                                                        << (bits >> 6 & 63);
 }
 
 bool Unigram::may_begin(std::uint64_t hash) const noexcept {

@@ -32,8 +32,7 @@ inline Character decode_at(std::string_view text, std::size_t at) noexcept {
     if (code >= 0x800 && (code < 0xd800 || code > 0xdfff)) return {code, 3};
   }
   if (first >= 0xf0 && first < 0xf5 && follows(1) && follows(2) && follows(3)) {
-    const char32_t code =
-        (first & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
+    const char32_t code = (first & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
     if (code >= 0x10000 && code <= 0x10ffff) return {code, 4};
   }
   return {kNoCharacter, 1};

@@ -14,7 +14,12 @@ namespace {
 /// SentencePiece's form: ids 0 "<unk>", 1 "▁", 2 "a", 3 "▁a", 4 to 259 the bytes.
 Json sentencepiece_json() {
   Json json = small_json();
-  Json vocab = {{"<unk>", 0}, {"\xe2\x96\x81", 1}, {"a", 2}, {"\xe2\x96\x81" "a", 3}};
+  Json vocab = {{"<unk>", 0},
+                {"\xe2\x96\x81", 1},
+                {"a", 2},
+                {"\xe2\x96\x81"
+                 "a",
+                 3}};
   for (int byte = 0; byte < 256; ++byte) {
     char name[8];
     std::snprintf(name, sizeof(name), "<0x%02X>", byte);
@@ -23,15 +28,17 @@ Json sentencepiece_json() {
   json["added_tokens"] = Json::array();
   json["pre_tokenizer"] = nullptr;
   json["normalizer"] = {{"type", "Sequence"},
-                        {"normalizers", {{{"type", "Prepend"}, {"prepend", "\xe2\x96\x81"}},
-                                         {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\xe2\x96\x81"}}}}};
+                        {"normalizers",
+                         {{{"type", "Prepend"}, {"prepend", "\xe2\x96\x81"}},
+                          {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\xe2\x96\x81"}}}}};
   json["decoder"] = {{"type", "Sequence"},
-                     {"decoders", {{{"type", "Replace"}, {"pattern", {{"String", "\xe2\x96\x81"}}}, {"content", " "}},
-                                   {{"type", "ByteFallback"}},
-                                   {{"type", "Fuse"}},
-                                   {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
-  json["model"] = {{"type", "BPE"},          {"unk_token", "<unk>"}, {"fuse_unk", true},
-                   {"byte_fallback", true},  {"vocab", vocab},       {"merges", {"\xe2\x96\x81 a"}}};
+                     {"decoders",
+                      {{{"type", "Replace"}, {"pattern", {{"String", "\xe2\x96\x81"}}}, {"content", " "}},
+                       {{"type", "ByteFallback"}},
+                       {{"type", "Fuse"}},
+                       {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
+  json["model"] = {{"type", "BPE"},         {"unk_token", "<unk>"}, {"fuse_unk", true},
+                   {"byte_fallback", true}, {"vocab", vocab},       {"merges", {"\xe2\x96\x81 a"}}};
   return json;
 }
 

@@ -46,8 +46,9 @@ TEST_CASE("a control token that touches an untrusted byte stays text") {
 
 TEST_CASE("a control token cannot be put together from trusted and untrusted parts") {
   Json json = small_json();
-  json["normalizer"] = {{"type", "Sequence"},
-                        {"normalizers", {{{"type", "NFC"}}, {{"type", "Replace"}, {"pattern", {{"String", "~"}}}, {"content", "|"}}}}};
+  json["normalizer"] = {
+      {"type", "Sequence"},
+      {"normalizers", {{{"type", "NFC"}}, {{"type", "Replace"}, {"pattern", {{"String", "~"}}}, {"content", "|"}}}}};
   json["added_tokens"][0]["normalized"] = true;
   const Tokenizer tokenizer = load(json).value();
   CHECK(tokenizer.encode("<~end~>").value() == Ids{259});
@@ -96,15 +97,20 @@ TEST_CASE("any bytes make the round trip") {
 
 TEST_CASE("what is put around a text can be left out") {
   Json json = small_json();
-  json["post_processor"] = {{"type", "TemplateProcessing"},
-                            {"single", {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-                            {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {259}}, {"tokens", {"<|end|>"}}}}}}};
+  json["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single",
+       {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+      {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {259}}, {"tokens", {"<|end|>"}}}}}}};
   const Tokenizer tokenizer = load(json).value();
   CHECK(tokenizer.encode("ab").value() == Ids{259, 256});
   CHECK(tokenizer.encode("ab", {.add_special = false}).value() == Ids{256});
   CHECK(tokenizer.encode("").value() == Ids{259});
 
-  const Json config = {{"bos_token", "<|end|>"}, {"eos_token", {{"content", "<tool>"}}}, {"add_bos_token", true}, {"add_eos_token", true}};
+  const Json config = {{"bos_token", "<|end|>"},
+                       {"eos_token", {{"content", "<tool>"}}},
+                       {"add_bos_token", true},
+                       {"add_eos_token", true}};
   const Tokenizer around = load(small_json(), config).value();
   CHECK(around.bos() == 259);
   CHECK(around.eos() == 260);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HOSTILE_INPUT.md's row on tokenizers: each class, written by a generator, must end in a typed error or a right answer.
+// HOSTILE_INPUT.md's row on tokenizers: each class, written by a generator, must end in a typed error or a right
+// answer.
 #include "support/catch.hpp"
 
 #include <functional>
@@ -27,7 +28,11 @@ Json regex(const std::string& expression, const std::string& behavior = "Isolate
 std::vector<Case> cases() {
   std::vector<Case> all = {
       {"a merge of an absent left token", [](Json& j) { j["model"]["merges"].push_back("zz a"); }, Code::kFormat, "zz"},
-      {"a merge of an absent right token", [](Json& j) { j["model"]["merges"].push_back({"a", "zz"}); }, Code::kFormat, "zz"},
+      {"a merge of an absent right token",
+       [](Json& j) {
+         j["model"]["merges"].push_back({"a", "zz"});
+       },
+       Code::kFormat, "zz"},
       {"a merge whose result is absent", [](Json& j) { j["model"]["merges"].push_back("a c"); }, Code::kFormat, "ac"},
       {"a merge of one token", [](Json& j) { j["model"]["merges"].push_back("ab"); }, Code::kFormat, "merge 3"},
       {"a merge of three tokens", [](Json& j) { j["model"]["merges"].push_back("a b c"); }, Code::kFormat, "merge 3"},
@@ -39,29 +44,81 @@ std::vector<Case> cases() {
       {"an id of 2^31", [](Json& j) { j["model"]["vocab"]["zz"] = 2147483648ULL; }, Code::kFormat, "id"},
       {"a negative id", [](Json& j) { j["model"]["vocab"]["zz"] = -1; }, Code::kFormat, "zz"},
       {"an id with a fraction", [](Json& j) { j["model"]["vocab"]["zz"] = 1.5; }, Code::kFormat, "zz"},
-      {"a vocabulary of numbers", [](Json& j) { j["model"]["vocab"] = {1, 2}; }, Code::kFormat, "vocab"},
-      {"no token at all", [](Json& j) { j["model"]["vocab"] = Json::object(); j["model"]["merges"] = Json::array(); j["added_tokens"] = Json::array(); }, Code::kFormat, "token"},
-      {"an added token beyond the vocabulary", [](Json& j) { j["added_tokens"][0]["id"] = 9000000; }, Code::kFormat, "9000000"},
+      {"a vocabulary of numbers",
+       [](Json& j) {
+         j["model"]["vocab"] = {1, 2};
+       },
+       Code::kFormat, "vocab"},
+      {"no token at all",
+       [](Json& j) {
+         j["model"]["vocab"] = Json::object();
+         j["model"]["merges"] = Json::array();
+         j["added_tokens"] = Json::array();
+       },
+       Code::kFormat, "token"},
+      {"an added token beyond the vocabulary", [](Json& j) { j["added_tokens"][0]["id"] = 9000000; }, Code::kFormat,
+       "9000000"},
       {"an added token with another's id", [](Json& j) { j["added_tokens"][0]["id"] = 5; }, Code::kFormat, "5"},
       {"an added token twice", [](Json& j) { j["added_tokens"][1]["content"] = "<|end|>"; }, Code::kFormat, "<|end|>"},
       {"two added tokens with one id", [](Json& j) { j["added_tokens"][1]["id"] = 259; }, Code::kFormat, "259"},
       {"an added token with a negative id", [](Json& j) { j["added_tokens"][0]["id"] = -3; }, Code::kFormat, "id"},
-      {"a huge added token", [](Json& j) { j["added_tokens"][0]["content"] = std::string(5000, '<'); }, Code::kUnsupported, "5000"},
-      {"an unknown token that is absent", [](Json& j) { j["model"]["unk_token"] = "<unk>"; }, Code::kFormat, "unk_token"},
+      {"a huge added token", [](Json& j) { j["added_tokens"][0]["content"] = std::string(5000, '<'); },
+       Code::kUnsupported, "5000"},
+      {"an unknown token that is absent", [](Json& j) { j["model"]["unk_token"] = "<unk>"; }, Code::kFormat,
+       "unk_token"},
       {"dropout", [](Json& j) { j["model"]["dropout"] = 0.1; }, Code::kUnsupported, "dropout"},
       {"an unknown model", [](Json& j) { j["model"]["type"] = "WordPiece"; }, Code::kUnsupported, "WordPiece"},
       {"no model", [](Json& j) { j.erase("model"); }, Code::kUnsupported, "BPE"},
-      {"an unknown normalizer", [](Json& j) { j["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}}; }, Code::kUnsupported, "Precompiled"},
-      {"an unknown pre-tokenizer", [](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }, Code::kUnsupported, "UnicodeScripts"},
-      {"an unknown decoder", [](Json& j) { j["decoder"] = {{"type", "CTC"}}; }, Code::kUnsupported, "CTC"},
-      {"an unknown post-processor", [](Json& j) { j["post_processor"] = {{"type", "Magic"}}; }, Code::kUnsupported, "Magic"},
-      {"a template with an absent id", [](Json& j) { j["post_processor"] = {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "x"}}}}, {{"Sequence", {{"id", "A"}}}}}}, {"special_tokens", {{"x", {{"ids", {70000}}}}}}}; }, Code::kFormat, "70000"},
-      {"two byte levels", [](Json& j) { const Json level = j["pre_tokenizer"]; j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {level, level}}}; }, Code::kUnsupported, "ByteLevel"},
-      {"a hundred steps", [](Json& j) { Json list = Json::array(); for (int i = 0; i < 100; ++i) list.push_back({{"type", "NFC"}}); j["normalizer"] = {{"type", "Sequence"}, {"normalizers", list}}; }, Code::kUnsupported, "steps"},
-      {"Metaspace without a character", [](Json& j) { j["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", ""}}; }, Code::kFormat, "replacement"},
+      {"an unknown normalizer",
+       [](Json& j) {
+         j["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}};
+       },
+       Code::kUnsupported, "Precompiled"},
+      {"an unknown pre-tokenizer",
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
+       },
+       Code::kUnsupported, "UnicodeScripts"},
+      {"an unknown decoder",
+       [](Json& j) {
+         j["decoder"] = {{"type", "CTC"}};
+       },
+       Code::kUnsupported, "CTC"},
+      {"an unknown post-processor",
+       [](Json& j) {
+         j["post_processor"] = {{"type", "Magic"}};
+       },
+       Code::kUnsupported, "Magic"},
+      {"a template with an absent id",
+       [](Json& j) {
+         j["post_processor"] = {{"type", "TemplateProcessing"},
+                                {"single", {{{"SpecialToken", {{"id", "x"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+                                {"special_tokens", {{"x", {{"ids", {70000}}}}}}};
+       },
+       Code::kFormat, "70000"},
+      {"two byte levels",
+       [](Json& j) {
+         const Json level = j["pre_tokenizer"];
+         j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {level, level}}};
+       },
+       Code::kUnsupported, "ByteLevel"},
+      {"a hundred steps",
+       [](Json& j) {
+         Json list = Json::array();
+         for (int i = 0; i < 100; ++i) list.push_back({{"type", "NFC"}});
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", list}};
+       },
+       Code::kUnsupported, "steps"},
+      {"Metaspace without a character",
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", ""}};
+       },
+       Code::kFormat, "replacement"},
   };
-  for (const std::string expression : {"(", "[", "a)", "(?R)", "(*LIMIT_MATCH=1)a", "\\C", "[a[b]]", "[a&&b]", "(?<n>a)\\k<n>", "a{1,2", "\\", "(?~a)", "\\p{Nonsense}", "a**", "\\1", "(?:"}) {
-    all.push_back({"the pattern " + expression, [expression](Json& j) { j["pre_tokenizer"] = regex(expression); }, Code::kOk, ""});
+  for (const std::string expression : {"(", "[", "a)", "(?R)", "(*LIMIT_MATCH=1)a", "\\C", "[a[b]]", "[a&&b]",
+                                       "(?<n>a)\\k<n>", "a{1,2", "\\", "(?~a)", "\\p{Nonsense}", "a**", "\\1", "(?:"}) {
+    all.push_back({"the pattern " + expression, [expression](Json& j) { j["pre_tokenizer"] = regex(expression); },
+                   Code::kOk, ""});
   }
   return all;
 }

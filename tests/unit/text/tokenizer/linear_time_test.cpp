@@ -51,8 +51,11 @@ Tokenizer doubling(std::string_view pre) {
 TEST_CASE("long runs of one kind of character take time in proportion") {
   for (const std::string_view pre : pre_tokenizer_names()) {
     const Tokenizer tokenizer = doubling(pre);
-    for (const std::string unit : {"a", " ", "7", "!", "\n", "\r\n", "\xe4\xb8\xad", "\xcc\x81", "\xff", "A", "aA", " a", "' ",
-                                   "\xe4\xb8\xad" "A", "  \n", "\t"}) {
+    for (const std::string unit :
+         {"a", " ", "7", "!", "\n", "\r\n", "\xe4\xb8\xad", "\xcc\x81", "\xff", "A", "aA", " a", "' ",
+          "\xe4\xb8\xad"
+          "A",
+          "  \n", "\t"}) {
       INFO(pre << " of '" << unit << "'");
       for (const std::string tail : {"", "x", "\xe4\xb8\xad"}) {
         const std::string small = repeated(unit, 1 << 15) + tail;

@@ -17,7 +17,8 @@ namespace {
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(static_cast<std::size_t>(std::filesystem::file_size(path)), '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(text.size()))) throw std::runtime_error("cannot read " + path.string());
+  if (!in.read(text.data(), static_cast<std::streamsize>(text.size())))
+    throw std::runtime_error("cannot read " + path.string());
   return text;
 }
 
@@ -39,9 +40,8 @@ TEST_CASE("ids and texts are those of the tokenizers library") {
     // Tokens that the library decodes to their normalized form.
     const auto left_out = expected["left_out"].get<std::vector<TokenId>>();
     std::vector<TokenId> few;
-    std::copy_if(ids.begin(), ids.end(), std::back_inserter(few), [&](TokenId id) {
-      return std::find(left_out.begin(), left_out.end(), id) == left_out.end();
-    });
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(few),
+                 [&](TokenId id) { return std::find(left_out.begin(), left_out.end(), id) == left_out.end(); });
     CHECK(tokenizer.decode(few).value() == expected["decoded"].get<std::string>());
   }
   CHECK(cases >= 30);

@@ -34,10 +34,12 @@ inline Json small_json() {
   for (int byte = 0; byte < 256; ++byte) vocab[byte_character(byte)] = byte;
   vocab["ab"] = 256;
   vocab["abc"] = 257;
-  vocab["\xc4\xa0" "a"] = 258;
+  vocab
+      ["\xc4\xa0"
+       "a"] = 258;
   const auto added = [](int id, const char* content, bool special) {
-    return Json{{"id", id},         {"content", content}, {"single_word", false},  {"lstrip", false},
-                {"rstrip", false},  {"normalized", false}, {"special", special}};
+    return Json{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+                {"rstrip", false}, {"normalized", false}, {"special", special}};
   };
   return {{"version", "1.0"},
           {"truncation", nullptr},

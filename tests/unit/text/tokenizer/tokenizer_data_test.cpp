@@ -11,7 +11,11 @@ namespace {
 TokenizerData small_data(std::vector<std::string>& texts) {
   texts.clear();
   for (int byte = 0; byte < 256; ++byte) texts.push_back(byte_character(byte));
-  for (const char* text : {"ab", "abc", "\xc4\xa0" "a", "<|end|>", "<tool>", "a b", "ab c", "\xc4\xa0 a"}) texts.emplace_back(text);
+  for (const char* text : {"ab", "abc",
+                           "\xc4\xa0"
+                           "a",
+                           "<|end|>", "<tool>", "a b", "ab c", "\xc4\xa0 a"})
+    texts.emplace_back(text);
   TokenizerData data;
   data.model = "gpt2";
   data.pre = "gpt-2";
@@ -36,7 +40,10 @@ TokenizerData piece_data(std::vector<std::string>& texts) {
   data.model = "llama";
   data.scores.assign(259, 0.0f);
   float score = -1;
-  for (const char* text : {"bc", "ab", "abc", "\xe2\x96\x81" "a", "\xe2\x96\x81", "a", "b", "c"}) {
+  for (const char* text : {"bc", "ab", "abc",
+                           "\xe2\x96\x81"
+                           "a",
+                           "\xe2\x96\x81", "a", "b", "c"}) {
     texts.emplace_back(text);
     data.scores.push_back(score--);
   }
