@@ -67,4 +67,15 @@ struct Synth {
 };
 Status run_synth(const Synth& options);
 
+struct Tokenize {
+  std::string model;
+  std::optional<std::string> text;
+  std::optional<std::string> file;
+  std::optional<std::vector<TokenId>> decode;
+  bool no_special = false;
+  bool json = false;
+  std::size_t repeat = 0;  ///< encode so many times and print how long each took
+};
+Status run_tokenize(const Tokenize& options);
+
 }  // namespace moxie::program

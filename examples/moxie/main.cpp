@@ -127,12 +127,26 @@ int main(int argc, char** argv) try {
   program::Convert convert;
   CLI::App* convert_command = add_convert(app, convert);
 
+  program::Tokenize tokenize;
+  CLI::App* tokenize_command = app.add_subcommand("tokenize", "Turn text into tokens, or tokens into text");
+  tokenize_command->add_option("-m,--model", tokenize.model, "Folder with tokenizer.json")->required();
+  auto* input = tokenize_command->add_option_group("input", "What to turn");
+  input->add_option("--text", tokenize.text, "The text");
+  input->add_option("--file", tokenize.file, "A file with the text");
+  input->add_option("--decode", tokenize.decode, "Token ids, separated by commas")->delimiter(',');
+  input->require_option(1);
+  tokenize_command->add_flag("--no-special", tokenize.no_special,
+                             "Put no tokens around the text; leave special ones out when decoding");
+  tokenize_command->add_flag("--json", tokenize.json, "Print JSON");
+  tokenize_command->add_option("--time", tokenize.repeat, "Encode so many times and print the seconds of each");
+
   CLI11_PARSE(app, argc, argv);
   Status status;
   if (info_command->parsed()) status = program::run_info(info);
   if (logits_command->parsed()) status = program::run_logits(logits);
   if (convert_command->parsed()) status = program::run_convert(convert);
   if (synth_command->parsed()) status = program::run_synth(synth);
+  if (tokenize_command->parsed()) status = program::run_tokenize(tokenize);
   if (status.ok()) return 0;
   const std::string_view message = status.message();
   std::fprintf(stderr, "moxie: %.*s\n", static_cast<int>(message.size()), message.data());
