@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view source(reinterpret_cast<const char*>(data), size);
-  if (source.find_first_of("\x01\x02\x03") != std::string_view::npos || source.find("\\x0") != std::string_view::npos) return 0;
+  if (source.find_first_of("\x01\x02\x03") != std::string_view::npos || source.find("\\x0") != std::string_view::npos)
+    return 0;
   const Result<ChatTemplate> chat = ChatTemplate::parse(source);
   if (!chat.ok()) {
     const Code code = chat.status().code();
@@ -43,11 +44,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TemplateLimits limits;
   limits.max_steps = 200'000;
   limits.max_memory_bytes = 4U << 20U;
-  const Result<Rendered> rendered =
-      chat->render({.variables = variables, .now = LocalTime{}, .limits = limits});
+  const Result<Rendered> rendered = chat->render({.variables = variables, .now = LocalTime{}, .limits = limits});
   if (!rendered.ok()) {
     const Code code = rendered.status().code();
-    require(code == Code::kFormat || code == Code::kUnsupported || code == Code::kBudget || code == Code::kInvalidArgument);
+    require(code == Code::kFormat || code == Code::kUnsupported || code == Code::kBudget ||
+            code == Code::kInvalidArgument);
     return 0;
   }
   std::size_t begin = 0;
