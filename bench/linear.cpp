@@ -23,9 +23,13 @@ void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, Eleme
   auto backend = Backend::create({.isa = isa, .matmul = path});
   if (!backend.ok()) return state.SkipWithError(std::string(backend.status().message()).c_str());
 
-  std::vector<std::byte> weights(kIn * kOut * size_of(type));
+  const std::size_t block = traits(type).block_elements;
+  std::vector<std::byte> weights(kIn * kOut / block * size_of(type));
   const Philox random(7);
-  for (std::size_t i = 0; i < weights.size() / size_of(type); ++i) {
+  if (is_quantised(type)) {  // any bytes are valid blocks; small scales keep the numbers finite
+    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<std::byte>(random.block(i)[0] & 0x1f);
+  }
+  for (std::size_t i = 0; !is_quantised(type) && i < weights.size() / size_of(type); ++i) {
     const float value = Philox::uniform(random.block(i)[0]) - 0.5f;
     const auto bits = std::bit_cast<std::uint32_t>(value);
     const auto high = static_cast<std::uint16_t>(bits >> 16);
@@ -52,8 +56,8 @@ void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, Eleme
   const auto products = static_cast<double>(state.iterations()) * kIn * kOut;
   state.counters["GFLOP/s"] =
       benchmark::Counter(2e-9 * products * static_cast<double>(rows), benchmark::Counter::kIsRate);
-  state.counters["GB/s"] =
-      benchmark::Counter(1e-9 * products * static_cast<double>(size_of(type)), benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = benchmark::Counter(
+      1e-9 * products * static_cast<double>(size_of(type)) / static_cast<double>(block), benchmark::Counter::kIsRate);
   state.SetLabel(std::string(linears[0].path()));
 }
 
@@ -73,6 +77,11 @@ int main(int argc, char** argv) {
   for (const ElementType type : {ElementType::kF32, ElementType::kBF16}) {
     const std::string suffix = std::string("/") + std::string(name(type));
     add("onednn" + suffix, MatmulPath::kOneDnn, std::nullopt, type);
+    add("native avx512" + suffix, MatmulPath::kNative, Isa::kAvx512, type);
+    add("native avx2" + suffix, MatmulPath::kNative, Isa::kAvx2, type);
+  }
+  for (const ElementType type : {ElementType::kQ4_0, ElementType::kQ8_0, ElementType::kQ4_K, ElementType::kQ6_K}) {
+    const std::string suffix = std::string("/") + std::string(name(type));
     add("native avx512" + suffix, MatmulPath::kNative, Isa::kAvx512, type);
     add("native avx2" + suffix, MatmulPath::kNative, Isa::kAvx2, type);
   }

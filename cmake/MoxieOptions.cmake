@@ -35,14 +35,6 @@ target_compile_options(moxie_build_flags INTERFACE
   $<$<BOOL:${MOXIE_WERROR}>:-Werror>)
 if(MOXIE_SANITIZE)
   target_compile_options(moxie_build_flags INTERFACE
-    -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(moxie_build_flags INTERFACE -fsanitize=${MOXIE_SANITIZE})
-endif()
-if(MOXIE_BUILD_FUZZERS)
-  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-    message(FATAL_ERROR "MOXIE_BUILD_FUZZERS needs clang; the compiler is ${CMAKE_CXX_COMPILER_ID}")
-  endif()
-  # The library too tells libFuzzer which ways an input took.
-  target_compile_options(moxie_build_flags INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(moxie_build_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

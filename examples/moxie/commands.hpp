@@ -27,8 +27,11 @@ struct Common {
 struct Info {
   Common common;
   bool json = false;
+  bool tensors = false;
 };
 Status run_info(const Info& options);
+/// The tensors and the metadata of a checkpoint, without loading it.
+Status list_tensors(const Info& options);
 
 struct LogitsOfTokens {
   Common common;
@@ -38,5 +41,30 @@ struct LogitsOfTokens {
   bool json = false;
 };
 Status run_logits(const LogitsOfTokens& options);
+
+struct Convert {
+  std::string model;
+  std::string output;
+  std::string type = "f16";
+  std::size_t threads = 0;
+};
+Status run_convert(const Convert& options);
+
+/// Sizes as of Qwen3-30B-A3B.
+struct Synth {
+  std::string output;
+  std::string type = "q4_k_m";
+  std::uint64_t seed = 0;
+  std::size_t layers = 48;
+  std::size_t hidden = 2048;
+  std::size_t experts = 128;
+  std::size_t experts_per_token = 8;
+  std::size_t expert_width = 768;
+  std::size_t heads = 32;
+  std::size_t kv_heads = 4;
+  std::size_t head_width = 128;
+  std::size_t vocab = 151936;
+};
+Status run_synth(const Synth& options);
 
 }  // namespace moxie::program

@@ -93,6 +93,7 @@ ModelOptions Common::model_options() const {
 }
 
 Status run_info(const Info& options) {
+  if (options.tensors) return list_tensors(options);
   Json json;
   if (options.common.model.empty()) {
     MOXIE_TRY_LET(const Backend backend, Backend::create(options.common.model_options().backend));

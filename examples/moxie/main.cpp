@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include <moxie/core/version.hpp>
+#include <moxie/model/gguf_file_type.hpp>
 
 #include "commands.hpp"
 
@@ -54,6 +57,43 @@ void add_executor_options(CLI::App& command, program::Common& common) {
       ->type_name("NAME");
 }
 
+CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
+  CLI::App* command = app.add_subcommand("convert", "Write a model of Hugging Face as GGUF");
+  command->add_option("-m,--model", convert.model, "Folder with config.json and safetensors")->required();
+  command->add_option("-o,--output", convert.output, "The .gguf file to write")->required();
+  std::vector<std::string> types;
+  for (const GgufFileTypeName& type : gguf_file_types()) types.emplace_back(type.name);
+  command->add_option("--type", convert.type, "Types of the weights (default: f16)")
+      ->check(CLI::IsMember(types))
+      ->type_name("NAME");
+  command->add_option("-t,--threads", convert.threads, "Threads that quantise (default: all of the machine)");
+  return command;
+}
+
+CLI::App* add_synth(CLI::App& app, program::Synth& synth) {
+  CLI::App* command = app.add_subcommand("synth", "Write a synthetic checkpoint: random weights, a working tokenizer");
+  command->add_option("-o,--output", synth.output, "The .gguf file to write")->required();
+  command
+      ->add_option_function<std::string>(
+          "--family", [](const std::string&) {}, "Family (default: qwen3moe)")
+      ->check(CLI::IsMember({"qwen3moe"}))
+      ->type_name("NAME");
+  command->add_option("--type", synth.type, "Types of the weights (default: q4_k_m)")
+      ->check(CLI::IsMember({"q4_k_m", "q8_0", "q4_0", "f16", "bf16", "f32"}))
+      ->type_name("NAME");
+  command->add_option("--seed", synth.seed, "Seed of the weights (default: 0)");
+  command->add_option("--layers", synth.layers, "Layers (default: 48)");
+  command->add_option("--hidden", synth.hidden, "Width of the model (default: 2048)");
+  command->add_option("--experts", synth.experts, "Experts of a layer (default: 128)");
+  command->add_option("--experts-per-token", synth.experts_per_token, "Experts chosen for a token (default: 8)");
+  command->add_option("--expert-width", synth.expert_width, "Inner width of an expert (default: 768)");
+  command->add_option("--heads", synth.heads, "Query heads (default: 32)");
+  command->add_option("--kv-heads", synth.kv_heads, "Key and value heads (default: 4)");
+  command->add_option("--head-width", synth.head_width, "Width of a head (default: 128)");
+  command->add_option("--vocab", synth.vocab, "Tokens of the vocabulary (default: 151936)");
+  return command;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -64,13 +104,16 @@ int main(int argc, char** argv) try {
   program::Info info;
   CLI::App* info_command =
       app.add_subcommand("info", "Show this build and machine, and a checkpoint where one is named");
-  info_command->add_option("-m,--model", info.common.model, "Folder with config.json and safetensors");
+  info_command->add_option("-m,--model", info.common.model, "Folder with config.json and safetensors, or a .gguf file");
+  info_command->add_flag("--tensors", info.tensors, "List the tensors of the checkpoint instead of loading it");
   info_command->add_flag("--json", info.json, "Print JSON");
   add_backend_options(*info_command, info.common);
 
   program::LogitsOfTokens logits;
   CLI::App* logits_command = app.add_subcommand("logits", "Run tokens through a model and print the logits");
-  logits_command->add_option("-m,--model", logits.common.model, "Folder with config.json and safetensors")->required();
+  logits_command
+      ->add_option("-m,--model", logits.common.model, "Folder with config.json and safetensors, or a .gguf file")
+      ->required();
   logits_command->add_option("--tokens", logits.tokens, "Token ids, separated by commas")->required()->delimiter(',');
   logits_command->add_flag("--all", logits.all, "Logits of every position, not just the last");
   logits_command->add_option("--chunk", logits.chunk, "Tokens computed at once (default: as many as a step takes)");
@@ -78,8 +121,18 @@ int main(int argc, char** argv) try {
   add_executor_options(*logits_command, logits.common);
   add_backend_options(*logits_command, logits.common);
 
+  program::Synth synth;
+  CLI::App* synth_command = add_synth(app, synth);
+
+  program::Convert convert;
+  CLI::App* convert_command = add_convert(app, convert);
+
   CLI11_PARSE(app, argc, argv);
-  const Status status = info_command->parsed() ? program::run_info(info) : program::run_logits(logits);
+  Status status;
+  if (info_command->parsed()) status = program::run_info(info);
+  if (logits_command->parsed()) status = program::run_logits(logits);
+  if (convert_command->parsed()) status = program::run_convert(convert);
+  if (synth_command->parsed()) status = program::run_synth(synth);
   if (status.ok()) return 0;
   const std::string_view message = status.message();
   std::fprintf(stderr, "moxie: %.*s\n", static_cast<int>(message.size()), message.data());

@@ -6,16 +6,27 @@
 #include "backend/onednn/engine.hpp"
 #include "backend/worker.hpp"
 
+#if defined(MOXIE_X86_PATHS)
+#include <cpuid.h>
+#endif
+
 namespace moxie {
 
 namespace {
+
+#if defined(MOXIE_X86_PATHS)
+// clang 14's __builtin_cpu_supports does not know "f16c".
+bool has_f16c() noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
 
 bool cpu_has(Isa isa) noexcept {
 #if defined(MOXIE_X86_PATHS)
   switch (isa) {
     case Isa::kPortable: return true;
-    case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::kAvx512:
       return cpu_has(Isa::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -89,7 +100,7 @@ Result<Backend> Backend::create(const BackendOptions& options) try {
     auto engine = backend::Engine::create(state->isa);
     if (engine.ok()) {
       state->engine = *std::move(engine);
-    } else if (options.matmul == MatmulPath::kOneDnn) {
+    } else if (options.matmul == MatmulPath::kOneDnn || engine.status().code() != Code::kUnsupported) {
       return engine.status();
     }
   }
@@ -127,7 +138,7 @@ Result<std::vector<backend::WorkerPtr>> Backend::make_workers(std::size_t count)
     if (engine() != nullptr) {
       MOXIE_TRY_LET(engine_worker, engine()->make_worker());
     }
-    workers.emplace_back(new backend::Worker(ops(), std::move(engine_worker)));
+    workers.push_back(backend::WorkerPtr(new backend::Worker(ops(), std::move(engine_worker))));
   }
   return workers;
 } catch (const std::bad_alloc&) {

@@ -2,7 +2,12 @@
 #include <moxie/backend/linear.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <new>
+
+#include <moxie/core/checked.hpp>
+#include <moxie/core/guard.hpp>
 
 #include "backend/linear_body.hpp"
 #include "backend/onednn/engine.hpp"
@@ -23,8 +28,22 @@ Status check_shapes(const backend::LinearBody& body, ConstRows x, Rows y) noexce
   return {};
 }
 
+/// Whether the bytes of the weights can be counted on every path: widened to f32, in whole panels. Behind
+/// this, sizes are multiplied as they come.
+bool is_countable(const Weights& weights) noexcept {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  const auto columns = checked::align_up(weights.out_width, backend::kPanelWidth);
+  if (!columns) return false;
+  const auto bytes = checked::multiply(*columns, std::uint64_t{weights.in_width}, std::uint64_t{sizeof(float)});
+  return bytes && *bytes <= kMost;
+}
+
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
                               Budget* budget) {
+  if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
+    const bool plain = backend.matmul() == MatmulPath::kReference;
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget);
+  }
   switch (backend.matmul()) {
     case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
     case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
@@ -52,7 +71,11 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
                   Text(bias.size()));
   }
-  MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_quantised(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_countable(weights)) {
+    return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
+                  Text("[", weights.out_width, ", ", weights.in_width, "]"));
+  }
   MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {
@@ -65,6 +88,10 @@ std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
 std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
 std::string_view Linear::path() const noexcept { return body_->path(); }
 std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
+
+Status Linear::warm_up(backend::Worker& worker) const noexcept {
+  return guarded("Linear::warm_up", [&] { return body_->warm_up(worker); });
+}
 
 Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
   MOXIE_TRY(check_shapes(*body_, x, y));

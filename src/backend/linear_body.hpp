@@ -31,6 +31,8 @@ class LinearBody {
   [[nodiscard]] virtual std::size_t tile_width() const noexcept = 0;
   [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// Makes what a thread needs to run it without making anything.
+  virtual Status warm_up(Worker&) const { return {}; }
   /// Columns of tiles [begin, end) of y. Shapes are checked by the caller.
   virtual Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept = 0;
 
@@ -50,6 +52,8 @@ class LinearBody {
 using BodyResult = Result<std::shared_ptr<const LinearBody>>;
 
 BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget);
+/// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
 
 /// The panel type that stores a checkpoint's type, or kUnsupported.

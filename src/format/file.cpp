@@ -18,11 +18,15 @@
 namespace moxie::format {
 namespace {
 
-Status refused(std::string_view where, std::string_view needed, int error) {
+Status refused(std::string_view where, std::string_view needed, int error) noexcept {
   Code code = Code::kIo;
   if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
   if (error == ENOMEM) code = Code::kNoMemory;
-  return Status(code, where, needed, std::generic_category().message(error));
+  try {
+    return Status(code, where, needed, std::generic_category().message(error));
+  } catch (const std::bad_alloc&) {  // the words of an error must not replace it
+    return Status(code, where, needed, Text("error ", error));
+  }
 }
 
 Status require_regular(std::string_view where, mode_t mode) noexcept {

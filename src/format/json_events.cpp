@@ -29,6 +29,7 @@ class Scan {
     for (std::size_t i = 0; i < text_.size(); ++i) {
       const char c = text_[i];
       if (in_string) {
+        if (i - token >= limits_.max_token_bytes) return too_long(token);
         if (c == '\\') {
           ++i;
         } else if (c == '"') {
@@ -36,35 +37,37 @@ class Scan {
           in_string = false;
           token = i + 1;
         }
-      } else {
-        switch (c) {
-          case '\0': return Status(Code::kFormat, where_, "JSON", Text("a zero byte at byte ", i + 1));
-          case '"':
-            in_string = true;
-            token = i;
-            break;
-          case '{':
-          case '[':
-          case ',':
-          case ':':
-            ++census.values;
-            census.objects += c == '{' ? 1 : 0;
-            [[fallthrough]];
-          case '}':
-          case ']': token = i + 1; break;
-          default: break;
-        }
+        continue;
       }
-      if (i + 1 > token + limits_.max_token_bytes) {
-        return Status(Code::kFormat, where_,
-                      Text("no string, number or space of more than ", limits_.max_token_bytes, " bytes"),
-                      Text("a longer one at byte ", token + 1));
+      switch (c) {
+        case '\0': return Status(Code::kFormat, where_, "JSON", Text("a zero byte at byte ", i + 1));
+        case '"':
+          in_string = true;
+          token = i;
+          break;
+        case '{':
+        case '[':
+        case ',':
+        case ':':
+          ++census.values;
+          census.objects += c == '{' ? 1 : 0;
+          [[fallthrough]];
+        case '}':
+        case ']': token = i + 1; break;
+        default:
+          if (i - token >= limits_.max_token_bytes) return too_long(token);
       }
     }
     return {};
   }
 
  private:
+  [[nodiscard]] Status too_long(std::size_t token) const {
+    return Status(Code::kFormat, where_,
+                  Text("no string, number or space of more than ", limits_.max_token_bytes, " bytes"),
+                  Text("a longer one at byte ", token + 1));
+  }
+
   std::string_view text_;
   const JsonLimits& limits_;
   std::string_view where_;
@@ -81,8 +84,8 @@ class Adapter {
   bool null() { return scalar({.kind = JsonKind::kNull}); }
   bool boolean(bool value) { return scalar({.kind = JsonKind::kBool, .boolean = value}); }
   bool number_integer(std::int64_t value) {
-    // "-0" arrives here as well.
-    if (value >= 0) return scalar({.kind = JsonKind::kUnsigned, .whole = static_cast<std::uint64_t>(value)});
+    // "-0" arrives here too, as 0. It has a sign, which only a double holds.
+    if (value >= 0) return scalar({.kind = JsonKind::kReal, .real = -0.0});
     return scalar({.kind = JsonKind::kNegative, .negative = value});
   }
   bool number_unsigned(std::uint64_t value) { return scalar({.kind = JsonKind::kUnsigned, .whole = value}); }

@@ -228,7 +228,7 @@ class HeaderEvents final : public JsonEvents {
   std::string_view file_;
   std::uint64_t header_bytes_;
   Place place_ = Place::kStart;
-  SafetensorsEntry entry_;
+  TensorEntry entry_;
   unsigned seen_ = 0;
   unsigned n_offsets_ = 0;
   bool has_metadata_ = false;
@@ -236,12 +236,11 @@ class HeaderEvents final : public JsonEvents {
   TextArena metadata_names_;
 };
 
-Status check_size(const SafetensorsEntry& entry, std::uint64_t data_bytes, std::string_view file) {
+Status check_size(const TensorEntry& entry, std::uint64_t data_bytes, std::string_view file) {
   const auto fail = [&](std::string_view needed, std::string_view came) {
     return Status(Code::kFormat, at_tensor(file, entry.name), needed, came);
   };
-  const auto count = checked::product(std::span(entry.dims).first(entry.rank));
-  const auto bytes = count ? checked::multiply(*count, std::uint64_t{size_of(entry.type)}) : std::nullopt;
+  const auto bytes = tensor_bytes(entry.type, entry.shape());
   if (!bytes) return fail("a shape whose bytes fit in 64 bits", "a larger one");
   if (entry.begin > entry.end) {
     return fail("data_offsets in ascending order", Text("[", entry.begin, ", ", entry.end, "]"));
@@ -258,13 +257,13 @@ Status check_size(const SafetensorsEntry& entry, std::uint64_t data_bytes, std::
 }
 
 // The format wants the data covered without holes: bytes that belong to no tensor could be anything.
-Status check_cover(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes, std::string_view file) {
-  std::sort(entries.begin(), entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
+Status check_cover(std::vector<TensorEntry>& entries, std::uint64_t data_bytes, std::string_view file) {
+  std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
   });
   std::uint64_t covered = 0;
-  const SafetensorsEntry* before = nullptr;
-  for (const SafetensorsEntry& entry : entries) {
+  const TensorEntry* before = nullptr;
+  for (const TensorEntry& entry : entries) {
     if (entry.begin != covered) {
       const Text last(before == nullptr ? std::string_view("nothing") : before->name.substr(0, 100));
       return Status(Code::kFormat, at_tensor(file, entry.name), Text("its data to begin at ", covered),
@@ -279,26 +278,15 @@ Status check_cover(std::vector<SafetensorsEntry>& entries, std::uint64_t data_by
                 Text(covered, " bytes of tensors, with ", data_bytes - covered, " left over"));
 }
 
-Status check_names(std::vector<SafetensorsEntry>& entries, std::string_view file) {
-  std::sort(entries.begin(), entries.end(),
-            [](const SafetensorsEntry& a, const SafetensorsEntry& b) { return a.name < b.name; });
-  const auto twin =
-      std::adjacent_find(entries.begin(), entries.end(),
-                         [](const SafetensorsEntry& a, const SafetensorsEntry& b) { return a.name == b.name; });
+Status check_names(std::vector<TensorEntry>& entries, std::string_view file) {
+  std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) { return a.name < b.name; });
+  const auto twin = std::adjacent_find(entries.begin(), entries.end(),
+                                       [](const TensorEntry& a, const TensorEntry& b) { return a.name == b.name; });
   if (twin == entries.end()) return {};
   return Status(Code::kFormat, at_tensor(file, twin->name), "each name once", "it twice");
 }
 
 }  // namespace
-
-std::string at_tensor(std::string_view file, std::string_view tensor) {
-  constexpr std::size_t kMostShown = 200;
-  std::string text(file);
-  text += ": tensor '";
-  text += tensor.substr(0, kMostShown);
-  text += tensor.size() > kMostShown ? "...'" : "'";
-  return text;
-}
 
 Result<std::uint64_t> safetensors_data_begin(const std::array<std::byte, kSafetensorsPrefix>& prefix,
                                              std::uint64_t file_bytes, std::string_view file) noexcept {
@@ -327,7 +315,7 @@ Result<SafetensorsTable> parse_safetensors_header(std::string_view header, std::
   SafetensorsTable table;
   HeaderEvents events(table, file, header.size());
   MOXIE_TRY(parse_json(header, limits, file, events));
-  for (const SafetensorsEntry& entry : table.entries) MOXIE_TRY(check_size(entry, data_bytes, file));
+  for (const TensorEntry& entry : table.entries) MOXIE_TRY(check_size(entry, data_bytes, file));
   MOXIE_TRY(check_cover(table.entries, data_bytes, file));
   MOXIE_TRY(check_names(table.entries, file));
   return table;

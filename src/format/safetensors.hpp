@@ -3,31 +3,19 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include <moxie/core/element_type.hpp>
 #include <moxie/core/result.hpp>
-#include <moxie/format/checkpoint.hpp>
 
+#include "format/tensor_entry.hpp"
 #include "format/text_arena.hpp"
 
 namespace moxie::format {
 
-/// Where one tensor lies in a safetensors file. Offsets count from the first byte of the data.
-struct SafetensorsEntry {
-  std::string_view name;
-  std::array<std::uint64_t, Tensor::kMaxRank> dims{};
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-  ElementType type = ElementType::kF32;
-  std::uint8_t rank = 0;
-};
-
 /// The header of one file.
 struct SafetensorsTable {
-  std::vector<SafetensorsEntry> entries;  ///< sorted by name
+  std::vector<TensorEntry> entries;  ///< sorted by name
   TextArena names;
 };
 
@@ -50,8 +38,5 @@ Result<std::uint64_t> safetensors_data_begin(const std::array<std::byte, kSafete
 /// Source   github.com/huggingface/safetensors, README, "Format"
 Result<SafetensorsTable> parse_safetensors_header(std::string_view header, std::uint64_t data_bytes,
                                                   std::string_view file);
-
-/// "<file>: tensor '<name>'", for the `where` of an error. A long name is cut.
-std::string at_tensor(std::string_view file, std::string_view tensor);
 
 }  // namespace moxie::format

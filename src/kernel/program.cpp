@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/program.hpp"
 
+#include "backend/worker.hpp"
 #include "model/decoder.hpp"
 
 namespace moxie::kernel {
@@ -19,6 +20,13 @@ Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executo
     workspaces.back().set_worker(workers[i].get());
     memory.push_back(std::move(buffer));
   }
+  Status warm;  // now, so that the first steps make nothing
+  model.decoder().each_linear([&](const Linear& linear) {
+    for (const backend::WorkerPtr& worker : workers) {
+      if (warm.ok()) warm = linear.warm_up(*worker);
+    }
+  });
+  MOXIE_TRY(warm);
   MOXIE_TRY_LET(auto pool, KvPool::create(model.kv_shape(), std::move(budget), pool_options));
   std::unique_ptr<Program> program(new Program(pathway, executor, std::move(workspaces)));
   program->pool_ = std::move(pool);

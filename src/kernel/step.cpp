@@ -38,8 +38,9 @@ void Step::add(Feed& feed, std::size_t rows) noexcept {
     return;
   }
   segments_[n_shares_] = {.begin = n_rows_, .rows = rows, .position = position, .kv = *kv};
-  shares_[n_shares_++] = {.feed = &feed, .begin = n_rows_, .rows = rows};
   const std::size_t n_outputs = outputs_of(feed, rows);
+  shares_[n_shares_++] = {
+      .feed = &feed, .begin = n_rows_, .rows = rows, .first_output = n_outputs_, .n_outputs = n_outputs};
   for (std::size_t i = 0; i < n_outputs; ++i) {
     const std::size_t from = rows - n_outputs + i;
     const std::size_t to = feed.want == Logits::kAll ? feed.done + from : 0;
@@ -73,29 +74,57 @@ Result<std::size_t> Step::run(std::size_t room) noexcept {
     add(feed, std::min(wanted, room - n_rows_));
   }
   if (n_rows_ == 0) return std::size_t{0};
-  finish(program_.pathway().model().decoder().forward({.tokens = tokens_.first(n_rows_),
-                                                       .positions = positions_.first(n_rows_),
-                                                       .segments = segments_.first(n_shares_),
-                                                       .outputs = outputs_.first(n_outputs_),
-                                                       .stop = {.object = this, .ask = all_cancelled}},
-                                                      program_.team()));
+  const Status outcome = program_.pathway().model().decoder().forward(batch(), program_.team());
+  if (!outcome.ok() && outcome.code() != Code::kCancelled && n_shares_ > 1) {
+    run_one_by_one();
+    return n_rows_;
+  }
+  for (const Share& share : shares_.first(n_shares_)) {
+    finish(share, tokens_.subspan(share.begin, share.rows), outcome);
+  }
   return n_rows_;
 }
 
-void Step::finish(const Status& outcome) noexcept {
-  for (const Share& share : shares_.first(n_shares_)) {
-    Feed& feed = *share.feed;
-    if (!outcome.ok() || is_cancelled(feed)) {
-      feed.context->rollback();
-      feed.status = is_cancelled(feed)
-                        ? Status(Code::kCancelled, "Kernel::step", "the feed to go on",
-                                 Text("a cancel after ", feed.done, " of ", feed.tokens.size(), " tokens"))
-                        : outcome;
-      continue;
-    }
-    feed.status = feed.context->commit(tokens_.subspan(share.begin, share.rows));
-    if (feed.status.ok()) feed.done += share.rows;
+model::Batch Step::batch() const noexcept {
+  return {.tokens = tokens_.first(n_rows_),
+          .positions = positions_.first(n_rows_),
+          .segments = segments_.first(n_shares_),
+          .outputs = outputs_.first(n_outputs_),
+          .stop = {.object = this, .ask = all_cancelled}};
+}
+
+/// Something in the batch failed: each feed is run by itself, so that only the one at fault gets the error. The
+/// others get the bits that they would have got.
+void Step::run_one_by_one() noexcept {
+  const model::Decoder& decoder = program_.pathway().model().decoder();
+  for (std::size_t i = 0; i < n_shares_; ++i) {
+    const Share& share = shares_[i];
+    const auto outputs = outputs_.subspan(share.first_output, share.n_outputs);
+    for (model::Output& output : outputs) output.row -= share.begin;
+    segments_[i].begin = 0;
+    const auto tokens = tokens_.subspan(share.begin, share.rows);
+    const auto stop = [](const void* feed) noexcept { return is_cancelled(*static_cast<const Feed*>(feed)); };
+    finish(share, tokens,
+           decoder.forward({.tokens = tokens,
+                            .positions = positions_.subspan(share.begin, share.rows),
+                            .segments = segments_.subspan(i, 1),
+                            .outputs = outputs,
+                            .stop = {.object = share.feed, .ask = stop}},
+                           program_.team()));
   }
+}
+
+void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept {
+  Feed& feed = *share.feed;
+  if (outcome.ok() && !is_cancelled(feed)) {
+    feed.status = feed.context->commit(tokens);
+    if (feed.status.ok()) feed.done += share.rows;
+    return;
+  }
+  feed.context->rollback();
+  feed.status = is_cancelled(feed) ? Status(Code::kCancelled, "Kernel::step", "the feed to go on",
+                                            Text("a cancel after ", feed.done, " of ", feed.tokens.size(), " tokens"))
+                                   : outcome;
 }
 
 }  // namespace moxie::kernel

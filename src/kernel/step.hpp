@@ -25,12 +25,16 @@ class Step {
     Feed* feed = nullptr;
     std::size_t begin = 0;
     std::size_t rows = 0;
+    std::size_t first_output = 0;
+    std::size_t n_outputs = 0;
   };
 
   [[nodiscard]] bool belongs(const Feed& feed) const noexcept;
   [[nodiscard]] std::size_t outputs_of(const Feed& feed, std::size_t rows) const noexcept;
   void add(Feed& feed, std::size_t rows) noexcept;
-  void finish(const Status& outcome) noexcept;
+  [[nodiscard]] model::Batch batch() const noexcept;
+  void run_one_by_one() noexcept;
+  static void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept;
   static bool all_cancelled(const void* step) noexcept;
 
   Program& program_;

@@ -6,6 +6,7 @@
 
 #include "model/config.hpp"
 #include "model/fingerprint.hpp"
+#include "model/gguf_config.hpp"
 #include "model/qwen3_moe.hpp"
 
 namespace moxie {
@@ -19,7 +20,9 @@ struct Model::State {
 
 Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions& options) noexcept try {
   MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path, options.files));
-  MOXIE_TRY_LET(ModelConfig config, model::read_config(checkpoint.config_json()));
+  const bool gguf = checkpoint.kind() == CheckpointKind::kGguf;
+  MOXIE_TRY_LET(ModelConfig config,
+                gguf ? model::read_gguf_config(checkpoint) : model::read_config(checkpoint.config_json()));
   MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
   const std::uint64_t fingerprint = model::fingerprint(checkpoint);
   MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/qwen3_moe.hpp"
 
-#include <string>
+#include <algorithm>
+#include <vector>
 
 #include "model/decoder_stack.hpp"
 #include "model/weights.hpp"
@@ -10,17 +11,38 @@ namespace moxie::model {
 
 namespace {
 
-Result<Attention> make_attention(const ModelConfig& config, const std::string& prefix, WeightSource& weights) {
+constexpr TensorNames kHuggingFaceNames({
+    {Part::kEmbedding, "model.embed_tokens"},
+    {Part::kFinalNorm, "model.norm"},
+    {Part::kHead, "lm_head"},
+    {Part::kAttentionNorm, "model.layers.{l}.input_layernorm"},
+    {Part::kQuery, "model.layers.{l}.self_attn.q_proj"},
+    {Part::kKey, "model.layers.{l}.self_attn.k_proj"},
+    {Part::kValue, "model.layers.{l}.self_attn.v_proj"},
+    {Part::kAttentionOutput, "model.layers.{l}.self_attn.o_proj"},
+    {Part::kQueryNorm, "model.layers.{l}.self_attn.q_norm"},
+    {Part::kKeyNorm, "model.layers.{l}.self_attn.k_norm"},
+    {Part::kFeedForwardNorm, "model.layers.{l}.post_attention_layernorm"},
+    {Part::kGate, "model.layers.{l}.mlp.gate_proj"},
+    {Part::kUp, "model.layers.{l}.mlp.up_proj"},
+    {Part::kDown, "model.layers.{l}.mlp.down_proj"},
+    {Part::kRouter, "model.layers.{l}.mlp.gate"},
+    {Part::kExpertGate, "model.layers.{l}.mlp.experts.{e}.gate_proj"},
+    {Part::kExpertUp, "model.layers.{l}.mlp.experts.{e}.up_proj"},
+    {Part::kExpertDown, "model.layers.{l}.mlp.experts.{e}.down_proj"},
+});
+
+Result<Attention> make_attention(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
   const std::size_t D = config.hidden_size;
   const std::size_t query = config.num_attention_heads * config.head_dim;
   const std::size_t kv = config.num_key_value_heads * config.head_dim;
   const bool bias = config.attention_bias;
-  MOXIE_TRY_LET(Linear q, weights.linear(prefix + "q_proj", query, D, bias));
-  MOXIE_TRY_LET(Linear k, weights.linear(prefix + "k_proj", kv, D, bias));
-  MOXIE_TRY_LET(Linear v, weights.linear(prefix + "v_proj", kv, D, bias));
-  MOXIE_TRY_LET(Linear o, weights.linear(prefix + "o_proj", D, query, bias));
-  MOXIE_TRY_LET(std::vector<float> q_norm, weights.vector(prefix + "q_norm.weight", config.head_dim));
-  MOXIE_TRY_LET(std::vector<float> k_norm, weights.vector(prefix + "k_norm.weight", config.head_dim));
+  MOXIE_TRY_LET(Linear q, weights.linear({Part::kQuery, layer}, query, D, bias));
+  MOXIE_TRY_LET(Linear k, weights.linear({Part::kKey, layer}, kv, D, bias));
+  MOXIE_TRY_LET(Linear v, weights.linear({Part::kValue, layer}, kv, D, bias));
+  MOXIE_TRY_LET(Linear o, weights.linear({Part::kAttentionOutput, layer}, D, query, bias));
+  MOXIE_TRY_LET(std::vector<float> q_norm, weights.vector({Part::kQueryNorm, layer}, config.head_dim));
+  MOXIE_TRY_LET(std::vector<float> k_norm, weights.vector({Part::kKeyNorm, layer}, config.head_dim));
   return Attention({.query = std::move(q),
                     .key = std::move(k),
                     .value = std::move(v),
@@ -32,26 +54,36 @@ Result<Attention> make_attention(const ModelConfig& config, const std::string& p
                     .head_width = config.head_dim});
 }
 
-Result<GatedMlp<Linear>> make_mlp(const std::string& prefix, std::size_t width, std::size_t inner,
-                                  WeightSource& weights) {
-  MOXIE_TRY_LET(Linear gate, weights.linear(prefix + "gate_proj", inner, width));
-  MOXIE_TRY_LET(Linear up, weights.linear(prefix + "up_proj", inner, width));
-  MOXIE_TRY_LET(Linear down, weights.linear(prefix + "down_proj", width, inner));
+Result<GatedMlp<Linear>> make_dense_mlp(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
+  const std::size_t D = config.hidden_size;
+  const std::size_t inner = config.intermediate_size;
+  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kGate, layer}, inner, D));
+  MOXIE_TRY_LET(Linear up, weights.linear({Part::kUp, layer}, inner, D));
+  MOXIE_TRY_LET(Linear down, weights.linear({Part::kDown, layer}, D, inner));
+  return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
+}
+
+Result<GatedMlp<Linear>> make_expert(const ModelConfig& config, std::size_t layer, std::size_t expert,
+                                     WeightSource& weights) {
+  const std::size_t D = config.hidden_size;
+  const std::size_t H = config.moe_intermediate_size;
+  const std::size_t N = config.num_experts;
+  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kExpertGate, layer, expert, N}, H, D));
+  MOXIE_TRY_LET(Linear up, weights.linear({Part::kExpertUp, layer, expert, N}, H, D));
+  MOXIE_TRY_LET(Linear down, weights.linear({Part::kExpertDown, layer, expert, N}, D, H));
   return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
 }
 
 Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& config, std::size_t layer,
-                                                             const std::string& prefix, WeightSource& weights) {
-  const std::size_t D = config.hidden_size;
+                                                             WeightSource& weights) {
   if (!config.moe_layers[layer]) {
-    MOXIE_TRY_LET(GatedMlp<Linear> mlp, make_mlp(prefix, D, config.intermediate_size, weights));
+    MOXIE_TRY_LET(GatedMlp<Linear> mlp, make_dense_mlp(config, layer, weights));
     return make_dense(std::move(mlp));
   }
-  MOXIE_TRY_LET(Linear gate, weights.linear(prefix + "gate", config.num_experts, D));
+  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kRouter, layer}, config.num_experts, config.hidden_size));
   std::vector<GatedMlp<Linear>> experts;
   for (std::size_t e = 0; e < config.num_experts; ++e) {
-    const std::string name = prefix + "experts." + std::to_string(e) + ".";
-    MOXIE_TRY_LET(GatedMlp<Linear> expert, make_mlp(name, D, config.moe_intermediate_size, weights));
+    MOXIE_TRY_LET(GatedMlp<Linear> expert, make_expert(config, layer, e, weights));
     experts.push_back(std::move(expert));
   }
   MOXIE_TRY_LET(auto bank, ExpertBank<GatedMlp<Linear>>::create(std::move(experts)));
@@ -65,13 +97,12 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
   return make_experts(layer, std::move(gate), std::move(moe));
 }
 
-Result<Layer> make_layer(const ModelConfig& config, std::size_t index, WeightSource& weights) {
-  const std::string prefix = "model.layers." + std::to_string(index) + ".";
-  MOXIE_TRY_LET(std::vector<float> before, weights.vector(prefix + "input_layernorm.weight", config.hidden_size));
-  MOXIE_TRY_LET(Attention attention, make_attention(config, prefix + "self_attn.", weights));
-  MOXIE_TRY_LET(std::vector<float> between,
-                weights.vector(prefix + "post_attention_layernorm.weight", config.hidden_size));
-  MOXIE_TRY_LET(auto feed_forward, make_feed_forward(config, index, prefix + "mlp.", weights));
+Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
+  const std::size_t D = config.hidden_size;
+  MOXIE_TRY_LET(std::vector<float> before, weights.vector({Part::kAttentionNorm, layer}, D));
+  MOXIE_TRY_LET(Attention attention, make_attention(config, layer, weights));
+  MOXIE_TRY_LET(std::vector<float> between, weights.vector({Part::kFeedForwardNorm, layer}, D));
+  MOXIE_TRY_LET(auto feed_forward, make_feed_forward(config, layer, weights));
   return Layer{.attention_norm = RmsNorm(std::move(before), config.rms_norm_eps),
                .attention = std::move(attention),
                .feed_forward_norm = RmsNorm(std::move(between), config.rms_norm_eps),
@@ -82,7 +113,7 @@ Result<Layer> make_layer(const ModelConfig& config, std::size_t index, WeightSou
 /// checkpoint that was read into memory it is copied, so that the rest can go.
 Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& rows, const LoadOptions& options) {
   if (!options.read) return Embedding{.owner = std::make_shared<Checkpoint>(checkpoint), .rows = rows};
-  const std::size_t bytes = rows.out_width * rows.in_width * size_of(rows.type);
+  const std::size_t bytes = rows.out_width * rows.row_bytes();
   MOXIE_TRY_LET(AlignedBuffer buffer, AlignedBuffer::create(bytes, options.memory.get()));
   const auto copy = std::make_shared<AlignedBuffer>(std::move(buffer));
   std::copy_n(rows.data, bytes, copy->data());
@@ -93,22 +124,25 @@ Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& ro
 
 }  // namespace
 
+const TensorNames& qwen3_moe_names() noexcept { return kHuggingFaceNames; }
+
 Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config, const Checkpoint& checkpoint,
                                                       const Backend& backend, const LoadOptions& options) {
-  WeightSource weights(checkpoint, backend, options);
+  WeightSource weights(checkpoint, kHuggingFaceNames, backend, options);
   DecoderStack::Parts parts;
-  MOXIE_TRY_LET(const Weights embedding,
-                weights.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size));
+  MOXIE_TRY_LET(const Weights embedding, weights.matrix({Part::kEmbedding}, config.vocab_size, config.hidden_size));
   MOXIE_TRY_LET(parts.embedding, make_embedding(checkpoint, embedding, options));
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
     MOXIE_TRY_LET(Layer made, make_layer(config, layer, weights));
     parts.layers.push_back(std::move(made));
   }
-  MOXIE_TRY_LET(std::vector<float> norm, weights.vector("model.norm.weight", config.hidden_size));
+  MOXIE_TRY_LET(std::vector<float> norm, weights.vector({Part::kFinalNorm}, config.hidden_size));
   parts.final_norm = RmsNorm(std::move(norm), config.rms_norm_eps);
-  const std::string head = config.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
-  MOXIE_TRY_LET(Linear packed_head, weights.linear(head, config.vocab_size, config.hidden_size));
+  if (config.tie_word_embeddings) MOXIE_TRY(weights.check_tied());
+  const Part head = config.tie_word_embeddings ? Part::kEmbedding : Part::kHead;
+  MOXIE_TRY_LET(Linear packed_head, weights.linear({head}, config.vocab_size, config.hidden_size));
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
+  MOXIE_TRY(weights.finish());
   parts.rope = Rope(config.head_dim, config.rope_theta);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include <moxie/backend/quant.hpp>
+
+#include "model/gguf_names.hpp"
 
 namespace moxie::model {
 
@@ -19,63 +22,105 @@ bool is_float(ElementType type) noexcept {
   return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
 }
 
+Status unsupported(const std::string& name, std::string_view needed, ElementType type) {
+  return Status(Code::kUnsupported, name, Text("elements of ", needed), moxie::name(type));
+}
+
 }  // namespace
+
+WeightSource::WeightSource(const Checkpoint& checkpoint, const TensorNames& hugging_face, const Backend& backend,
+                           const LoadOptions& options) noexcept
+    : checkpoint_(checkpoint),
+      names_(checkpoint.kind() == CheckpointKind::kGguf ? kGgufNames : hugging_face),
+      backend_(backend),
+      options_(options),
+      said_by_(checkpoint.kind() == CheckpointKind::kGguf ? "the metadata" : "config.json") {}
 
 Result<Tensor> WeightSource::find(const std::string& name, std::span<const std::uint64_t> dims) {
   MOXIE_TRY_LET(const Tensor tensor, checkpoint_.find(name));
-  if (!std::ranges::equal(tensor.dims, dims)) {
-    return Status(Code::kFormat, name, shape_text(dims) + ", as config.json says", shape_text(tensor.dims));
-  }
-  if (!is_float(tensor.type)) {
-    return Status(Code::kUnsupported, name, "elements of F32, BF16 or F16", moxie::name(tensor.type));
-  }
-  return tensor;
+  if (std::ranges::equal(tensor.dims, dims)) return tensor;
+  return Status(Code::kFormat, name, Text(shape_text(dims), ", as ", said_by_, " says"), shape_text(tensor.dims));
+}
+
+Result<Tensor> WeightSource::find_matrix(const Place& place, const std::string& name, std::size_t rows,
+                                         std::size_t width) {
+  if (!names_.is_fused(place.part)) return find(name, std::array<std::uint64_t, 2>{rows, width});
+  MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 3>{place.n_experts, rows, width}));
+  const std::size_t bytes = all.bytes.size() / place.n_experts;
+  all.dims = all.dims.subspan(1);
+  all.bytes = all.bytes.subspan(place.expert * bytes, bytes);
+  return all;
 }
 
 Status WeightSource::done(const Tensor& tensor) {
   checkpoint_.release_pages(tensor);
   packed_bytes_ += tensor.bytes.size();
+  return report();
+}
+
+Status WeightSource::finish() {
+  packed_bytes_ = checkpoint_.bytes();
+  return report();
+}
+
+Status WeightSource::report() const {
   return options_.callbacks.progress({.what = "pack weights", .done = packed_bytes_, .total = checkpoint_.bytes()});
 }
 
-Result<Weights> WeightSource::matrix(const std::string& name, std::size_t rows, std::size_t width) {
-  const std::array<std::uint64_t, 2> dims = {rows, width};
-  MOXIE_TRY_LET(const Tensor tensor, find(name, dims));
+Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::size_t width) {
+  const std::string name = names_.name(place) + ".weight";
+  MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, rows, width));
+  if (!is_float(tensor.type) && !is_quantised(tensor.type)) {
+    return unsupported(name, "F32, BF16, F16 or a block-quantised type", tensor.type);
+  }
   return Weights{.data = tensor.bytes.data(), .type = tensor.type, .out_width = rows, .in_width = width};
 }
 
-Result<std::vector<float>> WeightSource::vector(const std::string& name, std::size_t width) {
-  const std::array<std::uint64_t, 1> dims = {width};
-  MOXIE_TRY_LET(const Tensor tensor, find(name, dims));
+Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t width) {
+  return floats(names_.name(place) + ".weight", width);
+}
+
+Result<std::vector<float>> WeightSource::floats(const std::string& name, std::size_t width) {
+  MOXIE_TRY_LET(const Tensor tensor, find(name, std::array<std::uint64_t, 1>{width}));
+  if (!is_float(tensor.type)) return unsupported(name, "F32, BF16 or F16", tensor.type);
   std::vector<float> values(width);
-  widen(tensor.bytes.data(), tensor.type, width, values.data());
+  MOXIE_TRY(dequantize(tensor.type, tensor.bytes, values));
   MOXIE_TRY(done(tensor));
   return values;
 }
 
-Result<Linear> WeightSource::linear(const std::string& name, std::size_t out, std::size_t in, bool with_bias) {
-  const std::array<std::uint64_t, 2> dims = {out, in};
-  MOXIE_TRY_LET(const Tensor tensor, find(name + ".weight", dims));
+Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::size_t in, bool with_bias) {
+  const std::string base = names_.name(place);
+  const std::string name = base + ".weight";
+  const std::string bias_name = base + ".bias";
+  MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, out, in));
   std::vector<float> bias;
   if (with_bias) {
-    MOXIE_TRY_LET(bias, vector(name + ".bias", out));
+    MOXIE_TRY_LET(bias, floats(bias_name, out));
+  } else if (checkpoint_.contains(bias_name)) {  // without it, the answer would be another model's
+    return Status(Code::kFormat, bias_name, Text("no such tensor, as ", said_by_, " says"), "one");
   }
-  MOXIE_TRY_LET(Linear linear, Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in}, bias,
-                                              options_.memory.get()));
-  MOXIE_TRY(done(tensor));
+  Result<Linear> linear =
+      Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in}, bias, options_.memory.get());
+  if (linear.status().code() == Code::kUnsupported) {  // which tensor it is, only we know
+    return Status(Code::kUnsupported, name, linear.status().needed(), linear.status().came());
+  }
+  if (linear.ok()) MOXIE_TRY(done(tensor));
   return linear;
 }
 
-void widen(const std::byte* from, ElementType type, std::size_t count, float* to) noexcept {
-  if (type == ElementType::kF32) {
-    std::memcpy(to, from, count * sizeof(float));
-    return;
+Status WeightSource::check_tied() {
+  const std::string name = names_.name({Part::kHead}) + ".weight";
+  if (!checkpoint_.contains(name)) return {};
+  MOXIE_TRY_LET(const Tensor head, checkpoint_.find(name));
+  const std::string tied = names_.name({Part::kEmbedding}) + ".weight";
+  MOXIE_TRY_LET(const Tensor embedding, checkpoint_.find(tied));
+  if (head.type != embedding.type || !std::ranges::equal(head.dims, embedding.dims) ||
+      !std::ranges::equal(head.bytes, embedding.bytes)) {
+    return Status(Code::kFormat, name, Text("the same as ", tied, ", as ", said_by_, " ties them"), "another");
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t bits = 0;  // through memcpy: a tensor may lie on any byte
-    std::memcpy(&bits, from + i * sizeof(bits), sizeof(bits));
-    to[i] = type == ElementType::kBF16 ? widen_bf16(bits) : widen_f16(bits);
-  }
+  checkpoint_.release_pages(head);
+  return {};
 }
 
 }  // namespace moxie::model

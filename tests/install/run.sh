@@ -11,6 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=$(cd "$here/../.." && pwd)
 consumer=$here/consumer
+checkpoint=$source_dir/tests/data/tiny_tied
 
 if [[ $# -gt 0 ]]; then
   mkdir -p "$1"
@@ -42,7 +43,8 @@ host() {
   shift 2
   local dir=$work/host/$name
   rm -rf "$dir"
-  quietly configure -S "$consumer" -B "$dir" -DCMAKE_CXX_COMPILER="$compiler" "${launcher[@]}" "$@"
+  quietly configure -S "$consumer" -B "$dir" -DCMAKE_CXX_COMPILER="$compiler" "${launcher[@]}" \
+    -DCONSUMER_CHECKPOINT="$checkpoint" "$@"
   quietly cmake --build "$dir" -j "$jobs"
   quietly ctest --test-dir "$dir" --output-on-failure --no-tests=error
   checks=$((checks + 1))
@@ -64,7 +66,7 @@ by_pkg_config() {
   LD_LIBRARY_PATH=$(pkg-config --variable=libdir moxie)
   export LD_LIBRARY_PATH
   quietly "$out/core"
-  quietly "$out/library"
+  quietly "$out/library" "$checkpoint"
   checks=$((checks + 1))
   say "ok: $name"
 }
@@ -78,7 +80,8 @@ for kind in static shared; do
     -DCMAKE_INSTALL_PREFIX="$prefix" -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
   quietly cmake --build "$build" -j "$jobs"
   quietly cmake --install "$build"
-  say "built and installed: $kind"
+  quietly "$source_dir/cmake/check_symbols.sh" "$(find "$prefix" -name 'libmoxie.a' -o -name 'libmoxie.so')"
+  say "built, installed and its symbols read: $kind"
   if grep -rIl -e "$prefix" -e "$build" -e "$source_dir" "$prefix" >"$work/paths"; then
     cat "$work/paths" >&2
     die "these installed files name folders of the machine that built them"

@@ -40,10 +40,10 @@ Case make_case(const std::string& name, MatmulPath path) {
   return made;
 }
 
-const Case& case_of(const std::string& name, MatmulPath path) {
+const Case& case_of(std::string_view name, MatmulPath path) {
   static std::map<std::pair<std::string, MatmulPath>, Case> cases;
-  const auto key = std::pair(name, path);
-  if (!cases.contains(key)) cases.emplace(key, make_case(name, path));
+  const auto key = std::pair(std::string(name), path);
+  if (!cases.contains(key)) cases.emplace(key, make_case(key.first, path));
   return cases.at(key);
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -40,11 +41,18 @@ std::vector<std::byte> as_bytes(const std::vector<T>& values) {
   return as_bytes(std::span<const T>(values));
 }
 
+/// All parts in a row. (g++ 12 warns falsely about `"literal" + string`.)
+inline std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out.append(part);
+  return out;
+}
+
 inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   out.close();
-  if (!out) throw std::runtime_error("cannot write " + path.string());
+  if (!out) throw std::runtime_error(joined({"cannot write ", path.native()}));
 }
 
 /// A JSON string. Bytes from 0x80 up are taken as UTF-8 and left alone.
@@ -64,7 +72,8 @@ inline std::string json_quoted(std::string_view text) {
       out += c;
     }
   }
-  return out + '"';
+  out += '"';
+  return out;
 }
 
 inline std::string little_endian_u64(std::uint64_t value) {
@@ -75,16 +84,16 @@ inline std::string little_endian_u64(std::uint64_t value) {
 
 /// A whole file from its header and its data, whatever they are.
 inline std::string safetensors_file(std::string_view header, std::string_view data) {
-  return little_endian_u64(header.size()) + std::string(header) + std::string(data);
+  return joined({little_endian_u64(header.size()), header, data});
 }
 
 /// The header's entry of one tensor: "name":{...}.
 inline std::string safetensors_entry(std::string_view name, std::string_view dtype, std::span<const std::uint64_t> dims,
                                      std::uint64_t begin, std::uint64_t end) {
   std::string shape;
-  for (const std::uint64_t dim : dims) shape += (shape.empty() ? "" : ",") + std::to_string(dim);
-  return json_quoted(name) + ":{\"dtype\":\"" + std::string(dtype) + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
-         std::to_string(begin) + "," + std::to_string(end) + "]}";
+  for (const std::uint64_t dim : dims) shape.append(shape.empty() ? "" : ",").append(std::to_string(dim));
+  return joined({json_quoted(name), ":{\"dtype\":\"", dtype, "\",\"shape\":[", shape, "],\"data_offsets\":[",
+                 std::to_string(begin), ",", std::to_string(end), "]}"});
 }
 
 /// The bytes of a good file: tensors lie in the order given. The header is padded with spaces, so that the data begins
@@ -96,7 +105,8 @@ inline std::string safetensors_bytes(std::span<const WrittenTensor> tensors, std
   for (const WrittenTensor& tensor : tensors) {
     const std::uint64_t begin = data.size();
     if (!tensor.bytes.empty()) data.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-    header += "," + safetensors_entry(tensor.name, name(tensor.type), tensor.dims, begin, data.size());
+    header += ',';
+    header += safetensors_entry(tensor.name, name(tensor.type), tensor.dims, begin, data.size());
   }
   header += "}";
   while ((8 + header.size()) % alignment != 0) header += ' ';
@@ -116,7 +126,7 @@ inline std::string shard_index(std::span<const std::pair<std::string, std::strin
   std::string text = R"({"metadata":{"total_size":0},"weight_map":{)";
   bool first = true;
   for (const auto& [tensor, shard] : weight_map) {
-    text += (first ? "" : ",") + json_quoted(tensor) + ":" + json_quoted(shard);
+    text += joined({first ? "" : ",", json_quoted(tensor), ":", json_quoted(shard)});
     first = false;
   }
   return text + "}}";
@@ -130,7 +140,7 @@ inline void write_sharded(const std::filesystem::path& folder, std::span<const s
   };
   std::vector<std::pair<std::string, std::string>> weight_map;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    const std::string file = "model-" + number(i + 1) + "-of-" + number(shards.size()) + ".safetensors";
+    const std::string file = joined({"model-", number(i + 1), "-of-", number(shards.size()), ".safetensors"});
     write_safetensors(folder / file, shards[i]);
     for (const WrittenTensor& tensor : shards[i]) weight_map.emplace_back(tensor.name, file);
   }

@@ -13,12 +13,17 @@
 
 namespace moxie {
 
-/// A weight matrix as checkpoints store it: [out, in], row-major, without gaps; no alignment is asked.
+/// A weight matrix as checkpoints store it: [out, in], row-major, without gaps; no alignment is asked. Rows of
+/// a quantised type are whole blocks.
 struct Weights {
   const std::byte* data = nullptr;
   ElementType type = ElementType::kF32;
   std::size_t out_width = 0;
   std::size_t in_width = 0;
+
+  [[nodiscard]] constexpr std::size_t row_bytes() const noexcept {
+    return in_width / traits(type).block_elements * traits(type).block_bytes;
+  }
 };
 
 namespace backend {
@@ -37,7 +42,7 @@ class LinearBody;
 /// A row's result does not depend on the other rows, nor on how tiles are spread over threads.
 class MOXIE_API Linear {
  public:
-  /// Packs F32, BF16 or F16 weights. They may go afterwards. `bias` is empty or [out_width].
+  /// Packs F32, BF16, F16 or block-quantised weights. They may go afterwards. `bias` is empty or [out_width].
   static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
                                Budget* budget = nullptr);
 
@@ -48,6 +53,9 @@ class MOXIE_API Linear {
   Status apply(ConstRows x, Rows y, Workspace& workspace) const noexcept;
   /// All of y by a team. Scratch of scratch_bytes(x.rows) comes from each worker's workspace.
   Status apply(ConstRows x, Rows y, Team& team) const noexcept;
+
+  /// Makes what `worker` needs to run this warm, so that its first apply() makes nothing.
+  Status warm_up(backend::Worker& worker) const noexcept;
 
   /// Which implementation runs: "onednn brg:avx512_core f32", "native avx512 bf16", ...
   [[nodiscard]] std::string_view path() const noexcept;

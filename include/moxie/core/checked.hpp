@@ -18,7 +18,7 @@ namespace moxie::checked {
 template <std::same_as<std::uint64_t>... Rest>
 constexpr std::optional<std::uint64_t> add(std::uint64_t first, Rest... rest) noexcept {
   std::optional<std::uint64_t> sum = first;
-  const auto step = [&sum](std::uint64_t term) {
+  [[maybe_unused]] const auto step = [&sum](std::uint64_t term) {
     if (sum && *sum > std::numeric_limits<std::uint64_t>::max() - term) sum.reset();
     if (sum) *sum += term;
   };
@@ -30,7 +30,7 @@ constexpr std::optional<std::uint64_t> add(std::uint64_t first, Rest... rest) no
 template <std::same_as<std::uint64_t>... Rest>
 constexpr std::optional<std::uint64_t> multiply(std::uint64_t first, Rest... rest) noexcept {
   std::optional<std::uint64_t> product = first;
-  const auto step = [&product](std::uint64_t factor) {
+  [[maybe_unused]] const auto step = [&product](std::uint64_t factor) {
     if (product && factor != 0 && *product > std::numeric_limits<std::uint64_t>::max() / factor) product.reset();
     if (product) *product *= factor;
   };

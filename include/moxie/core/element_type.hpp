@@ -8,7 +8,7 @@
 
 namespace moxie {
 
-/// How one element of a tensor is stored.
+/// How the elements of a tensor are stored: one by one, or in blocks that share scales.
 enum class ElementType : std::uint8_t {
   kBool,
   kU8,
@@ -25,19 +25,47 @@ enum class ElementType : std::uint8_t {
   kU64,
   kI64,
   kF64,
+  // Block-quantised types of GGUF; the formats are llama.cpp's.
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
 };
 
-constexpr std::string_view name(ElementType type) noexcept {
-  constexpr std::string_view names[] = {"BOOL", "U8",  "I8",  "F8_E5M2", "F8_E4M3", "U16", "I16", "F16",
-                                        "BF16", "U32", "I32", "F32",     "U64",     "I64", "F64"};
-  return names[static_cast<std::size_t>(type)];
+/// A type's name and what one block of it takes; plain types have blocks of one element.
+struct ElementTraits {
+  std::string_view name;
+  std::size_t block_elements;
+  std::size_t block_bytes;
+};
+
+namespace detail {
+inline constexpr ElementTraits kElementTraits[] = {
+    {"BOOL", 1, 1},     {"U8", 1, 1},        {"I8", 1, 1},       {"F8_E5M2", 1, 1},  {"F8_E4M3", 1, 1},
+    {"U16", 1, 2},      {"I16", 1, 2},       {"F16", 1, 2},      {"BF16", 1, 2},     {"U32", 1, 4},
+    {"I32", 1, 4},      {"F32", 1, 4},       {"U64", 1, 8},      {"I64", 1, 8},      {"F64", 1, 8},
+    {"Q4_0", 32, 18},   {"Q4_1", 32, 20},    {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},
+    {"Q2_K", 256, 84},  {"Q3_K", 256, 110},  {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
+    {"IQ4_NL", 32, 18}, {"IQ4_XS", 256, 136}};
+}  // namespace detail
+
+constexpr const ElementTraits& traits(ElementType type) noexcept {
+  return detail::kElementTraits[static_cast<std::size_t>(type)];
 }
 
-/// Bytes of one element.
-constexpr std::size_t size_of(ElementType type) noexcept {
-  constexpr std::size_t sizes[] = {1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8};
-  return sizes[static_cast<std::size_t>(type)];
-}
+constexpr std::string_view name(ElementType type) noexcept { return traits(type).name; }
+/// Whether elements come in blocks that share scales.
+constexpr bool is_quantised(ElementType type) noexcept { return traits(type).block_elements > 1; }
+/// Bytes of one element of a plain type, or of one block of a quantised one.
+constexpr std::size_t size_of(ElementType type) noexcept { return traits(type).block_bytes; }
 
 /// bfloat16 to f32: exact.
 constexpr float widen_bf16(std::uint16_t bits) noexcept {

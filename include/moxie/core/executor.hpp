@@ -17,8 +17,8 @@ class TaskRef {
  public:
   template <class F>
   requires(std::is_nothrow_invocable_v<F&, std::size_t, std::size_t> && !std::is_same_v<std::remove_cv_t<F>, TaskRef>)
-      TaskRef(F& callable)
-  noexcept  // NOLINT(google-explicit-constructor)
+      TaskRef(F& callable)  // NOLINT(google-explicit-constructor)
+  noexcept
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, std::size_t index, std::size_t worker) noexcept {
           (*static_cast<F*>(object))(index, worker);

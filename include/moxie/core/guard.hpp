@@ -14,7 +14,7 @@ namespace moxie {
 ///
 /// Errors   kNoMemory for std::bad_alloc, kHostException for anything else that is thrown.
 template <class F>
-Status guarded(std::string_view where, F&& body) noexcept {
+Status guarded([[maybe_unused]] std::string_view where, F&& body) noexcept {
 #if MOXIE_HAS_EXCEPTIONS
   try {
     return body();

@@ -29,9 +29,11 @@ class ScratchSize {
   constexpr ScratchSize& table(std::size_t count, std::size_t width) noexcept {
     return take<T>(product(count, width));
   }
-  /// What a call inside takes.
+  /// What a call inside says that it takes; rounded up, since its author may have counted to the byte.
   constexpr ScratchSize& bytes(std::size_t count) noexcept {
-    total_ = count > kMost - total_ ? kMost : total_ + count;
+    constexpr std::size_t kPiece = Workspace::kAlignment;
+    const std::size_t rounded = count > kMost - kPiece ? kMost : (count + kPiece - 1) / kPiece * kPiece;
+    total_ = rounded > kMost - total_ ? kMost : total_ + rounded;
     return *this;
   }
 

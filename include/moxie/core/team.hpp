@@ -27,7 +27,7 @@ class Team {
   Status each(std::size_t n, F&& body) noexcept {
     if (workspaces_.size() < executor_.width()) {
       return Status(Code::kPrecondition, "Team::each", Text("workspaces for ", executor_.width(), " workers"),
-                    workspaces_.size() == 0 ? Text("none") : Text(workspaces_.size()));
+                    workspaces_.empty() ? Text("none") : Text(workspaces_.size()));
     }
     if (n == 0) return {};
     FirstError first;

@@ -48,7 +48,9 @@ class Text {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), part).ptr;
     add(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
   }
-  void add(double part) noexcept {
+  // The fewest digits that read back as the same number: a float has fewer than the same value as a double.
+  template <std::floating_point F>
+  void add(F part) noexcept {
     std::array<char, 40> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), part).ptr;
     add(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));

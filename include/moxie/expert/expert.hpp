@@ -30,8 +30,9 @@ namespace moxie {
 /// Shapes   x, y: [T, D] f32, row-major with a stride, not overlapping; D = width(), fixed for the
 ///          expert's life; T may be 0. Between the rows of y nothing is written.
 /// Units    scratch_bytes(T) is in bytes and never falls as T grows.
-/// Errors   kShape: x or y is not [T, D].  kNoSpace: ws has fewer than scratch_bytes(T) free.
-///          After an error y is unspecified and everything else is as before.
+/// Errors   kShape: x or y is not [T, D].  kNoSpace: ws has too few bytes free; scratch_bytes(T) are enough.
+///          After an error y is unspecified and everything else is as before. ws is given back as it
+///          came, always.
 /// Threads  run() may be called at once from many threads, each with its own y and ws.
 ///
 /// See GatedMlp for the stock expert, AnyExpert for a run-time choice, testing/expert_laws.hpp for a

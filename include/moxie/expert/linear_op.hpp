@@ -25,7 +25,7 @@ namespace moxie {
 /// Shapes   x: [T, in_width()], y: [T, out_width()] f32, row-major with a stride, not overlapping;
 ///          T may be 0.
 /// Units    scratch_bytes(T) is in bytes and never falls as T grows.
-/// Errors   kShape, kNoSpace. After an error y is unspecified.
+/// Errors   kShape, kNoSpace. After an error y is unspecified. ws is given back as it came, always.
 /// Threads  apply() may be called at once from many threads, each with its own y and ws.
 ///
 /// See GatedMlp, which is made of three.

@@ -12,14 +12,17 @@
 #include <moxie/core/element_type.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/format/load_options.hpp>
+#include <moxie/format/metadata.hpp>
 
 namespace moxie {
 
 /// One tensor of a checkpoint: a view into its file.
 ///
 /// Shapes   dims: outermost first, at most kMaxRank of them; none for a scalar. A dimension may be 0.
-/// Units    bytes: exactly product(dims) * size_of(type) of them, little-endian, and possibly UNALIGNED for
-///          the type: copy elements out, do not cast the pointer.
+///          The innermost is a multiple of traits(type).block_elements.
+/// Units    bytes: the elements of a row one after the other, little-endian; of a quantised type, block after block:
+///          product(dims) / block_elements * block_bytes in all. Possibly UNALIGNED for the type: copy elements
+///          out, do not cast the pointer.
 struct Tensor {
   static constexpr std::size_t kMaxRank = 4;
 
@@ -29,27 +32,39 @@ struct Tensor {
   std::span<const std::byte> bytes;
 };
 
-/// A model as Hugging Face stores it: config.json beside model.safetensors, or beside
-/// model.safetensors.index.json and the shards that it names. Everything but the meaning of the numbers
-/// is checked before a tensor can be seen.
+enum class CheckpointKind : std::uint8_t {
+  kSafetensors,  ///< config.json and safetensors: names and shapes as Hugging Face has them
+  kGguf,         ///< metadata and tensors in one format: names and shapes as llama.cpp has them
+};
+
+/// A model's files, in one of two forms. Everything but the meaning of names, numbers and keys is checked before a
+/// tensor can be seen.
 ///
-///     MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open("qwen3-30b-a3b"));
-///     MOXIE_TRY_LET(const Tensor embedding, checkpoint.find("model.embed_tokens.weight"));
+/// - As Hugging Face stores it: config.json beside model.safetensors, or beside model.safetensors.index.json and
+///   the shards that it names.
+/// - GGUF, version 2 or 3, little-endian: one file, or all files of a split.
+///
+///     MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open("qwen3-30b-a3b-q4_k_m.gguf"));
+///     MOXIE_TRY_LET(const Tensor embedding, checkpoint.find("token_embd.weight"));
+///     const std::optional<std::string_view> family = checkpoint.metadata().find("general.architecture").as_string();
 ///
 /// A Checkpoint is a handle to shared, immutable state. Copies are cheap, and views live as long as any
 /// copy of the Checkpoint they came from.
 ///
-/// Errors   every one names the file, and the tensor or field where there is one.
+/// Errors   every one names the file, and the tensor, key or field where there is one.
 ///          kNotFound: no such folder, file or tensor.  kFormat: a file whose content breaks its format.
-///          kUnsupported: well-formed, but more than kMaxRank dimensions or an element type not in ElementType.
+///          kUnsupported: well-formed, but more than kMaxRank dimensions, an element type not in ElementType, another
+///          version or byte order, a split opened by another file than its first.
 ///          kIo: not a regular file, not readable, or changed while it was read.
 ///          kNoMemory, kBudget: `read` found no memory, or more than LoadOptions::memory had left.
 ///          kCancelled, kHostException: from LoadOptions::callbacks.
 /// Threads  every member may be called from any thread.
-/// Source   the safetensors format as its README defines it; the shard index as transformers writes it.
+/// Source   the safetensors format as its README defines it, the shard index as transformers writes it;
+///          docs/gguf.md of github.com/ggml-org/ggml, splits as llama.cpp writes them.
 class MOXIE_API Checkpoint {
  public:
-  /// `path`: a folder, or one .safetensors file with config.json beside it.
+  /// `path`: a folder, one .safetensors file with config.json beside it, or a .gguf file; of a split one, the
+  /// first, whose name ends in -00001-of-0000N.gguf beside the others.
   ///
   /// The text of a shard index may only name plain files of its own folder. The folder's entries may be
   /// symbolic links to anywhere (a hub cache consists of them), as long as a regular file is behind each.
@@ -65,8 +80,12 @@ class MOXIE_API Checkpoint {
   [[nodiscard]] bool contains(std::string_view name) const noexcept;
   /// Sorted by name, bytewise.
   [[nodiscard]] std::span<const Tensor> tensors() const noexcept;
-  /// The bytes of config.json, at most 1 MiB; not looked into.
+  [[nodiscard]] CheckpointKind kind() const noexcept;
+  /// The bytes of config.json, at most 1 MiB; not looked into. Empty for GGUF.
   [[nodiscard]] std::string_view config_json() const noexcept;
+  /// The key-value pairs of GGUF, of a split its first file's; none for safetensors. They lie in memory whatever
+  /// LoadOptions::read says.
+  [[nodiscard]] Metadata metadata() const noexcept;
   /// Of all tensors together.
   [[nodiscard]] std::uint64_t bytes() const noexcept;
   /// Tells the system that the pages of a mapped tensor will not be read soon: it may drop the whole pages

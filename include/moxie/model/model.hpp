@@ -36,20 +36,20 @@ struct WeightPath {
 ///
 ///     MOXIE_TRY_LET(Model model, Model::load("qwen3-30b-a3b"));
 ///
-/// Errors   load: those of Checkpoint::open. kFormat: config.json lacks a field or contradicts itself
-///          or the tensors; kUnsupported: another family, rope, activation or element type than the
+/// Errors   load: those of Checkpoint::open. kFormat: config.json or the metadata lacks a field or
+///          contradicts itself or the tensors; kUnsupported: another family, rope, activation or element type than the
 ///          message lists; kNotFound: a tensor is missing. Nothing stays behind.
 /// Threads  a cheap handle; may be used from any thread.
 class MOXIE_API Model {
  public:
-  /// `path`: a folder with config.json and safetensors, as on Hugging Face.
+  /// `path`: a folder with config.json and safetensors, as on Hugging Face, or a .gguf file.
   static Result<Model> load(const std::filesystem::path& path, const ModelOptions& options = {}) noexcept;
 
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Backend& backend() const noexcept;
   /// What one position of a context keeps.
   [[nodiscard]] KvShape kv_shape() const noexcept;
-  /// Names this checkpoint: a hash of its configuration, of every tensor's name, type and shape, and
+  /// Names this checkpoint: a hash of its configuration or metadata, of every tensor's name, type and shape, and
   /// of samples of their bytes. Equal checkpoints have equal fingerprints on every machine.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept;
   /// Which implementations carry its weights.

@@ -7,7 +7,7 @@
 
 namespace moxie {
 
-/// What a checkpoint says of its own shape, under the names of its config.json. Read and checked by
+/// What a checkpoint says of its own shape, under the names of Hugging Face's config.json. Read and checked by
 /// Model::load: widths fit together, K <= N, and every layer's kind is known.
 struct ModelConfig {
   std::string model_type;                   ///< "qwen3_moe"

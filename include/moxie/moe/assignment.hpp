@@ -107,14 +107,14 @@ class Assignment {
                         came);
         };
         if (id == kNoExpert) {
-          if (weight != 0.0f) return wrong(Text("weight 0 in an unused slot"), Text(static_cast<double>(weight)));
+          if (weight != 0.0f) return wrong(Text("weight 0 in an unused slot"), Text(weight));
           continue;
         }
         if (id < 0 || static_cast<std::size_t>(id) >= N) {
           return wrong(Text("an expert in [0, ", N, ") or kNoExpert"), Text(id));
         }
         if (used != slot) return wrong(Text("kNoExpert after kNoExpert"), Text("expert ", id));
-        if (!std::isfinite(weight)) return wrong(Text("a finite weight"), Text(static_cast<double>(weight)));
+        if (!std::isfinite(weight)) return wrong(Text("a finite weight"), Text(weight));
         const auto expert = static_cast<std::size_t>(id);
         if (last_row[expert] == row + 1) return wrong(Text("different experts"), Text("expert ", id, " again"));
         last_row[expert] = row + 1;

@@ -105,7 +105,7 @@ class MoeLayer {
       inner = std::max(inner, shared_.scratch_bytes(block));
     }
     const std::size_t gathered = ScratchSize().rows(block, D_).bytes(inner).total();
-    const std::size_t routed = router_.scratch_bytes(row_local() ? block : T);
+    const std::size_t routed = ScratchSize().bytes(router_.scratch_bytes(row_local() ? block : T)).total();
     return {.own = own.total(), .worker = std::max(gathered, routed)};
   }
 
@@ -169,15 +169,15 @@ class MoeLayer {
 
   Status route(const RouteIn& in, const RouteOut& out, Team& team) const noexcept {
     MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
-    // Marked first, so that a slot which the router forgets is found.
-    for (std::size_t t = 0; t < in.rows(); ++t) {
-      std::ranges::fill(out.experts[t], std::numeric_limits<std::int32_t>::min());
-    }
     const std::size_t per_call = row_local() ? kBlockRows : in.rows();
     return team.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
       const std::size_t begin = index * per_call;
-      const std::size_t count = std::min(per_call, in.rows() - begin);
-      return router_.route(in.slice(begin, count), out.slice(begin, count), ws);
+      const RouteOut part = out.slice(begin, std::min(per_call, in.rows() - begin));
+      for (std::size_t t = 0; t < part.experts.rows; ++t) {  // marked, so that a slot which it forgets is found
+        std::ranges::fill(part.experts[t], std::numeric_limits<std::int32_t>::min());
+        std::ranges::fill(part.weights[t], std::numeric_limits<float>::quiet_NaN());
+      }
+      return router_.route(in.slice(begin, part.experts.rows), part, ws);
     });
   }
 

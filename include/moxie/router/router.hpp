@@ -91,8 +91,9 @@ concept SaysRowLocalAtRunTime = requires(const R& router) {
 /// Shapes   in: RouteIn of T rows; out: RouteOut of T rows. N = num_experts(), K = experts_per_token(),
 ///          both fixed for the router's life. T may be 0.
 /// Units    scratch_bytes(T) is in bytes and never falls as T grows.
-/// Errors   kShape: views that do not belong together.  kNoSpace: ws has fewer than scratch_bytes(T)
-///          free.  kInvalidArgument: logits nobody can choose from.  After an error `out` is unspecified.
+/// Errors   kShape: views that do not belong together.  kNoSpace: ws has too few bytes free;
+///          scratch_bytes(T) are enough.  kInvalidArgument: logits nobody can choose from.  After an
+///          error `out` is unspecified. ws is given back as it came, always.
 /// Threads  route() may be called at once from many threads, each with its own out and ws.
 ///
 /// See TopK for the stock router, AnyRouter for a run-time choice, testing/router_laws.hpp for a check

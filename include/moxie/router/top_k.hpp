@@ -62,7 +62,7 @@ class TopK {
                     Text(options.experts_per_token));
     }
     if (!std::isfinite(options.scale)) {
-      return Status(Code::kInvalidArgument, "TopK::create", "a finite scale", Text(static_cast<double>(options.scale)));
+      return Status(Code::kInvalidArgument, "TopK::create", "a finite scale", Text(options.scale));
     }
     if (!options.selection_bias.empty() && options.selection_bias.size() != options.num_experts) {
       return Status(Code::kInvalidArgument, "TopK::create",
@@ -72,7 +72,7 @@ class TopK {
     for (std::size_t e = 0; e < options.selection_bias.size(); ++e) {
       if (!std::isfinite(options.selection_bias[e])) {
         return Status(Code::kInvalidArgument, "TopK::create", "a finite selection_bias",
-                      Text(static_cast<double>(options.selection_bias[e]), " for expert ", e));
+                      Text(options.selection_bias[e], " for expert ", e));
       }
     }
     return TopK(std::move(options));
@@ -106,8 +106,7 @@ class TopK {
     for (std::size_t e = 0; e < logits.size(); ++e) {
       if (!(logits[e] < std::numeric_limits<float>::infinity())) {
         return Status(Code::kInvalidArgument, "TopK::route",
-                      Text("a logit below infinity at row ", row, ", expert ", e),
-                      Text(static_cast<double>(logits[e])));
+                      Text("a logit below infinity at row ", row, ", expert ", e), Text(logits[e]));
       }
       any |= may_be_chosen(logits[e]);
       scores[e] = logits[e];

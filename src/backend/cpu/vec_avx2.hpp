@@ -45,6 +45,17 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)}; }
   static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+  Vec magnitude() const {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return {_mm256_andnot_ps(sign, lo), _mm256_andnot_ps(sign, hi)};
+  }
+  /// Whether no lane is NaN or infinite.
+  bool is_finite() const {
+    const __m256 most = _mm256_set1_ps(__FLT_MAX__);
+    const Vec m = magnitude();
+    return _mm256_movemask_ps(
+               _mm256_and_ps(_mm256_cmp_ps(m.lo, most, _CMP_LE_OQ), _mm256_cmp_ps(m.hi, most, _CMP_LE_OQ))) == 0xff;
+  }
   /// Lanes [0, n) of a, the others of b.
   static Vec first_of(std::size_t n, Vec a, Vec b) {
     return {_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(first(n))),

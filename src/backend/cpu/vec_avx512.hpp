@@ -35,6 +35,9 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+  Vec magnitude() const { return {_mm512_abs_ps(v)}; }
+  /// Whether no lane is NaN or infinite.
+  bool is_finite() const { return _mm512_fpclass_ps_mask(v, 0x99) == 0; }  // NaNs and infinities of either sign
   /// Lanes [0, n) of a, the others of b.
   static Vec first_of(std::size_t n, Vec a, Vec b) { return {_mm512_mask_blend_ps(first(n), b.v, a.v)}; }
   /// a where x > limit, else b.

@@ -61,6 +61,15 @@ struct Vec {
   static Vec max(const Vec& a, const Vec& b) {
     return each([&](std::size_t i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
   }
+  Vec magnitude() const {
+    return each([this](std::size_t i) { return std::fabs(v[i]); });
+  }
+  /// Whether no lane is NaN or infinite.
+  bool is_finite() const {
+    bool finite = true;
+    for (const float lane : v) finite = finite && std::isfinite(lane);
+    return finite;
+  }
   /// Lanes [0, n) of a, the others of b.
   static Vec first_of(std::size_t n, const Vec& a, const Vec& b) {
     return each([&](std::size_t i) { return i < n ? a.v[i] : b.v[i]; });

@@ -5,6 +5,8 @@
 
 #include <omp.h>
 
+#include <moxie/core/status.hpp>
+
 // The one place that knows how oneDNN 2 and 3 differ, and how to keep either on one thread.
 
 namespace moxie::backend {
@@ -20,6 +22,11 @@ inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, 
 #else
   return {dnnl::matmul::desc(x, weights, y), attributes, engine};
 #endif
+}
+
+/// The code of what oneDNN threw: `otherwise`, but for a lack of memory.
+inline Code code_of(const dnnl::error& error, Code otherwise) noexcept {
+  return error.status == dnnl_out_of_memory ? Code::kNoMemory : otherwise;
 }
 
 /// While it lives, oneDNN stays on the calling thread. oneDNN takes as many OpenMP threads as the

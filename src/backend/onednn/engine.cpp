@@ -17,16 +17,15 @@ class OneDnnEngine final : public Engine {
 
   [[nodiscard]] BodyResult make_linear(const Weights& weights, std::span<const float> bias,
                                        Budget* budget) const override try {
-    return make_onednn_linear(
-        engine_, [this](std::size_t depth, std::size_t columns) { return product(depth, columns); }, weights, bias,
-        budget);
+    return make_onednn_linear([this](std::size_t depth, std::size_t columns) { return product(depth, columns); },
+                              weights, bias, budget);
   } catch (const dnnl::error& error) {
-    return Status(Code::kUnsupported, "Linear on oneDNN",
+    return Status(code_of(error, Code::kUnsupported), "Linear on oneDNN",
                   Text("a matmul of ", weights.in_width, " x ", weights.out_width), error.what());
   }
 
   [[nodiscard]] Result<std::unique_ptr<EngineWorker>> make_worker() const override {
-    return std::unique_ptr<EngineWorker>(std::make_unique<OneDnnWorker>(engine_));
+    return std::unique_ptr<EngineWorker>(std::make_unique<OneDnnWorker>());
   }
 
  private:
@@ -36,7 +35,7 @@ class OneDnnEngine final : public Engine {
     const auto key = std::pair(depth, columns);
     const auto found = products_.find(key);
     if (found != products_.end()) return found->second;
-    auto made = Product::create(engine_, products_.size(), depth, columns);
+    auto made = Product::create(engine_, depth, columns);
     products_.emplace(key, made);
     return made;
   }
@@ -46,13 +45,15 @@ class OneDnnEngine final : public Engine {
   mutable std::map<std::pair<std::size_t, std::size_t>, Result<std::shared_ptr<const Product>>> products_;
 };
 
-/// Whether oneDNN keeps to `isa` in this process.
+/// Whether oneDNN keeps to `isa` in this process: within AVX2 are its kin without AVX-512, which differ
+/// in integer products alone.
 bool within(Isa isa) {
-  const auto allowed = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  const auto limit = static_cast<unsigned>(isa == Isa::kAvx512 ? ~0u
-                                           : isa == Isa::kAvx2 ? static_cast<unsigned>(dnnl::cpu_isa::avx2)
-                                                               : static_cast<unsigned>(dnnl::cpu_isa::sse41));
-  return (allowed & ~limit) == 0;
+  using dnnl::cpu_isa;
+  const auto bits = [](cpu_isa some) { return static_cast<unsigned>(some); };
+  const unsigned beyond = isa == Isa::kAvx512 ? 0u
+                          : isa == Isa::kAvx2 ? bits(cpu_isa::avx512_core) & ~bits(cpu_isa::avx2)
+                                              : bits(cpu_isa::avx) & ~bits(cpu_isa::sse41);
+  return (bits(dnnl::get_effective_cpu_isa()) & beyond) == 0;
 }
 
 }  // namespace
@@ -66,7 +67,7 @@ Result<std::shared_ptr<const Engine>> Engine::create(Isa isa) try {
   }
   return std::shared_ptr<const Engine>(std::make_shared<OneDnnEngine>());
 } catch (const dnnl::error& error) {
-  return Status(Code::kUnsupported, "Backend::create", "a CPU engine of oneDNN", error.what());
+  return Status(code_of(error, Code::kUnsupported), "Backend::create", "a CPU engine of oneDNN", error.what());
 }
 
 std::string Engine::version() {
@@ -80,9 +81,11 @@ std::string Engine::isa_in_force() {
     case dnnl::cpu_isa::sse41: return "sse41";
     case dnnl::cpu_isa::avx: return "avx";
     case dnnl::cpu_isa::avx2: return "avx2";
+    case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
     case dnnl::cpu_isa::avx512_core: return "avx512_core";
     case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
     case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
     default: return "isa " + std::to_string(static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
   }
 }

@@ -19,17 +19,20 @@ std::uint16_t narrow_bf16(float exact) noexcept {
 /// 16-bit weights stay 16 bits in memory, in oneDNN's f32 layout; a tile is widened just before use.
 class OneDnnLinear final : public LinearBody {
  public:
-  OneDnnLinear(const dnnl::engine& engine, std::shared_ptr<const Product> full, std::shared_ptr<const Product> last,
-               const Weights& weights, std::span<const float> bias)
+  OneDnnLinear(std::shared_ptr<const Product> full, std::shared_ptr<const Product> last, const Weights& weights,
+               std::span<const float> bias)
       : LinearBody(weights, bias),
-        engine_(engine),
         full_(std::move(full)),
         last_(std::move(last)),
         type_(weights.type),
         element_size_(size_of(weights.type)) {
     const auto& product = full_ != nullptr ? *full_ : *last_;
     tile_bytes_ = full_ == nullptr ? 0 : align(full_->packed_floats() * element_size_);
-    path_ = "onednn " + product.implementation() + (type_ == ElementType::kF32 ? " f32" : " bf16");
+    path_ = "onednn " + product.implementation();
+    if (last_ != nullptr && last_->implementation() != product.implementation()) {
+      path_ += " and, for the last columns, " + last_->implementation();
+    }
+    path_ += (type_ == ElementType::kF32 ? " f32" : " bf16");
   }
 
   Status pack_all(const Weights& weights, Budget* budget) {
@@ -39,15 +42,15 @@ class OneDnnLinear final : public LinearBody {
     std::vector<float> rows(kTile * in_width());
     std::vector<float> packed;
     for (std::size_t tile = 0; tile < tiles(); ++tile) {
-      const Product& product = product_of(tile);
+      const Product& product = *product_of(tile);
       read_rows(weights, tile * kTile, product.columns(), rows.data());
       std::byte* to = packed_.data() + tile * tile_bytes_;
       if (type_ == ElementType::kF32) {
-        product.pack(engine_, rows.data(), reinterpret_cast<float*>(to));
+        product.pack(rows.data(), reinterpret_cast<float*>(to));
         continue;
       }
       packed.assign(product.packed_floats(), 0.0f);
-      product.pack(engine_, rows.data(), packed.data());
+      product.pack(rows.data(), packed.data());
       auto* narrow = reinterpret_cast<std::uint16_t*>(to);
       std::transform(packed.begin(), packed.end(), narrow, narrow_bf16);
     }
@@ -70,21 +73,33 @@ class OneDnnLinear final : public LinearBody {
   Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept override
       try {
     if (workspace.worker() == nullptr || workspace.worker()->engine() == nullptr) {
-      OneDnnWorker cold(engine_);  // a bare workspace: right, but the warm objects are made anew
+      OneDnnWorker cold;  // a bare workspace: right, but the warm objects are made anew
       return run_warm(x, y, begin, end, workspace, cold);
     }
     return run_warm(x, y, begin, end, workspace, static_cast<OneDnnWorker&>(*workspace.worker()->engine()));
   } catch (const std::bad_alloc&) {
     return Status(Code::kNoMemory, "Linear::apply", "memory for oneDNN", "a refusal from the system");
   } catch (const dnnl::error& error) {
-    return Status(Code::kInternal, "Linear::apply", "oneDNN to run a matmul that it had run before", error.what());
+    return Status(code_of(error, Code::kInternal), "Linear::apply", "oneDNN to run a matmul that it had run before",
+                  error.what());
+  }
+
+  Status warm_up(Worker& worker) const override try {
+    if (worker.engine() == nullptr) return {};
+    auto& warm = static_cast<OneDnnWorker&>(*worker.engine());
+    for (const auto& product : {full_, last_}) {
+      if (product != nullptr) static_cast<void>(warm.warm(product));
+    }
+    return {};
+  } catch (const dnnl::error& error) {
+    return Status(Code::kInternal, "Linear::warm_up", "oneDNN to make a matmul that it had made before", error.what());
   }
 
  private:
   static std::size_t align(std::size_t bytes) noexcept { return Workspace::bytes_for<std::byte>(bytes); }
 
-  [[nodiscard]] const Product& product_of(std::size_t tile) const noexcept {
-    return tile < out_width() / kTile ? *full_ : *last_;
+  [[nodiscard]] const std::shared_ptr<const Product>& product_of(std::size_t tile) const noexcept {
+    return tile < out_width() / kTile ? full_ : last_;
   }
 
   void read_rows(const Weights& weights, std::size_t row, std::size_t rows, float* out) const noexcept {
@@ -108,10 +123,10 @@ class OneDnnLinear final : public LinearBody {
     MOXIE_TRY_LET(const Rows out, workspace.rows(most, kTile));
     MOXIE_TRY_LET(const Rows in, workspace.rows(x.is_dense() ? 0 : most, in_width()));
     for (std::size_t tile = begin; tile < end; ++tile) {
-      const Product& product = product_of(tile);
+      const Product& product = *product_of(tile);
       const Workspace::Frame tile_frame(workspace);
       MOXIE_TRY_LET(const float* weights, widened(product, tile, workspace));
-      Product::Warm& warm = worker.warm(product);
+      Product::Warm& warm = worker.warm(product_of(tile));
       std::size_t step = 0;
       for (std::size_t row = 0; row < x.rows;) {
         const std::size_t count = Product::kRows[step];
@@ -149,7 +164,6 @@ class OneDnnLinear final : public LinearBody {
     }
   }
 
-  dnnl::engine engine_;
   std::shared_ptr<const Product> full_;  // null where all columns fit in one narrower tile
   std::shared_ptr<const Product> last_;  // null where the width is a multiple of kTile
   ElementType type_;
@@ -160,8 +174,8 @@ class OneDnnLinear final : public LinearBody {
 
 }  // namespace
 
-BodyResult make_onednn_linear(const dnnl::engine& engine, const ProductFor& product_for, const Weights& weights,
-                              std::span<const float> bias, Budget* budget) {
+BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
+                              Budget* budget) {
   if (weights.type != ElementType::kF32 && weights.type != ElementType::kBF16) {
     return Status(Code::kUnsupported, "Linear on oneDNN", "weights of F32 or BF16", name(weights.type));
   }
@@ -172,7 +186,7 @@ BodyResult make_onednn_linear(const dnnl::engine& engine, const ProductFor& prod
   if (weights.out_width % kTile != 0) {
     MOXIE_TRY_LET(last, product_for(weights.in_width, weights.out_width % kTile));
   }
-  auto body = std::make_shared<OneDnnLinear>(engine, std::move(full), std::move(last), weights, bias);
+  auto body = std::make_shared<OneDnnLinear>(std::move(full), std::move(last), weights, bias);
   MOXIE_TRY(body->pack_all(weights, budget));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }

@@ -11,7 +11,7 @@ namespace moxie::backend {
 using ProductFor = std::function<Result<std::shared_ptr<const Product>>(std::size_t depth, std::size_t columns)>;
 
 /// Weights in oneDNN's layout, tile by tile.
-BodyResult make_onednn_linear(const dnnl::engine& engine, const ProductFor& product_for, const Weights& weights,
-                              std::span<const float> bias, Budget* budget);
+BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
+                              Budget* budget);
 
 }  // namespace moxie::backend

@@ -27,32 +27,34 @@ std::vector<float> noise(std::size_t count, std::uint64_t stream) {
 
 }  // namespace
 
-Product::Product(const dnnl::engine& engine, std::size_t index, std::size_t depth, std::size_t columns)
-    : index_(index), depth_(depth), columns_(columns) {
+Product::Product(dnnl::engine engine, std::size_t depth, std::size_t columns)
+    : engine_(std::move(engine)), depth_(depth), columns_(columns) {
   // The layout that suits many rows, held fast for all: weights are stored once.
   const memory::desc any({static_cast<memory::dim>(depth), static_cast<memory::dim>(columns)}, memory::data_type::f32,
                          memory::format_tag::any);
   for (std::size_t i = 0; i < kRows.size(); ++i) {
     descriptions_[i] =
-        describe_matmul(engine, dense(kRows[i], depth), i == 0 ? any : weights_, dense(kRows[i], columns));
+        describe_matmul(engine_, dense(kRows[i], depth), i == 0 ? any : weights_, dense(kRows[i], columns));
     if (i == 0) weights_ = descriptions_[0].weights_desc();
     primitives_[i] = dnnl::matmul(descriptions_[i]);
+    const std::string name = descriptions_[i].impl_info_str();
+    if (i == 0) implementation_ = name;
+    if (i != 0 && name != descriptions_[i - 1].impl_info_str()) implementation_ += "+" + name;
   }
   packed_bytes_ = weights_.get_size();
-  implementation_ = descriptions_[0].impl_info_str();
 }
 
-Result<std::shared_ptr<const Product>> Product::create(const dnnl::engine& engine, std::size_t index, std::size_t depth,
+Result<std::shared_ptr<const Product>> Product::create(const dnnl::engine& engine, std::size_t depth,
                                                        std::size_t columns) {
   const OnOneThread one_thread;
-  const std::shared_ptr<const Product> product(new Product(engine, index, depth, columns));
-  MOXIE_TRY(product->probe(engine));
+  const std::shared_ptr<const Product> product(new Product(engine, depth, columns));
+  MOXIE_TRY(product->probe());
   return product;
 }
 
-std::unique_ptr<Product::Warm> Product::warm_up(const dnnl::engine& engine) const {
+std::unique_ptr<Product::Warm> Product::warm_up() const {
   auto warm = std::make_unique<Warm>();
-  warm->stream = dnnl::stream(engine);
+  warm->stream = dnnl::stream(engine_);
   std::size_t scratchpad_bytes = 0;
   for (const auto& description : descriptions_) {
     scratchpad_bytes = std::max(scratchpad_bytes, description.scratchpad_desc().get_size());
@@ -60,12 +62,12 @@ std::unique_ptr<Product::Warm> Product::warm_up(const dnnl::engine& engine) cons
   warm->scratchpad.resize(scratchpad_bytes + 64);
   for (std::size_t i = 0; i < kRows.size(); ++i) {
     Warm::Step& step = warm->steps[i];
-    step.x = memory(descriptions_[i].src_desc(), engine, nullptr);
-    step.weights = memory(weights_, engine, nullptr);
-    step.y = memory(descriptions_[i].dst_desc(), engine, nullptr);
+    step.x = memory(descriptions_[i].src_desc(), engine_, nullptr);
+    step.weights = memory(weights_, engine_, nullptr);
+    step.y = memory(descriptions_[i].dst_desc(), engine_, nullptr);
     const auto address = reinterpret_cast<std::uintptr_t>(warm->scratchpad.data());
     step.scratchpad =
-        memory(descriptions_[i].scratchpad_desc(), engine, warm->scratchpad.data() + (64 - address % 64) % 64);
+        memory(descriptions_[i].scratchpad_desc(), engine_, warm->scratchpad.data() + (64 - address % 64) % 64);
     step.arguments = {{{DNNL_ARG_SRC, step.x.get()},
                        {DNNL_ARG_WEIGHTS, step.weights.get()},
                        {DNNL_ARG_DST, step.y.get()},
@@ -84,25 +86,26 @@ void Product::run(Warm& warm, std::size_t step, const float* x, const float* wei
                           "could not execute a matmul");
 }
 
-void Product::pack(const dnnl::engine& engine, const float* weights, float* packed) const {
+void Product::pack(const float* weights, float* packed) const {
+  const OnOneThread one_thread;
   // Checkpoints hold [out, in]: to oneDNN, [in, out] with the strides swapped.
   const memory::desc stored({static_cast<memory::dim>(depth_), static_cast<memory::dim>(columns_)},
                             memory::data_type::f32, memory::format_tag::ba);
-  memory from(stored, engine, const_cast<float*>(weights));
-  memory to(weights_, engine, packed);
-  dnnl::stream stream(engine);
+  memory from(stored, engine_, const_cast<float*>(weights));
+  memory to(weights_, engine_, packed);
+  dnnl::stream stream(engine_);
   dnnl::reorder(from, to).execute(stream, from, to);
   stream.wait();
 }
 
 /// Runs the same 64 rows by each row count, also shifted against each other, and compares bits.
-Status Product::probe(const dnnl::engine& engine) const {
+Status Product::probe() const {
   constexpr std::size_t kMost = kRows[0];
   const std::vector<float> x = noise(kMost * depth_, 1);
   const std::vector<float> weights = noise(depth_ * columns_, 2);
   std::vector<float> packed(packed_floats());
-  pack(engine, weights.data(), packed.data());
-  const std::unique_ptr<Warm> warm = warm_up(engine);
+  pack(weights.data(), packed.data());
+  const std::unique_ptr<Warm> warm = warm_up();
 
   std::vector<float> expected(kMost * columns_);
   run(*warm, 0, x.data(), packed.data(), expected.data());
@@ -133,10 +136,10 @@ Status Product::probe(const dnnl::engine& engine) const {
   return {};
 }
 
-Product::Warm& OneDnnWorker::warm(const Product& product) {
-  if (product.index() >= warm_.size()) warm_.resize(product.index() + 1);
-  if (warm_[product.index()] == nullptr) warm_[product.index()] = product.warm_up(engine_);
-  return *warm_[product.index()];
+Product::Warm& OneDnnWorker::warm(const std::shared_ptr<const Product>& product) {
+  const auto found = warm_.find(product);
+  if (found != warm_.end()) return *found->second;
+  return *warm_.emplace(product, product->warm_up()).first->second;
 }
 
 }  // namespace moxie::backend

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "backend/onednn/adaptor.hpp"
@@ -21,7 +23,7 @@ class Product {
   static constexpr std::array<std::size_t, 4> kRows = {64, 16, 4, 1};
 
   /// Makes the primitives and probes them. kUnsupported where rows depend on their number.
-  static Result<std::shared_ptr<const Product>> create(const dnnl::engine& engine, std::size_t index, std::size_t depth,
+  static Result<std::shared_ptr<const Product>> create(const dnnl::engine& engine, std::size_t depth,
                                                        std::size_t columns);
 
   /// What one thread needs to run it: made once, then used again and again.
@@ -36,25 +38,25 @@ class Product {
     std::array<Step, kRows.size()> steps;
     std::vector<std::byte> scratchpad;
   };
-  [[nodiscard]] std::unique_ptr<Warm> warm_up(const dnnl::engine& engine) const;
+  [[nodiscard]] std::unique_ptr<Warm> warm_up() const;
 
   /// y = x * weights for exactly kRows[step] rows; x and y dense. Throws dnnl::error.
   void run(Warm& warm, std::size_t step, const float* x, const float* weights, float* y) const;
 
   /// Lays [columns, depth] row-major f32 out as the primitives want it.
-  void pack(const dnnl::engine& engine, const float* weights, float* packed) const;
+  void pack(const float* weights, float* packed) const;
 
-  [[nodiscard]] std::size_t index() const noexcept { return index_; }
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
   [[nodiscard]] std::size_t columns() const noexcept { return columns_; }
   [[nodiscard]] std::size_t packed_floats() const noexcept { return packed_bytes_ / sizeof(float); }
+  /// oneDNN's names of what runs, the largest row count first: one, or several joined by "+".
   [[nodiscard]] const std::string& implementation() const noexcept { return implementation_; }
 
  private:
-  Product(const dnnl::engine& engine, std::size_t index, std::size_t depth, std::size_t columns);
-  [[nodiscard]] Status probe(const dnnl::engine& engine) const;
+  Product(dnnl::engine engine, std::size_t depth, std::size_t columns);
+  [[nodiscard]] Status probe() const;
 
-  std::size_t index_;
+  dnnl::engine engine_;
   std::size_t depth_;
   std::size_t columns_;
   std::size_t packed_bytes_ = 0;
@@ -64,15 +66,14 @@ class Product {
   std::array<dnnl::matmul, kRows.size()> primitives_;
 };
 
-/// A thread's warm products, by Product::index().
+/// A thread's warm products, of any backend. It shares in them, so that no address comes back as another
+/// product's.
 class OneDnnWorker final : public EngineWorker {
  public:
-  explicit OneDnnWorker(dnnl::engine engine) : engine_(std::move(engine)) {}
-  Product::Warm& warm(const Product& product);
+  Product::Warm& warm(const std::shared_ptr<const Product>& product);
 
  private:
-  dnnl::engine engine_;
-  std::vector<std::unique_ptr<Product::Warm>> warm_;
+  std::unordered_map<std::shared_ptr<const Product>, std::unique_ptr<Product::Warm>> warm_;
 };
 
 }  // namespace moxie::backend

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/model/convert.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include <moxie/backend/executors.hpp>
+
+#include "commands.hpp"
+#include "progress.hpp"
+
+namespace moxie::program {
+
+Status run_convert(const Convert& options) {
+  MOXIE_TRY_LET(const GgufFileType type, parse_gguf_file_type(options.type));
+  MOXIE_TRY_LET(const std::unique_ptr<Executor> executor, make_executor(ExecutorKind::kThreads, options.threads));
+  MOXIE_TRY(convert_to_gguf(options.model, options.output,
+                            {.type = type, .executor = executor.get(), .callbacks = progress_bar()}));
+  std::error_code ignored;
+  std::printf("%s: %.1f MB\n", options.output.c_str(),
+              static_cast<double>(std::filesystem::file_size(options.output, ignored)) / 1e6);
+  return {};
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cctype>
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <moxie/format/checkpoint.hpp>
+
+#include "commands.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Text of a file for a terminal: what is no plain ASCII becomes '?'.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c >= 0x20 && c < 0x7f ? c : '?';
+  return out;
+}
+
+std::string shape(const Tensor& tensor) {
+  std::string text = "[";
+  for (const std::uint64_t dim : tensor.dims) text += (text.size() > 1 ? ", " : "") + std::to_string(dim);
+  return text + "]";
+}
+
+Json describe(const Checkpoint& checkpoint) {
+  Json json;
+  json["kind"] = checkpoint.kind() == CheckpointKind::kGguf ? "gguf" : "safetensors";
+  Json metadata = Json::object();
+  for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
+    metadata[printable(entry.key)] = printable(entry.value.describe());
+  }
+  json["metadata"] = std::move(metadata);
+  Json tensors = Json::array();
+  std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    tensors.push_back({{"name", printable(tensor.name)},
+                       {"type", name(tensor.type)},
+                       {"shape", std::vector<std::uint64_t>(tensor.dims.begin(), tensor.dims.end())},
+                       {"bytes", tensor.bytes.size()}});
+    auto& [count, bytes] = types[std::string(name(tensor.type))];
+    ++count;
+    bytes += tensor.bytes.size();
+  }
+  json["tensors"] = std::move(tensors);
+  json["types"] = Json::object();
+  for (const auto& [type, sum] : types) json["types"][type] = {{"tensors", sum.first}, {"bytes", sum.second}};
+  json["bytes"] = checkpoint.bytes();
+  return json;
+}
+
+}  // namespace
+
+Status list_tensors(const Info& options) {
+  if (options.common.model.empty()) return Status(Code::kInvalidArgument, "info --tensors", "a checkpoint, -m", "none");
+  MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(options.common.model));
+  const Json json = describe(checkpoint);
+  if (options.json) {
+    std::printf("%s\n", json.dump(2).c_str());
+    return {};
+  }
+  for (const auto& [key, value] : json.at("metadata").items()) {
+    std::printf("%-44s %s\n", key.c_str(), value.get<std::string>().c_str());
+  }
+  if (!json.at("metadata").empty()) std::printf("\n");
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    const std::string_view type = name(tensor.type);
+    std::printf("%-44s %-6.*s %-22s %14zu\n", printable(tensor.name).c_str(), static_cast<int>(type.size()),
+                type.data(), shape(tensor).c_str(), tensor.bytes.size());
+  }
+  std::printf("\n");
+  for (const auto& [type, sum] : json.at("types").items()) {
+    std::printf("%-6s %5zu tensors %14llu bytes\n", type.c_str(), sum.at("tensors").get<std::size_t>(),
+                sum.at("bytes").get<unsigned long long>());
+  }
+  std::printf("%zu tensors, %llu bytes\n", checkpoint.tensors().size(),
+              static_cast<unsigned long long>(checkpoint.bytes()));
+  return {};
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include <moxie/core/config.hpp>
+#include <moxie/core/executor.hpp>
+#include <moxie/core/host.hpp>
+#include <moxie/core/status.hpp>
+#include <moxie/model/gguf_file_type.hpp>
+
+namespace moxie {
+
+struct ConvertOptions {
+  GgufFileType type = GgufFileType::kF16;
+  /// Carries the quantising; null for the calling thread. The file is the same either way.
+  Executor* executor = nullptr;
+  HostCallbacks callbacks = {};  ///< progress "write tensors" counts bytes of the new file
+};
+
+/// Writes a model of Hugging Face as one GGUF file that llama.cpp and moxie run: weights in the types that
+/// gguf_tensor_type() gives, configuration, and, where tokenizer.json is there, the tokenizer and its chat template.
+///
+/// Errors   those of Checkpoint::open, of the configuration (as Model::load) and of GgufWriter::write.
+///          kUnsupported: what GGUF's qwen3moe cannot say (layers without experts, weights of experts that are
+///          not divided by their sum, biases); a tokenizer that is no byte-level BPE.  kFormat: a tokenizer that
+///          contradicts itself or the vocabulary.  kInvalidArgument: a weight that no scale holds.
+///          `to` is what it was then.
+/// Threads  any.
+/// Source   the keys and names that llama.cpp's converter writes
+MOXIE_API Status convert_to_gguf(const std::filesystem::path& from, const std::filesystem::path& to,
+                                 const ConvertOptions& options = {}) noexcept;
+
+}  // namespace moxie

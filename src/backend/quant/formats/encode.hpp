@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "formats.hpp"
+
+namespace moxie::backend::quant {
+
+/// The largest magnitude that encode() takes. No format's f16 scale reaches it, and below it no sum
+/// that leads to a code overflows.
+inline constexpr float kLargestValue = 0x1p30f;
+
+/// Chooses scales and codes for the values of one block, all within kLargestValue. Where codes.d or
+/// codes.m comes back infinite, the values are too large for the format and the codes mean nothing.
+/// Source   docs/quantised-types.md, "How values are quantised"
+void encode(Q4_0, const float* values, Q4_0::Codes& codes) noexcept;
+void encode(Q4_1, const float* values, Q4_1::Codes& codes) noexcept;
+void encode(Q5_0, const float* values, Q5_0::Codes& codes) noexcept;
+void encode(Q5_1, const float* values, Q5_1::Codes& codes) noexcept;
+void encode(Q8_0, const float* values, Q8_0::Codes& codes) noexcept;
+void encode(Q2_K, const float* values, Q2_K::Codes& codes) noexcept;
+void encode(Q3_K, const float* values, Q3_K::Codes& codes) noexcept;
+void encode(Q4_K, const float* values, Q4_K::Codes& codes) noexcept;
+void encode(Q5_K, const float* values, Q5_K::Codes& codes) noexcept;
+void encode(Q6_K, const float* values, Q6_K::Codes& codes) noexcept;
+void encode(IQ4_NL, const float* values, IQ4_NL::Codes& codes) noexcept;
+void encode(IQ4_XS, const float* values, IQ4_XS::Codes& codes) noexcept;
+
+}  // namespace moxie::backend::quant

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstring>
+
+#include "backend/cpu/vec_avx512.hpp"
+
+namespace {
+
+/// Sixteen 32-bit integers.
+struct Ints {
+  __m512i v;
+
+  static Ints broadcast(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static Ints load_u8(const std::uint8_t* p) {
+    return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
+  static Ints load_i8(const std::uint8_t* p) {
+    return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
+  /// Nearest integers, halves to even.
+  static Ints rounded(Vec x) { return {_mm512_cvtps_epi32(x.v)}; }
+  void store_i8(std::int8_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(v)); }
+  Vec to_float() const { return {_mm512_cvtepi32_ps(v)}; }
+  Ints masked(int bits) const { return {_mm512_and_si512(v, _mm512_set1_epi32(bits))}; }
+  template <int N>
+  Ints shifted_right() const {
+    return {_mm512_srli_epi32(v, N)};
+  }
+  template <int N>
+  Ints shifted_left() const {
+    return {_mm512_slli_epi32(v, N)};
+  }
+  friend Ints operator|(Ints a, Ints b) { return {_mm512_or_si512(a.v, b.v)}; }
+  friend Ints operator-(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+};
+
+/// Four codes of 8 bits for each of sixteen rows.
+struct Codes {
+  __m512i v;
+
+  static Codes load(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+  Codes masked(int bits) const { return {_mm512_and_si512(v, _mm512_set1_epi8(static_cast<char>(bits)))}; }
+  // Bits that cross from one byte into the next are masked off by the caller.
+  template <int N>
+  Codes shifted_right() const {
+    return {_mm512_srli_epi32(v, N)};
+  }
+  template <int N>
+  Codes shifted_left() const {
+    return {_mm512_slli_epi32(v, N)};
+  }
+  friend Codes operator|(Codes a, Codes b) { return {_mm512_or_si512(a.v, b.v)}; }
+  /// Stored with 128 added, and multiplied so: QuantOps::signed_bias.
+  Codes as_signed() const { return *this; }
+  /// The values of IQ4, with 128 added.
+  Codes looked_up() const {
+    const __m128i table = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, static_cast<char>(129), static_cast<char>(141),
+                                        static_cast<char>(153), static_cast<char>(166), static_cast<char>(181),
+                                        static_cast<char>(197), static_cast<char>(217), static_cast<char>(241));
+    return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), v)};
+  }
+};
+
+inline __m512i broadcast_four(const void* p) {
+  std::int32_t four = 0;
+  std::memcpy(&four, p, sizeof(four));
+  return _mm512_set1_epi32(four);
+}
+
+inline Ints dot_unsigned(Ints sum, Codes codes, const std::int8_t* four) {
+  return {_mm512_dpbusd_epi32(sum.v, codes.v, broadcast_four(four))};
+}
+inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) { return dot_unsigned(sum, codes, four); }
+inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
+  return {_mm512_dpwssd_epi32(sum.v, pairs.v, broadcast_four(two))};
+}
+constexpr std::int32_t kSignedBias = 128;
+
+}  // namespace

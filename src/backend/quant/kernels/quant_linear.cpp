@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+
+#include "backend/linear_body.hpp"
+#include "backend/quant/kernels/tile_format.hpp"
+#include "backend/quant/kernels/tile_packer.hpp"
+#include "backend/worker.hpp"
+
+namespace moxie::backend {
+
+namespace {
+
+using quant::Activations;
+
+/// Weights in tiles of 16 output rows; activations quantised row by row, then integer products.
+class QuantLinear final : public LinearBody {
+ public:
+  QuantLinear(const quant::QuantOps& ops, const Weights& weights, std::span<const float> bias)
+      : LinearBody(weights, bias),
+        ops_(ops),
+        type_(weights.type),
+        tile_bytes_(quant::tile_bytes(weights.type, weights.in_width)),
+        rule_(quant::activation_rule(weights.type, ops.signed_bias)) {
+    path_ = std::string("native ") + ops.isa + " " + std::string(name(type_));
+  }
+
+  Status pack_all(const Weights& weights, Budget* budget) {
+    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_ + kReadAhead, budget));
+    const std::size_t row_bytes = weights.row_bytes();
+    for (std::size_t tile = 0; tile < tiles(); ++tile) {
+      quant::pack_tile(type_, weights.data + tile * quant::kTileRows * row_bytes, row_bytes,
+                       std::min(quant::kTileRows, out_width() - tile * quant::kTileRows), in_width(),
+                       packed_.data() + tile * tile_bytes_);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t tile_width() const noexcept override { return quant::kTileRows; }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return packed_.size(); }
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept override {
+    return Workspace::bytes_for<Activations>(std::min(rows, quant::kMostRows) * supers());
+  }
+
+  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept override {
+    for (std::size_t row = 0; row < x.rows; row += quant::kMostRows) {
+      const std::size_t rows = std::min(quant::kMostRows, x.rows - row);
+      MOXIE_TRY(run_block(x.slice(row, rows), y.slice(row, rows), begin, end, workspace));
+    }
+    return {};
+  }
+
+ private:
+  /// A prefetch past the last tile stays within the buffer's pages; nothing is read there.
+  static constexpr std::size_t kReadAhead = 64;
+
+  [[nodiscard]] std::size_t supers() const noexcept { return (in_width() + quant::kSuper - 1) / quant::kSuper; }
+
+  Status run_block(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept {
+    const Workspace::Frame frame(workspace);
+    MOXIE_TRY_LET(const std::span<Activations> quantised, workspace.take<Activations>(x.rows * supers()));
+    for (std::size_t row = 0; row < x.rows; ++row) {
+      ops_.quantize({.x = x.row(row),
+                     .count = in_width(),
+                     .block = rule_.block,
+                     .group = rule_.group,
+                     .bias = rule_.bias,
+                     .out = quantised.data() + row * supers()});
+    }
+    for (std::size_t tile = begin; tile < end; ++tile) {
+      const std::size_t column = tile * quant::kTileRows;
+      ops_.gemm[quant::format_index(type_)]({.x = quantised.data(),
+                                             .supers = supers(),
+                                             .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
+                                             .rows = x.rows,
+                                             .tile = packed_.data() + tile * tile_bytes_,
+                                             .columns = std::min(quant::kTileRows, out_width() - column),
+                                             .bias = bias(column),
+                                             .y = y.data + column,
+                                             .y_stride = y.stride});
+    }
+    return {};
+  }
+
+  const quant::QuantOps& ops_;
+  ElementType type_;
+  std::size_t tile_bytes_;
+  quant::ActivationRule rule_;
+  AlignedBuffer packed_;
+};
+
+const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
+#if defined(MOXIE_X86_PATHS)
+  // AVX-512 without VNNI multiplies bytes no faster than AVX2 does.
+  if (isa == Isa::kAvx512 && __builtin_cpu_supports("avx512vnni")) return quant::kVnniQuantOps;
+  if (isa != Isa::kPortable) return quant::kAvx2QuantOps;
+#else
+  static_cast<void>(isa);
+#endif
+  return quant::kPortableQuantOps;
+}
+
+}  // namespace
+
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget) {
+  const std::size_t block = traits(weights.type).block_elements;
+  if (weights.in_width % block != 0) {
+    return Status(Code::kShape, "Linear::create",
+                  Text("an input width in blocks of ", block, " for ", name(weights.type)), Text(weights.in_width));
+  }
+  auto body = std::make_shared<QuantLinear>(quant_ops_for(isa), weights, bias);
+  MOXIE_TRY(body->pack_all(weights, budget));
+  return std::shared_ptr<const LinearBody>(std::move(body));
+}
+
+}  // namespace moxie::backend

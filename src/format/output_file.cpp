@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "format/output_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <new>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <moxie/core/checked.hpp>
+#include <moxie/core/text.hpp>
+
+namespace moxie::format {
+namespace {
+
+Status refused(std::string_view where, std::string_view needed, int error) noexcept {
+  Code code = Code::kIo;
+  if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
+  if (error == ENOMEM) code = Code::kNoMemory;
+  try {
+    return Status(code, where, needed, std::generic_category().message(error));
+  } catch (const std::bad_alloc&) {  // the words of an error must not replace it
+    return Status(code, where, needed, Text("error ", error));
+  }
+}
+
+}  // namespace
+
+Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::uint64_t bytes) {
+  // Names that somebody else's attempt may have taken; a few are enough, since each has the process in it.
+  constexpr int kTries = 100;
+  OutputFile file;
+  file.path_ = path.native();
+  int error = EEXIST;
+  for (int i = 0; i < kTries && error == EEXIST; ++i) {
+    std::string name = file.path_ + "." + std::to_string(::getpid()) + "-" + std::to_string(i) + ".part";
+    do {
+      file.descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+      error = file.descriptor_ < 0 ? errno : 0;
+    } while (error == EINTR);
+    if (error == 0) file.temporary_ = std::move(name);
+  }
+  if (error != 0) return refused(file.path_, "a folder to write it in", error);
+#if defined(__linux__)
+  // Hours of work must not end for want of room that could have been known to be missing. Any other refusal only
+  // means that the file system cannot say.
+  const auto size = checked::narrow<off_t>(bytes);
+  if (!size) return refused(file.path_, Text(bytes, " bytes"), EFBIG);
+  if (*size > 0 && ::fallocate(file.descriptor_, 0, 0, *size) != 0 && (errno == ENOSPC || errno == EFBIG)) {
+    return refused(file.path_, Text("room for ", bytes, " bytes"), errno);
+  }
+#endif
+  return file;
+}
+
+OutputFile::~OutputFile() {
+  // After EINTR the descriptor is closed on Linux: asking again could close somebody else's.
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Status OutputFile::write(std::span<const std::byte> bytes) noexcept {
+  constexpr std::size_t kMost = 1U << 30;  // below the most that one call takes
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kMost));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return refused(path_, Text("to write ", bytes.size(), " bytes"), errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return {};
+}
+
+Status OutputFile::commit() {
+  if (::fsync(descriptor_) != 0) return refused(path_, "its bytes on the disk", errno);
+  // What close() reports is a write that failed after all.
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) return refused(path_, "to close it", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return refused(path_, "to give it its name", errno);
+  temporary_.clear();
+  return {};
+}
+
+}  // namespace moxie::format

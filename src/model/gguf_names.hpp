@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "model/tensor_names.hpp"
+
+namespace moxie::model {
+
+/// What GGUF calls tensors: the same for all families.
+/// Source   docs/gguf.md of github.com/ggml-org/ggml, "Standardized tensor names", and the names in llama.cpp's files
+inline constexpr TensorNames kGgufNames({
+    {Part::kEmbedding, "token_embd"},
+    {Part::kFinalNorm, "output_norm"},
+    {Part::kHead, "output"},
+    {Part::kAttentionNorm, "blk.{l}.attn_norm"},
+    {Part::kQuery, "blk.{l}.attn_q"},
+    {Part::kKey, "blk.{l}.attn_k"},
+    {Part::kValue, "blk.{l}.attn_v"},
+    {Part::kAttentionOutput, "blk.{l}.attn_output"},
+    {Part::kQueryNorm, "blk.{l}.attn_q_norm"},
+    {Part::kKeyNorm, "blk.{l}.attn_k_norm"},
+    {Part::kFeedForwardNorm, "blk.{l}.ffn_norm"},
+    {Part::kGate, "blk.{l}.ffn_gate"},
+    {Part::kUp, "blk.{l}.ffn_up"},
+    {Part::kDown, "blk.{l}.ffn_down"},
+    {Part::kRouter, "blk.{l}.ffn_gate_inp"},
+    {Part::kExpertGate, "blk.{l}.ffn_gate_exps"},
+    {Part::kExpertUp, "blk.{l}.ffn_up_exps"},
+    {Part::kExpertDown, "blk.{l}.ffn_down_exps"},
+});
+
+}  // namespace moxie::model

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/tensor_names.hpp"
+
+namespace moxie::model {
+
+std::string TensorNames::name(const Place& place) const {
+  std::string name(pattern(place.part));
+  const auto fill_in = [&](std::string_view letter, std::size_t number) {
+    if (const std::size_t at = name.find(letter); at != std::string::npos) {
+      name.replace(at, letter.size(), std::to_string(number));
+    }
+  };
+  fill_in("{l}", place.layer);
+  fill_in("{e}", place.expert);
+  return name;
+}
+
+}  // namespace moxie::model

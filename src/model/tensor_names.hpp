@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace moxie::model {
+
+/// What a weight is for, whatever a file calls it.
+enum class Part : std::uint8_t {
+  kEmbedding,
+  kFinalNorm,
+  kHead,
+  kAttentionNorm,
+  kQuery,
+  kKey,
+  kValue,
+  kAttentionOutput,
+  kQueryNorm,
+  kKeyNorm,
+  kFeedForwardNorm,
+  kGate,
+  kUp,
+  kDown,
+  kRouter,
+  kExpertGate,
+  kExpertUp,
+  kExpertDown,
+};
+inline constexpr std::size_t kParts = static_cast<std::size_t>(Part::kExpertDown) + 1;
+
+/// One weight of a model: the layer and the expert mean something where the part has them.
+struct Place {
+  Part part;
+  std::size_t layer = 0;
+  std::size_t expert = 0;
+  std::size_t n_experts = 0;
+};
+
+/// What a family's tensors are called in one kind of file, without ".weight" and ".bias": `{l}` stands for the layer,
+/// `{e}` for the expert. A part of experts whose name has no `{e}` holds those of all experts, [N, out, in].
+class TensorNames {
+ public:
+  struct Entry {
+    Part part;
+    std::string_view pattern;
+  };
+  template <std::size_t N>
+  constexpr explicit TensorNames(const Entry (&entries)[N]) noexcept {
+    for (const Entry& entry : entries) patterns_[static_cast<std::size_t>(entry.part)] = entry.pattern;
+  }
+
+  /// Empty where the family has no such part.
+  [[nodiscard]] constexpr std::string_view pattern(Part part) const noexcept {
+    return patterns_[static_cast<std::size_t>(part)];
+  }
+  /// Whether one tensor holds the part of all experts.
+  [[nodiscard]] constexpr bool is_fused(Part part) const noexcept {
+    return part >= Part::kExpertGate && pattern(part).find("{e}") == std::string_view::npos;
+  }
+  [[nodiscard]] std::string name(const Place& place) const;
+
+ private:
+  std::array<std::string_view, kParts> patterns_{};
+};
+
+}  // namespace moxie::model

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// says: Expert
+#ifdef FIXED
+int main() {}
+#else
+int main() { return "something else"; }
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the inputs that the fuzzers start from: good ones of each kind, so that they begin behind the first checks.
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fuzz/checkpoint_input.hpp"
+#include "support/safetensors_writer.hpp"
+
+using namespace moxie;
+using namespace moxie::test;
+
+namespace {
+
+std::string header_of(const std::vector<WrittenTensor>& tensors) {
+  const std::string file = safetensors_bytes(tensors);
+  std::size_t data = 0;
+  for (const WrittenTensor& tensor : tensors) data += tensor.bytes.size();
+  return file.substr(8, file.size() - 8 - data);
+}
+
+void write_seeds(const std::filesystem::path& folder) {
+  const std::vector<WrittenTensor> two = {
+      {"model.embed_tokens.weight", ElementType::kBF16, {2, 3}, std::vector<std::byte>(12)},
+      {"lm_head.weight", ElementType::kU8, {5}, std::vector<std::byte>(5)}};
+  std::vector<WrittenTensor> types;
+  for (int i = 0; i <= static_cast<int>(ElementType::kF64); ++i) {
+    const auto type = static_cast<ElementType>(i);
+    types.push_back({std::string(1, static_cast<char>('a' + i)), type, {1}, std::vector<std::byte>(size_of(type))});
+  }
+  const std::vector<WrittenTensor> none = {{"a", ElementType::kF32, {0, 7, 1, 2}, {}}};
+  const std::vector<std::pair<std::string, std::string>> map = {{"a", "a.safetensors"}, {"b", "b.safetensors"}};
+  const std::string index = shard_index(map);
+
+  // A fuzzer adds what it finds to its folder; each run of the tests begins with the same.
+  const std::filesystem::path checkpoint = folder / "checkpoint";
+  std::filesystem::remove_all(checkpoint);
+  std::filesystem::create_directories(checkpoint);
+  write_file(checkpoint / "file", fuzz_input(FuzzKind::kFile, safetensors_bytes(two)));
+  write_file(checkpoint / "file_empty", fuzz_input(FuzzKind::kFile, safetensors_bytes({})));
+  write_file(checkpoint / "file_types", fuzz_input(FuzzKind::kFile, safetensors_bytes(types)));
+  write_file(checkpoint / "header", fuzz_input(FuzzKind::kHeader, 17, header_of(two)));
+  write_file(checkpoint / "header_types", fuzz_input(FuzzKind::kHeader, 46, header_of(types)));
+  write_file(checkpoint / "header_none", fuzz_input(FuzzKind::kHeader, 0, header_of(none)));
+  write_file(checkpoint / "index", fuzz_input(FuzzKind::kIndex, index));
+  write_file(checkpoint / "sharded", fuzz_input(FuzzKind::kSharded, index.size(), joined({index, header_of(none)})));
+  write_file(checkpoint / "config", fuzz_input(FuzzKind::kConfig, R"({"model_type":"qwen3_moe"})"));
+
+  const std::filesystem::path json = folder / "json";
+  std::filesystem::remove_all(json);
+  std::filesystem::create_directories(json);
+  write_file(json / "config", R"({"hidden_size": 2048, "rms_norm_eps": 1e-06, "tie_word_embeddings": false,
+ "architectures": ["Qwen3MoeForCausalLM"], "rope_scaling": null, "mlp_only_layers": [], "x": {"y": [-1, "\u00e9\n"]}})");
+  write_file(json / "index", index);
+  write_file(json / "header", header_of(two));
+  write_file(json / "numbers",
+             "[0,-0,-1,18446744073709551615,18446744073709551616,1e308,5e-324,0.1,-9223372036854775808]");
+  write_file(json / "strings", R"(["","\"\\\/\b\f\n\r\t","\u0000\ud83d\ude00","ä€😀"])");
+
+  // Both forms in which transformers writes it.
+  const std::filesystem::path config = folder / "config";
+  std::filesystem::remove_all(config);
+  std::filesystem::create_directories(config);
+  write_file(config / "published", R"({"attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
+ "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 6144, "max_position_embeddings": 40960,
+ "mlp_only_layers": [], "model_type": "qwen3_moe", "moe_intermediate_size": 768, "norm_topk_prob": true,
+ "num_attention_heads": 32, "num_experts": 128, "num_experts_per_tok": 8, "num_hidden_layers": 48,
+ "num_key_value_heads": 4, "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 1000000.0,
+ "tie_word_embeddings": false, "use_sliding_window": false, "vocab_size": 151936})");
+  write_file(config / "newer", R"({"hidden_size": 32, "intermediate_size": 48, "max_position_embeddings": 128,
+ "mlp_only_layers": [0], "model_type": "qwen3_moe", "moe_intermediate_size": 16, "num_attention_heads": 4,
+ "num_experts_per_tok": 2, "num_hidden_layers": 2, "num_key_value_heads": null, "num_local_experts": 8,
+ "rms_norm_eps": 1e-05, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}, "vocab_size": 64})");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc != 2) throw std::invalid_argument("usage: fuzz_seeds FOLDER");
+    write_seeds(argv[1]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

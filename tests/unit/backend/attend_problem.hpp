@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <moxie/backend/kv_view.hpp>
+
+#include "backend/cpu/ops.hpp"
+#include "support/compare.hpp"
+#include "unit/backend/linear_problem.hpp"
+
+namespace moxie::test {
+
+/// One row of queries and the pages that it sees, in a layer and head amid others. Whatever may not be
+/// read is NaN: other layers and heads, positions from `visible` on, the room between queries. Pages
+/// without a visible position are null.
+struct AttendProblem {
+  static constexpr std::size_t kLayer = 1, kHead = 2;
+
+  AttendProblem(std::size_t heads, std::size_t key_width, std::size_t value_width, std::size_t visible_in)
+      : shape{.layers = 3, .kv_heads = 4, .key_width = key_width, .value_width = value_width},
+        visible(visible_in),
+        queries(heads, key_width, 3),
+        scale(1.0f / std::sqrt(static_cast<float>(key_width))),
+        memory((visible + kKvPagePositions - 1) / kKvPagePositions,
+               std::vector<float>(shape.page_floats(), std::numeric_limits<float>::quiet_NaN())),
+        pages(memory.size() + 1, nullptr) {
+    std::ranges::transform(memory, pages.begin(), [](std::vector<float>& page) { return page.data(); });
+  }
+
+  static AttendProblem random(std::size_t heads, std::size_t key_width, std::size_t value_width, std::size_t visible) {
+    AttendProblem problem(heads, key_width, value_width, visible);
+    const Table numbers = Table::random(heads + visible, key_width + value_width, heads * 1000 + key_width + visible);
+    for (std::size_t h = 0; h < heads; ++h) {
+      for (std::size_t c = 0; c < key_width; ++c) problem.queries.view().row(h)[c] = 3.0f * numbers.view().row(h)[c];
+    }
+    for (std::size_t j = 0; j < visible; ++j) {
+      const auto row = numbers.view()[heads + j];
+      for (std::size_t c = 0; c < key_width; ++c) problem.key(j, c) = row[c];
+      for (std::size_t c = 0; c < value_width; ++c) problem.value(j, c) = row[key_width + c];
+    }
+    return problem;
+  }
+
+  [[nodiscard]] KvView view() const { return {shape, pages}; }
+  // By KvView's words: keys transposed, [key_width][32], then values, [32][value_width].
+  float& key(std::size_t position, std::size_t c) {
+    return view().keys(position / 32, kLayer, kHead)[c * 32 + position % 32];
+  }
+  float& value(std::size_t position, std::size_t c) {
+    return view().values(position / 32, kLayer, kHead)[position % 32 * shape.value_width + c];
+  }
+
+  /// Heads [first, first + y.rows) into y.
+  void run(const backend::Ops& ops, std::size_t first, Rows y) {
+    const float* page = pages[0];
+    ops.attend({.q = queries.view().row(first),
+                .q_stride = queries.view().stride,
+                .heads = y.rows,
+                .pages = pages.data(),
+                .key_offset = static_cast<std::size_t>(view().keys(0, kLayer, kHead) - page),
+                .value_offset = static_cast<std::size_t>(view().values(0, kLayer, kHead) - page),
+                .key_width = shape.key_width,
+                .value_width = shape.value_width,
+                .visible = visible,
+                .scale = scale,
+                .y = y.data,
+                .y_stride = y.stride});
+  }
+
+  /// Softmax over the visible positions in double, and what f32 may be off by in units of u times the
+  /// weighted mean of |value|: `roundings`, the most over all heads.
+  ///
+  /// A score is C fused multiply-adds and a scaling, so off by (C + 1) u |scale| sum |q k|; the shift to the
+  /// largest adds u |s - largest|, and fading from page to page as much again in all, for the
+  /// steps between running maxima add up to no more than the range. exp is within 2 u. An error d
+  /// in the exponent is a relative error of d in the weight, in the sum above and in the sum below: twice.
+  /// Then each position is one addition in either sum, and each page one product.
+  struct Exact {
+    Reference value;
+    double roundings;
+  };
+  [[nodiscard]] Exact exact() {
+    const std::size_t heads = queries.view().rows;
+    Exact out{Reference(heads, shape.value_width), 0.0};
+    for (std::size_t h = 0; h < heads; ++h) {
+      std::vector<double> scores(visible);
+      double magnitude = 0.0;
+      double least = std::numeric_limits<double>::infinity(), most = -least;
+      for (std::size_t j = 0; j < visible; ++j) {
+        double terms = 0.0;
+        for (std::size_t c = 0; c < shape.key_width; ++c) {
+          const double term = static_cast<double>(queries.view().row(h)[c]) * static_cast<double>(key(j, c));
+          scores[j] += term * static_cast<double>(scale);
+          terms += std::abs(term * static_cast<double>(scale));
+        }
+        magnitude = std::max(magnitude, terms);
+        least = std::min(least, scores[j]);
+        most = std::max(most, scores[j]);
+      }
+      double total = 0.0;
+      for (double& s : scores) total += s = std::exp(s - most);
+      for (std::size_t c = 0; c < shape.value_width; ++c) {
+        double sum = 0.0, size = 0.0;
+        for (std::size_t j = 0; j < visible; ++j) {
+          sum += scores[j] * static_cast<double>(value(j, c)) / total;
+          size += scores[j] * std::abs(static_cast<double>(value(j, c))) / total;
+        }
+        // A rounding of the reference itself must not put the value above its magnitude.
+        out.value.set(h, c, sum, std::max(size, std::abs(sum)));
+      }
+      const auto positions = static_cast<double>(visible);
+      const auto n_pages = static_cast<double>(memory.size());
+      const double exponent = (static_cast<double>(shape.key_width) + 2.0) * magnitude + 2.0 * (most - least);
+      out.roundings = std::max(out.roundings, 2.0 * (exponent + 2.0 + 4.0 * n_pages + positions) + 4.0);
+    }
+    return out;
+  }
+
+  KvShape shape;
+  std::size_t visible;
+  Strided queries;
+  float scale;
+  std::vector<std::vector<float>> memory;
+  std::vector<float*> pages;
+};
+
+}  // namespace moxie::test

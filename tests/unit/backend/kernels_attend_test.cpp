@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "unit/backend/attend_problem.hpp"
+#include "unit/backend/linear_paths.hpp"
+
+using namespace moxie;
+using namespace moxie::test;
+
+static_assert(kKvPagePositions == 32, "the kernels take a page as two vectors of 16 scores");
+
+namespace {
+
+std::vector<const backend::Ops*> ops_under_test() {
+  std::vector<const backend::Ops*> all;
+  for (const Isa isa : isas_under_test()) {
+    const Backend backend = Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value();
+    REQUIRE(backend.ops().isa == name(isa));
+    all.push_back(&backend.ops());
+  }
+  return all;
+}
+
+/// All heads on each ISA: the same bits, nothing written beside them. Gives the result.
+Table run_everywhere(AttendProblem& problem) {
+  const std::size_t heads = problem.queries.view().rows;
+  Table first(heads, problem.shape.value_width);
+  bool is_first = true;
+  for (const backend::Ops* ops : ops_under_test()) {
+    Strided y(heads, problem.shape.value_width, 5);
+    problem.run(*ops, 0, y.view());
+    INFO(ops->isa << ": " << heads << " heads, keys of " << problem.shape.key_width << ", values of "
+                  << problem.shape.value_width << ", " << problem.visible << " positions");
+    CHECK(y.gaps_are_untouched());
+    if (is_first) {
+      for (std::size_t h = 0; h < heads; ++h) std::copy_n(y.view().row(h), first.width, first.view().row(h));
+      is_first = false;
+    }
+    CHECK(bit_difference(ConstRows(y.view()), ConstRows(first.view())) == "");
+  }
+  return first;
+}
+
+void check_exact(AttendProblem& problem) {
+  Table y = run_everywhere(problem);
+  const AttendProblem::Exact exact = problem.exact();
+  INFO(y.rows() << " heads, keys of " << problem.shape.key_width << ", values of " << problem.shape.value_width << ", "
+                << problem.visible << " positions, " << exact.roundings << " roundings");
+  CHECK(difference(y.view(), exact.value, exact.roundings) == "");
+}
+
+}  // namespace
+
+TEST_CASE("attention is the softmax-weighted mean of the visible values, with the same bits on every ISA") {
+  // What may not be read is NaN in these problems: one value too many and the result is NaN.
+  constexpr std::size_t kWidths[] = {2, 8, 10, 64, 128};
+  std::size_t turn = 0;
+  for (const std::size_t key_width : kWidths) {
+    for (const std::size_t value_width : kWidths) {
+      for (const std::size_t visible : {1u, 2u, 15u, 16u, 17u, 31u, 32u, 33u, 47u, 48u, 64u, 65u, 96u, 100u}) {
+        AttendProblem problem = AttendProblem::random(turn++ % 9 + 1, key_width, value_width, visible);
+        check_exact(problem);
+      }
+    }
+  }
+}
+
+TEST_CASE("attention is right for every number of heads and of positions") {
+  for (std::size_t heads = 1; heads <= 9; ++heads) {
+    for (std::size_t visible = 1; visible <= 100; ++visible) {
+      AttendProblem problem = AttendProblem::random(heads, 8, 10, visible);
+      check_exact(problem);
+    }
+  }
+}
+
+TEST_CASE("a head's attention does not depend on the heads beside it") {
+  for (const backend::Ops* ops : ops_under_test()) {
+    for (const std::size_t width : {10u, 64u}) {
+      constexpr std::size_t kHeads = 9;
+      AttendProblem problem = AttendProblem::random(kHeads, width, width, 77);
+      Table alone(kHeads, width);
+      for (std::size_t h = 0; h < kHeads; ++h) problem.run(*ops, h, alone.view().slice(h, 1));
+      for (std::size_t count = 2; count <= kHeads; ++count) {
+        for (std::size_t first = 0; first + count <= kHeads; ++first) {
+          Table group(count, width);
+          problem.run(*ops, first, group.view());
+          INFO(ops->isa << ", heads " << first << " to " << first + count);
+          CHECK(bit_difference(ConstRows(group.view()), ConstRows(alone.view().slice(first, count))) == "");
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a NaN or an infinity in one head's query stays in that head") {
+  AttendProblem calm = AttendProblem::random(7, 10, 8, 40);
+  AttendProblem wild = AttendProblem::random(7, 10, 8, 40);
+  wild.queries.view().row(2)[3] = std::numeric_limits<float>::quiet_NaN();
+  wild.queries.view().row(5)[0] = std::numeric_limits<float>::infinity();
+  for (const backend::Ops* ops : ops_under_test()) {
+    Table expected(7, 8), y(7, 8);
+    calm.run(*ops, 0, expected.view());
+    wild.run(*ops, 0, y.view());
+    for (std::size_t h = 0; h < 7; ++h) {
+      INFO(ops->isa << ", head " << h);
+      if (h == 2 || h == 5) {
+        for (const float value : y.view()[h]) CHECK(std::isnan(value));
+      } else {
+        CHECK(bit_difference(ConstRows(y.view().slice(h, 1)), ConstRows(expected.view().slice(h, 1))) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("scores of ten thousand either way neither overflow nor lose the winner") {
+  // Whole numbers, so that scores are exact and only exp and the sums round.
+  for (const std::size_t visible : {2u, 33u, 100u}) {
+    AttendProblem problem(3, 2, 8, visible);
+    problem.scale = 1.0f;
+    for (std::size_t h = 0; h < 3; ++h) {
+      problem.queries.view().row(h)[0] = h == 1 ? -100.0f : 100.0f;
+      problem.queries.view().row(h)[1] = h == 2 ? 0.0f : 1.0f;
+    }
+    for (std::size_t j = 0; j < visible; ++j) {
+      // From -10,000 up to 10,000: each page has a new maximum, and page by page everything fades to 0.
+      const auto step = static_cast<float>(200 * j / (visible - 1));
+      problem.key(j, 0) = step - 100.0f;
+      problem.key(j, 1) = static_cast<float>(j % 3);
+      for (std::size_t c = 0; c < 8; ++c)
+        problem.value(j, c) = static_cast<float>(j + 1) + static_cast<float>(c) / 8.0f;
+    }
+    Table y = run_everywhere(problem);
+    const AttendProblem::Exact exact = problem.exact();
+    const auto positions = static_cast<double>(visible);
+    CHECK(difference(y.view(), exact.value, 4.0 * positions + 64.0) == "");  // no rounding of scores in it
+    // The next score is 200 lower or more: its weight is 0.
+    CHECK(y.view().row(0)[0] == static_cast<float>(visible));
+    CHECK(y.view().row(1)[0] == 1.0f);
+  }
+}
+
+TEST_CASE("equal scores give the mean of the values") {
+  for (const std::size_t visible : {1u, 2u, 3u, 31u, 32u, 64u, 100u}) {
+    AttendProblem problem = AttendProblem::random(5, 10, 10, visible);
+    for (std::size_t j = 0; j < visible; ++j) {
+      for (std::size_t c = 0; c < 10; ++c) problem.key(j, c) = 0.5f;
+      for (std::size_t c = 0; c < 10; ++c) problem.value(j, c) = static_cast<float>(j * 7 % 50 * (c + 1));
+    }
+    Table y = run_everywhere(problem);
+    for (std::size_t h = 0; h < 5; ++h) {
+      for (std::size_t c = 0; c < 10; ++c) {
+        std::size_t sum = 0;
+        for (std::size_t j = 0; j < visible; ++j) sum += j * 7 % 50 * (c + 1);
+        // Weights are 1 and sums are whole numbers below 2^24: the division alone may round.
+        CHECK(y.view().row(h)[c] == static_cast<float>(sum) / static_cast<float>(visible));
+      }
+    }
+  }
+}
+
+TEST_CASE("more positions than one page do not change what fewer give") {
+  // The pages behind the last visible position may be there or not, and hold anything.
+  AttendProblem longer = AttendProblem::random(4, 8, 8, 100);
+  for (std::size_t visible = 1; visible <= 100; ++visible) {
+    AttendProblem shorter(4, 8, 8, visible);
+    for (std::size_t h = 0; h < 4; ++h) std::copy_n(longer.queries.view().row(h), 8, shorter.queries.view().row(h));
+    for (std::size_t j = 0; j < visible; ++j) {
+      for (std::size_t c = 0; c < 8; ++c) shorter.key(j, c) = longer.key(j, c);
+      for (std::size_t c = 0; c < 8; ++c) shorter.value(j, c) = longer.value(j, c);
+    }
+    longer.visible = visible;
+    for (const backend::Ops* ops : ops_under_test()) {
+      Table a(4, 8), b(4, 8);
+      longer.run(*ops, 0, a.view());
+      shorter.run(*ops, 0, b.view());
+      INFO(ops->isa << ", " << visible << " positions");
+      CHECK(bit_difference(ConstRows(a.view()), ConstRows(b.view())) == "");
+    }
+  }
+}
