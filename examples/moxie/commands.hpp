@@ -78,4 +78,16 @@ struct Tokenize {
 };
 Status run_tokenize(const Tokenize& options);
 
+/// A chat as the prompt that a checkpoint's template makes of it.
+struct RenderTemplate {
+  std::string model;  ///< a checkpoint's folder, or a .jinja file
+  std::string name = "default";
+  std::string messages;
+  std::string tools;
+  bool generation_prompt = false;
+  std::vector<std::string> settings;  ///< name=value
+  bool json = false;
+};
+Status run_template(const RenderTemplate& options);
+
 }  // namespace moxie::program
