@@ -76,7 +76,7 @@ Result<Pattern> Pattern::regex(std::string_view expression) {
   if (expression == published::kTrailingSpace) words.insert(0, "(?<![\\x09-\\x0d\\x20\\x{85}\\p{Z}])");
 
   Pattern pattern;
-  pattern.published_ = std::find(published::kAll.begin(), published::kAll.end(), expression) != published::kAll.end();
+  pattern.published_ = std::ranges::find(published::kAll, expression) != std::end(published::kAll);
   const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(pcre2_compile_context_create(nullptr));
   if (context == nullptr) return no_memory();
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);

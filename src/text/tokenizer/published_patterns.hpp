@@ -53,9 +53,9 @@ inline constexpr std::string_view kSigns = R"([\p{P}\$\+<=>\^~\|]+)";
 inline constexpr std::string_view kFalconSigns = R"([\p{P}\$\+<=>\^~\|`]+)";
 inline constexpr std::string_view kThreeAsciiDigits = "[0-9][0-9][0-9]";
 
-inline constexpr std::array kAll = {kGpt2,       kCl100k,          kQwen2,         kO200k,         kTekken,
-                                    kLineEnd,    kDeepSeekLetters, kDeepSeekSigns, kTrailingSpace, kDeepSeekCjk,
-                                    kAnyLetters, kAnySigns,        kThreeDigits,   kDeepSeek3Cjk,  kDeepSeek3,
-                                    kDigit,      kDigits,          kSigns,         kFalconSigns,   kThreeAsciiDigits};
+inline constexpr std::string_view kAll[] = {
+    kGpt2,          kCl100k,        kQwen2,       kO200k,      kTekken,      kLineEnd,         kDeepSeekLetters,
+    kDeepSeekSigns, kTrailingSpace, kDeepSeekCjk, kAnyLetters, kAnySigns,    kThreeDigits,     kDeepSeek3Cjk,
+    kDeepSeek3,     kDigit,         kDigits,      kSigns,      kFalconSigns, kThreeAsciiDigits};
 
 }  // namespace moxie::text::published
