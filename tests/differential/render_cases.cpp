@@ -25,8 +25,9 @@ moxie::Result<moxie::Rendered> render(const Json& test) {
     held.emplace_back(name, std::move(converted));
   }
   const std::vector<std::pair<std::string_view, moxie::Value>> variables(held.begin(), held.end());
-  return chat.render({.variables = variables,
-                      .now = moxie::LocalTime{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5}});
+  return chat.render(
+      {.variables = variables,
+       .now = moxie::LocalTime{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5}});
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ enum class ToolSyntax : std::uint8_t {
 
 struct AnswerOptions {
   ToolSyntax tools = ToolSyntax::kHermes;
-  bool reasoning = true;              ///< <think>...</think> at the beginning is no part of the answer
-  bool begins_in_reasoning = false;   ///< the prompt ended in <think>
+  bool reasoning = true;                   ///< <think>...</think> at the beginning is no part of the answer
+  bool begins_in_reasoning = false;        ///< the prompt ended in <think>
   std::size_t max_call_bytes = 1U << 20U;  ///< of one call as written; a longer one is malformed
 };
 
@@ -87,10 +87,10 @@ class MOXIE_API AnswerStream {
 
   AnswerOptions options_;
   State state_;
-  bool at_start_ = true;       // of the answer: nothing but white space yet
-  bool skip_breaks_ = false;   // line breaks behind a marker
-  std::size_t breaks_ = 0;     // line breaks held back
-  std::string held_;           // what may become a marker
+  bool at_start_ = true;      // of the answer: nothing but white space yet
+  bool skip_breaks_ = false;  // line breaks behind a marker
+  std::size_t breaks_ = 0;    // line breaks held back
+  std::string held_;          // what may become a marker
 
   // The call that is being read.
   Form form_ = Form::kMarked;

@@ -15,9 +15,9 @@ namespace moxie {
 
 /// One function that a model asked for.
 struct ToolCall {
-  std::string id;         ///< empty: none
-  std::string name;       ///< of the function
-  std::string arguments;  ///< a JSON object, as text
+  std::string id{};         ///< empty: none
+  std::string name{};       ///< of the function
+  std::string arguments{};  ///< a JSON object, as text
 
   bool operator==(const ToolCall&) const = default;
 };
@@ -25,20 +25,20 @@ struct ToolCall {
 /// One part of a message's content; what a template does with types other than "text" is its business.
 struct ContentPart {
   std::string type = "text";
-  std::string text;
+  std::string text{};
 
   bool operator==(const ContentPart&) const = default;
 };
 
 /// One message of a chat, in the terms of OpenAI's interface.
 struct Message {
-  std::string role;                    ///< system, developer, user, assistant, tool, or what a template knows
-  std::optional<std::string> content;  ///< none: null, as beside tool calls
-  std::vector<ContentPart> parts;      ///< where not empty, these are the content
-  std::string reasoning;               ///< what the model thought before it answered; empty: nothing
-  std::vector<ToolCall> tool_calls;
-  std::string tool_call_id;  ///< of a tool's result: the call that it answers; empty: none
-  std::string name;          ///< empty: none
+  std::string role{};                    ///< system, developer, user, assistant, tool, or what a template knows
+  std::optional<std::string> content{};  ///< none: null, as beside tool calls
+  std::vector<ContentPart> parts{};      ///< where not empty, these are the content
+  std::string reasoning{};               ///< what the model thought before it answered; empty: nothing
+  std::vector<ToolCall> tool_calls{};
+  std::string tool_call_id{};  ///< of a tool's result: the call that it answers; empty: none
+  std::string name{};          ///< empty: none
 
   bool operator==(const Message&) const = default;
 };

@@ -92,7 +92,8 @@ class OneDnnLinear final : public LinearBody {
     }
     return {};
   } catch (const dnnl::error& error) {
-    return Status(Code::kInternal, "Linear::warm_up", "oneDNN to make a matmul that it had made before", error.what());
+    return Status(code_of(error, Code::kInternal), "Linear::warm_up", "oneDNN to make a matmul that it had made before",
+                  error.what());
   }
 
  private:

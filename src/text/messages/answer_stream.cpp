@@ -48,7 +48,8 @@ Status AnswerStream::feed(std::string_view piece, Events& events) noexcept {
 Status AnswerStream::finish(Events& events) noexcept {
   if (state_ == State::kFinished) return Status(Code::kPrecondition, kWhere, "a stream that goes on", "a finished one");
   return guarded(kWhere, [&]() -> Status {
-    if (state_ == State::kCall) give_up_call(Status(Code::kFormat, kWhere, "a whole call", "the end of the answer"), events);
+    if (state_ == State::kCall)
+      give_up_call(Status(Code::kFormat, kWhere, "a whole call", "the end of the answer"), events);
     flush_held(events);
     state_ = State::kFinished;
     return {};
@@ -139,7 +140,7 @@ void AnswerStream::enter(std::string_view marker, Events& events) {
   } else if (marker == kThinkEnd) {
     state_ = State::kAnswer;
     skip_breaks_ = true;
-    at_start_ = true;         // a bare call may come here
+    at_start_ = true;            // a bare call may come here
     options_.reasoning = false;  // but no second thinking
   } else {
     begin_call(marker, Form::kMarked, events);
@@ -185,7 +186,8 @@ bool AnswerStream::call_is_whole() const noexcept {
 
 void AnswerStream::take_call(char c, Events& events) {
   // Mistral's newer form has a name in front of its JSON, and [ARGS] between them.
-  if (options_.tools == ToolSyntax::kMistral && form_ == Form::kMarked && !is_space(c) && !opened_ && c != '[' && c != '{') {
+  if (options_.tools == ToolSyntax::kMistral && form_ == Form::kMarked && !is_space(c) && !opened_ && c != '[' &&
+      c != '{') {
     form_ = Form::kNamed;
   }
   body_.push_back(c);
@@ -195,8 +197,9 @@ void AnswerStream::take_call(char c, Events& events) {
     scan_json(c);
   }
   if (body_.size() > options_.max_call_bytes) {
-    return give_up_call(Status(Code::kBudget, kWhere, Text("a call of at most ", options_.max_call_bytes, " bytes"), "a longer one"),
-                        events);
+    return give_up_call(
+        Status(Code::kBudget, kWhere, Text("a call of at most ", options_.max_call_bytes, " bytes"), "a longer one"),
+        events);
   }
   if (call_is_whole()) end_call(events);
 }

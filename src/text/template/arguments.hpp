@@ -18,8 +18,7 @@ struct Arguments {
     Value value;
   };
 
-  explicit Arguments(Meter& meter)
-      : positional(MeterAllocator<Value>(&meter)), named(MeterAllocator<Named>(&meter)) {}
+  explicit Arguments(Meter& meter) : positional(MeterAllocator<Value>(&meter)), named(MeterAllocator<Named>(&meter)) {}
 
   /// The value of each of `parameters`, null where it was left out. Fails where the first `required` are not all
   /// there, or where more was given.

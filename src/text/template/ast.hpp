@@ -33,36 +33,50 @@ enum class NodeKind : std::uint8_t {
   kBreak,
   kContinue,
   // Expressions.
-  kConstant,   // constant
-  kName,       // name
-  kMember,     // name: of a namespace, as a target; kid: the kName
-  kTuple,      // items
-  kList,       // items
-  kMap,        // key, value, key, value, ...
+  kConstant,     // constant
+  kName,         // name
+  kMember,       // name: of a namespace, as a target; kid: the kName
+  kTuple,        // items
+  kList,         // items
+  kMap,          // key, value, key, value, ...
   kConditional,  // condition, value, other or 0
-  kOr,         // operands
-  kAnd,        // operands
-  kNot,        // operand
-  kNegative,   // operand
-  kPositive,   // operand
-  kArithmetic,  // first, then operands each with its operator, from left to right
-  kConcat,     // operands
-  kCompare,    // first, then operands each with its operator
-  kAttribute,  // name; object
-  kItem,       // object, index or kSlice
-  kSlice,      // from or 0, to or 0, step or 0
-  kCall,       // callee, arguments; keyword arguments are kKeyword
-  kFilter,     // name; input, arguments
-  kTest,       // name; input, arguments
-  kKeyword,    // name; value
-  kParams,     // kParam
-  kParam,      // name; default or 0
-  kCaptured,   // the text of the block around
+  kOr,           // operands
+  kAnd,          // operands
+  kNot,          // operand
+  kNegative,     // operand
+  kPositive,     // operand
+  kArithmetic,   // first, then operands each with its operator, from left to right
+  kConcat,       // operands
+  kCompare,      // first, then operands each with its operator
+  kAttribute,    // name; object
+  kItem,         // object, index or kSlice
+  kSlice,        // from or 0, to or 0, step or 0
+  kCall,         // callee, arguments; keyword arguments are kKeyword
+  kFilter,       // name; input, arguments
+  kTest,         // name; input, arguments
+  kKeyword,      // name; value
+  kParams,       // kParam
+  kParam,        // name; default or 0
+  kCaptured,     // the text of the block around
 };
 
 enum class Operator : std::uint8_t {
-  kNone, kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn,
+  kNone,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kFloorDivide,
+  kModulo,
+  kPower,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kIn,
+  kNotIn,
 };
 
 struct Node {

@@ -116,9 +116,7 @@ bool equal(Meter& meter, const Value& a, const Value& b) {
   switch (a.kind()) {
     case Kind::kUndefined:
     case Kind::kNull: return true;
-    case Kind::kString:
-      meter.touch(string_of(a).text.size());
-      return string_of(a).text == string_of(b).text;
+    case Kind::kString: meter.touch(string_of(a).text.size()); return string_of(a).text == string_of(b).text;
     case Kind::kSequence: return equal_sequences(meter, a, b);
     case Kind::kMap: return equal_maps(meter, map_of(a), map_of(b));
     default: return same_object(a, b);

@@ -40,7 +40,8 @@ Value first(Engine& engine, const Value& input, const Arguments& arguments) {
 
 Value last(Engine& engine, const Value& input, const Arguments& arguments) {
   arguments.bind_none("last");
-  if (input.is(Kind::kSequence) && sequence_of(input).shape == Shape::kGenerator) refuse("something to turn around", input);
+  if (input.is(Kind::kSequence) && sequence_of(input).shape == Shape::kGenerator)
+    refuse("something to turn around", input);
   if (input.is(Kind::kString)) return item_of(engine.meter(), input, Value(-1));
   Iteration items(engine.meter(), input);
   Value item;
@@ -352,7 +353,8 @@ Value attribute_path(Engine& engine, Value item, const Value& path, const Value*
   const Value parts = split_text(engine.meter(), path, &point, -1, Side::kLeft);
   for (const Value& part : sequence_of(parts).items) {
     const std::string_view text = part.as_string();
-    const bool digits = !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool digits =
+        !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
     if (!digits) {
       down(part);
       continue;
@@ -380,7 +382,8 @@ Value Engine::filter(std::string_view name, const Value& input, Arguments& argum
   if (entry == nullptr) fail(Code::kFormat, "a filter of Jinja", Text("'", name, "'"));
   if (entry->run == nullptr) fail(Code::kUnsupported, "filters of chat templates", Text("'", name, "'"));
   if (input.is(Kind::kString) && string_of(input).markup) {
-    constexpr std::string_view kFine[] = {"safe", "string", "tojson", "length", "count", "default", "d", "e", "escape", "list"};
+    constexpr std::string_view kFine[] = {"safe",    "string", "tojson", "length", "count",
+                                          "default", "d",      "e",      "escape", "list"};
     if (std::find(std::begin(kFine), std::end(kFine), name) == std::end(kFine)) refuse_markup(input);
   }
   return entry->run(*this, input, arguments);

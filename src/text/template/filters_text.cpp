@@ -149,14 +149,12 @@ Value tojson(Engine& engine, const Value& input, const Arguments& arguments) {
   style.ascii = truth_argument(ascii, false);
   style.sort_keys = truth_argument(sort, false);
   style.indented = indent != nullptr && !indent->is(Kind::kNull);
-  if (style.indented) {
-    style.indent = indent->is(Kind::kString)
-                       ? *indent
-                       : arithmetic(meter, Operator::kMultiply, make_text(meter, " ", Origin::kTemplate),
-                                    Value(whole_argument(indent, 0, "indent"), Origin::kTemplate));
+  if (style.indented && indent->is(Kind::kString)) {
+    style.indent = *indent;
+  } else if (style.indented) {
+    style.indent_width = whole_argument(indent, 0, "indent");
+    if (style.indent_width > 0) meter.check_text(static_cast<std::uint64_t>(style.indent_width));
   }
-  style.between_items = make_text(meter, style.indented ? "," : ", ", Origin::kTemplate);
-  style.between_key_and_value = make_text(meter, ": ", Origin::kTemplate);
   if (separators != nullptr && !separators->is(Kind::kNull)) {
     Iteration pair(meter, *separators);
     if (pair.left() != 2) fail(Code::kFormat, "two separators", Text(pair.left()));
@@ -197,7 +195,8 @@ bool parse_real(std::string_view text, double& out) {
 }
 
 Value whole_from_real(double real, Origin origin) {
-  if (!(std::abs(real) < 9223372036854775808.0)) fail(Code::kUnsupported, "whole numbers of 64 bits", "one beyond them");
+  if (!(std::abs(real) < 9223372036854775808.0))
+    fail(Code::kUnsupported, "whole numbers of 64 bits", "one beyond them");
   return Value(static_cast<std::int64_t>(real), origin);
 }
 
@@ -254,10 +253,12 @@ Value absolute(Engine& engine, const Value& input, const Arguments& arguments) {
 Value round(Engine& engine, const Value& input, const Arguments& arguments) {
   const auto [precision_given, method_given] = arguments.bind("round", {"precision", "method"});
   const std::int64_t precision = whole_argument(precision_given, 0, "precision");
-  const std::string_view method = method_given == nullptr ? "common" : string_argument(method_given, "method").as_string();
+  const std::string_view method =
+      method_given == nullptr ? "common" : string_argument(method_given, "method").as_string();
   if (method != "common" && method != "ceil" && method != "floor") fail(Code::kFormat, "common, ceil or floor", method);
   if (!is_number(input)) refuse("a number", input);
-  if (precision < -300 || precision > 300) fail(Code::kUnsupported, "a precision of at most 300 digits", Text(precision));
+  if (precision < -300 || precision > 300)
+    fail(Code::kUnsupported, "a precision of at most 300 digits", Text(precision));
   if (method != "common") {
     Meter& meter = engine.meter();
     const Value scale = arithmetic(meter, Operator::kPower, Value(10, input.origin()), Value(precision));
@@ -285,8 +286,8 @@ Value round(Engine& engine, const Value& input, const Arguments& arguments) {
   }
   // The decimal digits of the exact value, rounded once: what Python does.
   char digits[1000];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), real, std::chars_format::fixed,
-                                          static_cast<int>(precision));
+  const auto [end, error] =
+      std::to_chars(digits, digits + sizeof(digits), real, std::chars_format::fixed, static_cast<int>(precision));
   double rounded = real;
   if (error == std::errc()) std::from_chars(digits, end, rounded);
   return Value(rounded, input.origin());

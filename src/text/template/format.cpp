@@ -131,9 +131,7 @@ void write_repr(Meter& meter, Builder& out, const Value& value) {
     case Kind::kBool: return out.add(constant_name(value), value.origin());
     case Kind::kInt: return out.add(std::to_string(value.as_int()), value.origin());
     case Kind::kReal: return out.add(repr_of_real(value.as_real()), value.origin());
-    case Kind::kString:
-      refuse_markup(value);
-      return write_quoted(out, value);
+    case Kind::kString: refuse_markup(value); return write_quoted(out, value);
     case Kind::kSequence: return write_sequence(meter, out, value);
     case Kind::kMap: return write_map(meter, out, value);
     case Kind::kObject: break;

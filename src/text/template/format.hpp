@@ -25,8 +25,9 @@ struct JsonStyle {
   bool ascii = false;
   bool sort_keys = false;
   bool indented = false;
-  Value indent;  ///< string: what one level is; where indented
-  Value between_items, between_key_and_value;  ///< strings
+  std::int64_t indent_width = 0;  ///< spaces that one level is, where `indent` is not given
+  // Strings where the template gives them; undefined for the usual ones.
+  Value indent, between_items, between_key_and_value;
 };
 /// json.dumps(value); fails for what it cannot write.
 void write_json(Meter& meter, Builder& out, const Value& value, const JsonStyle& style);

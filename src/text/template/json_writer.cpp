@@ -84,9 +84,18 @@ class Writer {
     out_.add("\n", origin);
     for (std::size_t i = 0; i < level_; ++i) {
       meter_.step();
-      out_.add(style_.indent);
+      if (style_.indent.is(Kind::kString)) {
+        out_.add(style_.indent);
+        continue;
+      }
+      for (std::int64_t k = 0; k < style_.indent_width; ++k) out_.add(" ", origin);
     }
   }
+
+  void separator(const Value& given, std::string_view usual, Origin origin) {
+    given.is(Kind::kString) ? out_.add(given) : out_.add(usual, origin);
+  }
+  void next_item(Origin origin) { separator(style_.between_items, style_.indented ? "," : ", ", origin); }
 
   void list(const Value& value) {
     const auto& items = sequence_of(value).items;
@@ -96,7 +105,7 @@ class Writer {
     ++level_;
     bool first = true;
     for (const Value& item : items) {
-      if (!std::exchange(first, false)) out_.add(style_.between_items);
+      if (!std::exchange(first, false)) next_item(origin);
       line(origin);
       this->value(item);
     }
@@ -113,19 +122,18 @@ class Writer {
     order.reserve(entries.size());
     for (std::uint32_t i = 0; i < entries.size(); ++i) order.push_back(i);
     if (style_.sort_keys) {
-      std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return less(meter_, entries[a].key, entries[b].key);
-      });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::uint32_t a, std::uint32_t b) { return less(meter_, entries[a].key, entries[b].key); });
     }
     out_.add("{", origin);
     ++level_;
     bool first = true;
     for (const std::uint32_t i : order) {
-      if (!std::exchange(first, false)) out_.add(style_.between_items);
+      if (!std::exchange(first, false)) next_item(origin);
       line(origin);
       const Value key = json_key(meter_, entries[i].key);
       string(key, key.origin());
-      out_.add(style_.between_key_and_value);
+      separator(style_.between_key_and_value, ": ", origin);
       this->value(entries[i].value);
     }
     --level_;

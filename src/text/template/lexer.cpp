@@ -255,11 +255,11 @@ Token Lexer::string() {
 
 Token Lexer::operator_token() {
   static constexpr std::array<std::string_view, 25> kOperators = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
-                                                                   "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
-                                                                   ">",  "<",  "=",  ".",  ":",  "|",  ","};
+                                                                  "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                                  ">",  "<",  "=",  ".",  ":",  "|",  ","};
   const std::string_view ahead = rest();
-  const auto* found = std::find_if(kOperators.begin(), kOperators.end(),
-                                   [&](std::string_view op) { return ahead.starts_with(op); });
+  const auto* found =
+      std::find_if(kOperators.begin(), kOperators.end(), [&](std::string_view op) { return ahead.starts_with(op); });
   if (found == kOperators.end()) {
     fail(Code::kFormat, "an expression", Text("the character '", ahead.substr(0, first_point(ahead).size), "'"));
   }

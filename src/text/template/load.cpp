@@ -17,10 +17,8 @@ using format::JsonDocument;
 using format::JsonValue;
 
 // Tokenizer settings hold every added token, thousands of them in some checkpoints.
-constexpr format::JsonLimits kConfigLimits{.max_bytes = 16U << 20U,
-                                           .max_depth = 32,
-                                           .max_values = 1U << 20U,
-                                           .max_token_bytes = 1U << 20U};
+constexpr format::JsonLimits kConfigLimits{
+    .max_bytes = 16U << 20U, .max_depth = 32, .max_values = 1U << 20U, .max_token_bytes = 1U << 20U};
 
 constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                             "pad_token", "cls_token", "mask_token"};

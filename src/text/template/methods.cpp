@@ -82,7 +82,9 @@ Value list_index(Engine& engine, const Value& list, const Arguments& arguments) 
   const auto [item, start, stop] = arguments.bind("index", {"value", "start", "stop"}, 1);
   const auto& items = sequence_of(list).items;
   const auto length = static_cast<std::int64_t>(items.size());
-  const auto place = [length](std::int64_t at) { return std::clamp(at < 0 ? at + length : at, std::int64_t{0}, length); };
+  const auto place = [length](std::int64_t at) {
+    return std::clamp(at < 0 ? at + length : at, std::int64_t{0}, length);
+  };
   const std::int64_t end = place(whole_argument(stop, length, "end of index"));
   for (std::int64_t i = place(whole_argument(start, 0, "start of index")); i < end; ++i) {
     if (equal(engine.meter(), items[static_cast<std::size_t>(i)], *item)) return Value(i, Origin::kTemplate);
@@ -134,15 +136,32 @@ Value cycler_reset(Engine& /*engine*/, const Value& cycler, const Arguments& arg
 }
 
 constexpr Method kMethods[] = {
-    {Owner::kMap, "clear", nullptr},       {Owner::kMap, "copy", copy},          {Owner::kMap, "get", map_get},
-    {Owner::kMap, "items", map_items},     {Owner::kMap, "keys", map_keys},      {Owner::kMap, "pop", nullptr},
-    {Owner::kMap, "popitem", nullptr},     {Owner::kMap, "setdefault", nullptr}, {Owner::kMap, "update", nullptr},
-    {Owner::kMap, "values", map_values},   {Owner::kList, "append", nullptr},    {Owner::kList, "clear", nullptr},
-    {Owner::kList, "copy", copy},          {Owner::kList, "count", list_count},  {Owner::kList, "extend", nullptr},
-    {Owner::kList, "index", list_index},   {Owner::kList, "insert", nullptr},    {Owner::kList, "pop", nullptr},
-    {Owner::kList, "remove", nullptr},     {Owner::kList, "reverse", nullptr},   {Owner::kList, "sort", nullptr},
-    {Owner::kTuple, "count", list_count},  {Owner::kTuple, "index", list_index}, {Owner::kLoop, "cycle", loop_cycle},
-    {Owner::kLoop, "changed", loop_changed}, {Owner::kCycler, "next", cycler_next},
+    {Owner::kMap, "clear", nullptr},
+    {Owner::kMap, "copy", copy},
+    {Owner::kMap, "get", map_get},
+    {Owner::kMap, "items", map_items},
+    {Owner::kMap, "keys", map_keys},
+    {Owner::kMap, "pop", nullptr},
+    {Owner::kMap, "popitem", nullptr},
+    {Owner::kMap, "setdefault", nullptr},
+    {Owner::kMap, "update", nullptr},
+    {Owner::kMap, "values", map_values},
+    {Owner::kList, "append", nullptr},
+    {Owner::kList, "clear", nullptr},
+    {Owner::kList, "copy", copy},
+    {Owner::kList, "count", list_count},
+    {Owner::kList, "extend", nullptr},
+    {Owner::kList, "index", list_index},
+    {Owner::kList, "insert", nullptr},
+    {Owner::kList, "pop", nullptr},
+    {Owner::kList, "remove", nullptr},
+    {Owner::kList, "reverse", nullptr},
+    {Owner::kList, "sort", nullptr},
+    {Owner::kTuple, "count", list_count},
+    {Owner::kTuple, "index", list_index},
+    {Owner::kLoop, "cycle", loop_cycle},
+    {Owner::kLoop, "changed", loop_changed},
+    {Owner::kCycler, "next", cycler_next},
     {Owner::kCycler, "reset", cycler_reset},
 };
 constexpr std::uint16_t kStringMethods = 0x4000;  // from here on: methods of strings
@@ -171,14 +190,14 @@ Value call_method(Engine& engine, const Value& receiver, std::uint16_t method, c
 }
 
 void refuse_attribute(const Value& value, std::string_view name) {
-  static constexpr std::string_view kOfNumbers[] = {"real",      "imag",       "numerator", "denominator",
-                                                    "conjugate", "bit_length", "bit_count", "to_bytes",
-                                                    "from_bytes", "is_integer", "as_integer_ratio", "hex", "fromhex"};
-  static constexpr std::string_view kOfObjects[] = {"name",   "arguments", "catch_kwargs", "catch_varargs",
-                                                    "caller", "items",     "pos",          "sep",
-                                                    "used",   "start",     "stop",         "step",
-                                                    "mapping", "isdisjoint", "fromkeys",   "explicit_caller"};
-  const bool number = is_number(value) && std::find(std::begin(kOfNumbers), std::end(kOfNumbers), name) != std::end(kOfNumbers);
+  static constexpr std::string_view kOfNumbers[] = {
+      "real",     "imag",       "numerator",  "denominator",      "conjugate", "bit_length", "bit_count",
+      "to_bytes", "from_bytes", "is_integer", "as_integer_ratio", "hex",       "fromhex"};
+  static constexpr std::string_view kOfObjects[] = {
+      "name", "arguments", "catch_kwargs", "catch_varargs", "caller",  "items",      "pos",      "sep",
+      "used", "start",     "stop",         "step",          "mapping", "isdisjoint", "fromkeys", "explicit_caller"};
+  const bool number =
+      is_number(value) && std::find(std::begin(kOfNumbers), std::end(kOfNumbers), name) != std::end(kOfNumbers);
   const bool object = (value.is(Kind::kObject) || value.is(Kind::kSequence)) &&
                       std::find(std::begin(kOfObjects), std::end(kOfObjects), name) != std::end(kOfObjects);
   if (number || object) fail(Code::kUnsupported, "attributes that are data", Text("'", name, "' of ", describe(value)));

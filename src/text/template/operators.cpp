@@ -114,7 +114,8 @@ Value repeat(Meter& meter, const Value& sequence, std::int64_t times) {
     Builder builder(meter);
     const std::size_t size = string_of(sequence).text.size();
     if (size != 0) {
-      if (count > std::numeric_limits<std::uint32_t>::max()) meter.check_text(std::numeric_limits<std::uint64_t>::max());
+      if (count > std::numeric_limits<std::uint32_t>::max())
+        meter.check_text(std::numeric_limits<std::uint64_t>::max());
       meter.check_text(count * size);
       for (std::uint64_t i = 0; i < count; ++i) {
         meter.step();

@@ -12,18 +12,25 @@ Ast Parser::parse() {
   return std::move(ast_);
 }
 
+Token Parser::lex() {
+  in_lexer_ = true;
+  const Token token = lexer_.next();
+  in_lexer_ = false;
+  return token;
+}
+
 void Parser::advance() {
   if (has_ahead_) {
     token_ = ahead_;
     has_ahead_ = false;
   } else {
-    token_ = lexer_.next();
+    token_ = lex();
   }
 }
 
 const Token& Parser::look() {
   if (!has_ahead_) {
-    ahead_ = lexer_.next();
+    ahead_ = lex();
     has_ahead_ = true;
   }
   return ahead_;
@@ -185,7 +192,8 @@ NodeId Parser::statement() {
   if (tag == "print") return print_statement();
   for (const std::string_view refused : {"include", "import", "from", "extends", "block", "autoescape"}) {
     if (tag == refused) {
-      fail(Code::kUnsupported, "a template that stands alone, without include, import, from, extends, block, autoescape",
+      fail(Code::kUnsupported,
+           "a template that stands alone, without include, import, from, extends, block, autoescape",
            Text("'{% ", tag, " %}'"));
     }
   }

@@ -22,7 +22,7 @@ class Parser {
 
   explicit Parser(std::string_view source) : lexer_(source) {}
   Ast parse();
-  [[nodiscard]] std::uint32_t line() const noexcept { return token_.line != 0 ? token_.line : lexer_.line(); }
+  [[nodiscard]] std::uint32_t line() const noexcept { return in_lexer_ ? lexer_.line() : token_.line; }
 
  private:
   using Words = std::initializer_list<std::string_view>;
@@ -33,6 +33,7 @@ class Parser {
   };
 
   // Tokens.
+  Token lex();
   void advance();
   const Token& look();
   bool skip_name(std::string_view name);
@@ -101,6 +102,7 @@ class Parser {
   Token token_;
   Token ahead_;
   bool has_ahead_ = false;
+  bool in_lexer_ = false;  // where an error comes from
   int nesting_ = 0;
   int loops_ = 0;   // for bodies around, within the macro
   int macros_ = 0;  // macros around

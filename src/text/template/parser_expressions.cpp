@@ -51,8 +51,8 @@ NodeId Parser::comparison() {
   static constexpr struct {
     std::string_view text;
     Operator op;
-  } kOperators[] = {{"==", Operator::kEqual},     {"!=", Operator::kNotEqual}, {"<=", Operator::kLessEqual},
-                    {"<", Operator::kLess},       {">=", Operator::kGreaterEqual}, {">", Operator::kGreater}};
+  } kOperators[] = {{"==", Operator::kEqual}, {"!=", Operator::kNotEqual},     {"<=", Operator::kLessEqual},
+                    {"<", Operator::kLess},   {">=", Operator::kGreaterEqual}, {">", Operator::kGreater}};
   const std::uint32_t line = token_.line;
   std::vector<Operand> operands{{sum()}};
   while (true) {

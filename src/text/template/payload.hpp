@@ -35,9 +35,9 @@ struct Payload {
 
   Meter* meter;
   std::atomic<std::uint32_t> refs{1};
-  std::uint32_t size = 0;     // bytes of the object itself, charged to the meter
-  std::uint16_t depth = 0;    // 0 for strings; a container is one deeper than the deepest in it
-  std::uint64_t weight = 0;   // bytes of everything below, counted as often as it occurs; saturates
+  std::uint32_t size = 0;    // bytes of the object itself, charged to the meter
+  std::uint16_t depth = 0;   // 0 for strings; a container is one deeper than the deepest in it
+  std::uint64_t weight = 0;  // bytes of everything below, counted as often as it occurs; saturates
 };
 
 template <class T, class... Args>
@@ -60,7 +60,8 @@ struct Run {
 };
 
 struct StringData final : Payload {
-  explicit StringData(Meter* owner) : Payload(owner), text(MeterAllocator<char>(owner)), runs(MeterAllocator<Run>(owner)) {}
+  explicit StringData(Meter* owner)
+      : Payload(owner), text(MeterAllocator<char>(owner)), runs(MeterAllocator<Run>(owner)) {}
 
   MeteredString text;
   MeteredVector<Run> runs;  // none: all of it has the Value's origin
@@ -77,7 +78,7 @@ struct SequenceData final : Payload {
 
   MeteredVector<Value> items;
   Shape shape;
-  std::size_t cursor = 0;  // kGenerator: what was already taken. The one thing that changes.
+  std::size_t cursor = 0;                      // kGenerator: what was already taken. The one thing that changes.
   std::int64_t start = 0, stop = 0, step = 1;  // kRange, as it is printed
 };
 
@@ -124,9 +125,7 @@ class Making {
   T* operator->() noexcept { return made_; }
   const T* operator->() const noexcept { return made_; }
   T& operator*() noexcept { return *made_; }
-  Value done(Kind kind, Origin origin) noexcept {
-    return Payload::wrap(kind, origin, std::exchange(made_, nullptr));
-  }
+  Value done(Kind kind, Origin origin) noexcept { return Payload::wrap(kind, origin, std::exchange(made_, nullptr)); }
 
  private:
   T* made_;

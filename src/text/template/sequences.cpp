@@ -18,7 +18,8 @@ constexpr std::size_t kShortNeedle = 8;
 template <class At, class NeedleAt>
 std::size_t search(Meter& meter, std::size_t size, At&& at, std::size_t needle_size, NeedleAt&& needle_at) {
   meter.touch(size + needle_size);
-  std::vector<std::uint32_t, MeterAllocator<std::uint32_t>> border(needle_size, 0, MeterAllocator<std::uint32_t>(&meter));
+  std::vector<std::uint32_t, MeterAllocator<std::uint32_t>> border(needle_size, 0,
+                                                                   MeterAllocator<std::uint32_t>(&meter));
   for (std::size_t i = 1, k = 0; i < needle_size; ++i) {
     while (k > 0 && needle_at(i) != needle_at(k)) k = border[k - 1];
     if (needle_at(i) == needle_at(k)) ++k;
@@ -214,7 +215,8 @@ Value slice_of(Meter& meter, const Value& value, const Value* from, const Value*
     if (step == 0) fail(Code::kFormat, "a step other than 0", "0");
   }
   const auto length = static_cast<std::int64_t>(length_of(value));
-  const std::int64_t first = step > 0 ? bound(from, length, 0, 0, length) : bound(from, length, length - 1, -1, length - 1);
+  const std::int64_t first =
+      step > 0 ? bound(from, length, 0, 0, length) : bound(from, length, length - 1, -1, length - 1);
   const std::int64_t end = step > 0 ? bound(to, length, length, 0, length) : bound(to, length, -1, -1, length - 1);
   const std::int64_t distance = step > 0 ? end - first : first - end;
   const std::uint64_t stride = step > 0 ? static_cast<std::uint64_t>(step) : 0 - static_cast<std::uint64_t>(step);

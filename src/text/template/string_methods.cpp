@@ -98,7 +98,8 @@ Window window(Engine& engine, const Value& text, const Value* start, const Value
   if (first > length || first > last) return {0, {}, false};
   engine.meter().touch(data.text.size());
   const std::size_t begin = offset_of_point(data.text, static_cast<std::size_t>(first));
-  const std::size_t size = offset_of_point(std::string_view(data.text).substr(begin), static_cast<std::size_t>(last - first));
+  const std::size_t size =
+      offset_of_point(std::string_view(data.text).substr(begin), static_cast<std::size_t>(last - first));
   return {begin, std::string_view(data.text).substr(begin, size), true};
 }
 
@@ -108,7 +109,8 @@ Value find(Engine& engine, const Value& text, const Arguments& arguments) {
   const std::string_view wanted = string_of(string_argument(needle, "what to find")).text;
   const Window in = window(engine, text, start, end);
   std::size_t at = std::string_view::npos;
-  if (in.valid) at = last ? find_last_text(engine.meter(), in.text, wanted) : find_text(engine.meter(), in.text, wanted);
+  if (in.valid)
+    at = last ? find_last_text(engine.meter(), in.text, wanted) : find_text(engine.meter(), in.text, wanted);
   if (at == std::string_view::npos) {
     if (must) fail(Code::kFormat, "a text that is in the other", "another");
     return Value(-1, Origin::kTemplate);

@@ -58,9 +58,7 @@ Value split_space(Meter& meter, const Value& value, std::int64_t limit, Side fro
   meter.touch(text.size());
   std::size_t begin = 0;
   std::size_t end = text.size();
-  const auto trim = [&] {
-    begin = end - strip_left(text.substr(begin, end - begin)).size();
-  };
+  const auto trim = [&] { begin = end - strip_left(text.substr(begin, end - begin)).size(); };
   const auto trim_end = [&] { end = begin + strip_right(text.substr(begin, end - begin)).size(); };
   if (from == Side::kLeft) {
     for (trim(); begin < end; trim()) {
@@ -221,9 +219,8 @@ Value replace_text(Meter& meter, const Value& value, const Value& old, const Val
 }
 
 Value upper_text(Meter& meter, const Value& value) {
-  return mapped(meter, value, [](std::string& out, std::uint32_t code, std::size_t, std::size_t) {
-    append_upper(out, code);
-  });
+  return mapped(meter, value,
+                [](std::string& out, std::uint32_t code, std::size_t, std::size_t) { append_upper(out, code); });
 }
 
 Value lower_text(Meter& meter, const Value& value) {
@@ -271,7 +268,8 @@ Value title_words(Meter& meter, const Value& value) {
       std::size_t end = at + size;
       while (code == 0x3a3 && end < text.size()) {
         const Point next = first_point(text.substr(end));
-        if (is_space(next.code) || std::string_view("-({[<").find(static_cast<char>(next.code)) != std::string_view::npos) {
+        if (is_space(next.code) ||
+            std::string_view("-({[<").find(static_cast<char>(next.code)) != std::string_view::npos) {
           break;
         }
         end += next.size;
@@ -313,7 +311,7 @@ Value pad_text(Meter& meter, const Value& value, std::int64_t width, const Value
   meter.check_text(static_cast<std::uint64_t>(width));
   const std::int64_t missing = width - length;
   // Python's choice where the two sides cannot be equal.
-  const std::int64_t left = where == Side::kBoth ? missing / 2 + (missing & width & 1)
+  const std::int64_t left = where == Side::kBoth    ? missing / 2 + (missing & width & 1)
                             : where == Side::kRight ? missing
                                                     : 0;
   Builder builder(meter);

@@ -90,12 +90,14 @@ constexpr struct {
   std::string_view name;
   Operator op;
 } kComparisons[] = {
-    {"==", Operator::kEqual},        {"eq", Operator::kEqual},      {"equalto", Operator::kEqual},
-    {"!=", Operator::kNotEqual},     {"ne", Operator::kNotEqual},   {">", Operator::kGreater},
-    {"gt", Operator::kGreater},      {"greaterthan", Operator::kGreater}, {">=", Operator::kGreaterEqual},
-    {"ge", Operator::kGreaterEqual}, {"<", Operator::kLess},        {"lt", Operator::kLess},
-    {"lessthan", Operator::kLess},   {"<=", Operator::kLessEqual},  {"le", Operator::kLessEqual},
-    {"in", Operator::kIn},
+    {"==", Operator::kEqual},        {"eq", Operator::kEqual},
+    {"equalto", Operator::kEqual},   {"!=", Operator::kNotEqual},
+    {"ne", Operator::kNotEqual},     {">", Operator::kGreater},
+    {"gt", Operator::kGreater},      {"greaterthan", Operator::kGreater},
+    {">=", Operator::kGreaterEqual}, {"ge", Operator::kGreaterEqual},
+    {"<", Operator::kLess},          {"lt", Operator::kLess},
+    {"lessthan", Operator::kLess},   {"<=", Operator::kLessEqual},
+    {"le", Operator::kLessEqual},    {"in", Operator::kIn},
 };
 
 }  // namespace

@@ -76,9 +76,10 @@ TEST_CASE("Qwen3's answers: thinking, text and calls") {
   CHECK(answer("<think>a</think>b<think>c</think>", qwen) == "R(a)T(b<think>c</think>)");
   CHECK(answer("<think>never ends\n", qwen) == "R(never ends\n)");
   CHECK(answer("Hm</think>\nyes", {.begins_in_reasoning = true}) == "R(Hm)T(yes)");
-  CHECK(answer("Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1, \"</tool_call>\"]}}\n</tool_call>\n"
-               "<tool_call>\n{\"arguments\": {}, \"name\": \"g\"}\n</tool_call>\nDone",
-               qwen) == "T(Let me see.)BC(f {\"a\":[1,\"</tool_call>\"]} )BC(g {} )T(Done)");
+  CHECK(answer(
+            "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1, \"</tool_call>\"]}}\n</tool_call>\n"
+            "<tool_call>\n{\"arguments\": {}, \"name\": \"g\"}\n</tool_call>\nDone",
+            qwen) == "T(Let me see.)BC(f {\"a\":[1,\"</tool_call>\"]} )BC(g {} )T(Done)");
   CHECK(answer("<think>x</think><tool_call>{\"name\": \"f\"}</tool_call>", qwen) == "R(x)BC(f {} )");
 }
 
@@ -92,14 +93,15 @@ TEST_CASE("a malformed call is kept as it came") {
   CHECK(answer("a\n<tool_cal", qwen) == "T(a\n<tool_cal)");
   AnswerOptions small = qwen;
   small.max_call_bytes = 10;
-  CHECK(answer("<tool_call>{\"name\": \"f\"}</tool_call>", small) == "BM(<tool_call>{\"name\": \")T(f\"}</tool_call>)");
+  CHECK(answer("<tool_call>{\"name\": \"f\"}</tool_call>", small) == "BM(<tool_call>{\"name\": \"f)T(\"}</tool_call>)");
 }
 
 TEST_CASE("Llama 3.1's calls") {
   const AnswerOptions llama{.tools = ToolSyntax::kLlama3};
   CHECK(answer("<|python_tag|>{\"name\": \"f\", \"parameters\": {\"x\": 1}}", llama) == "BC(f {\"x\":1} )");
   CHECK(answer("{\"name\": \"f\", \"parameters\": {\"x\": \"}\"}}", llama) == "BC(f {\"x\":\"}\"} )");
-  CHECK(answer("{\"name\": \"f\", \"parameters\": {}}; {\"name\": \"g\", \"parameters\": {}}", llama) == "BC(f {} )BC(g {} )");
+  CHECK(answer("{\"name\": \"f\", \"parameters\": {}}; {\"name\": \"g\", \"parameters\": {}}", llama) ==
+        "BC(f {} )BC(g {} )");
   CHECK(answer("{\"answer\": 4} is JSON", llama) == "T({\"answer\": 4} is JSON)");
   CHECK(answer("{\"name\": ", llama) == "T({\"name\": )");
   CHECK(answer("See {\"name\": \"f\", \"parameters\": {}}", llama) == "T(See {\"name\": \"f\", \"parameters\": {}})");
@@ -108,7 +110,8 @@ TEST_CASE("Llama 3.1's calls") {
 
 TEST_CASE("Mistral's calls") {
   const AnswerOptions mistral{.tools = ToolSyntax::kMistral};
-  CHECK(answer("[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"a\": \"]\"}, \"id\": \"12345\"}, {\"name\": \"g\", \"arguments\": {}}]",
+  CHECK(answer("[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"a\": \"]\"}, \"id\": \"12345\"}, {\"name\": \"g\", "
+               "\"arguments\": {}}]",
                mistral) == "BC(f {\"a\":\"]\"} 12345)BC(g {} )");
   CHECK(answer("[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]\nrest", mistral) == "BC(f {} )T(rest)");
   CHECK(answer("[TOOL_CALLS]f[ARGS]{\"a\": {\"b\": 1}}[TOOL_CALLS]g[CALL_ID]99[ARGS]{}", mistral) ==

@@ -40,14 +40,16 @@ TEST_CASE("messages are read in OpenAI's form") {
 
 TEST_CASE("a chat in JSON keeps every field, and arguments become objects") {
   const Value chat = parse_chat(kChat, "chat.json").value();
-  CHECK(rendered(chat, "{{ v[2].extra }} {{ v[1].tool_calls[0].function.arguments.x }} {{ v[1].tool_calls[0].type }}") ==
-        "True 1.0 function");
+  CHECK(
+      rendered(chat, "{{ v[2].extra }} {{ v[1].tool_calls[0].function.arguments.x }} {{ v[1].tool_calls[0].type }}") ==
+      "True 1.0 function");
 }
 
 TEST_CASE("what is no chat is refused") {
   for (const std::string_view json :
-       {"", "{}", "[1]", "[{}]", "[{\"role\": 1}]", "[{\"role\": \"a\", \"content\": 1}]", "[{\"role\": \"a\", \"content\": [1]}]",
-        "[{\"role\": \"a\", \"tool_calls\": 1}]", "[{\"role\": \"a\", \"tool_calls\": [{}]}]",
+       {"", "{}", "[1]", "[{}]", "[{\"role\": 1}]", "[{\"role\": \"a\", \"content\": 1}]",
+        "[{\"role\": \"a\", \"content\": [1]}]", "[{\"role\": \"a\", \"tool_calls\": 1}]",
+        "[{\"role\": \"a\", \"tool_calls\": [{}]}]",
         "[{\"role\": \"a\", \"tool_calls\": [{\"name\": \"f\", \"arguments\": \"[1]\"}]}]", "[{\"role\": \"a\"}"}) {
     INFO(json);
     CHECK(parse_messages(json, "chat.json").status().code() == Code::kFormat);

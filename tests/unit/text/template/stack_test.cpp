@@ -66,22 +66,32 @@ TEST_CASE("the deepest templates of every kind fit on a stack of 256 KiB") {
     sources.push_back("{{ [['a']]" + repeated("|map('upper')|list", depth / 2) + " }}");
   }
   // Recursion at run time, with each kind of frame between two calls.
-  const std::string_view calls[] = {"{{ f(n + 1) }}", "{{ [f(n + 1)] | join }}", "{{ 'a' ~ f(n + 1) | trim }}",
+  const std::string_view calls[] = {"{{ f(n + 1) }}",
+                                    "{{ [f(n + 1)] | join }}",
+                                    "{{ 'a' ~ f(n + 1) | trim }}",
                                     "{% for i in [1] %}{{ loop.index ~ f(n + 1) }}{% endfor %}",
-                                    "{% set x %}{{ f(n + 1) }}{% endset %}", "{% filter upper %}{{ f(n + 1) }}{% endfilter %}",
-                                    "{% with a = f(n + 1) %}{% endwith %}", "{{ {'a': f(n + 1)} | tojson }}",
-                                    "{% if f(n + 1) == 'a' and 1 < 2 %}{% endif %}", "{{ f(n=f(n + 1)) }}",
-                                    "{{ 'x'.replace('x', f(n + 1)) }}", "{{ range(3)[f(n + 1)] }}",
-                                    "{{ 'abc'[f(n + 1):f(n)] }}", "{% call f(n + 1) %}{% endcall %}{{ caller }}",
-                                    "{{ f(n + 1) if f(n + 1) else 1 }}", "{{ 1 + f(n + 1) * 2 }}"};
+                                    "{% set x %}{{ f(n + 1) }}{% endset %}",
+                                    "{% filter upper %}{{ f(n + 1) }}{% endfilter %}",
+                                    "{% with a = f(n + 1) %}{% endwith %}",
+                                    "{{ {'a': f(n + 1)} | tojson }}",
+                                    "{% if f(n + 1) == 'a' and 1 < 2 %}{% endif %}",
+                                    "{{ f(n=f(n + 1)) }}",
+                                    "{{ 'x'.replace('x', f(n + 1)) }}",
+                                    "{{ range(3)[f(n + 1)] }}",
+                                    "{{ 'abc'[f(n + 1):f(n)] }}",
+                                    "{% call f(n + 1) %}{% endcall %}{{ caller }}",
+                                    "{{ f(n + 1) if f(n + 1) else 1 }}",
+                                    "{{ 1 + f(n + 1) * 2 }}"};
   for (const std::string_view call : calls) {
     sources.push_back("{% macro f(n) %}" + std::string(call) + "{% endmacro %}{{ f(0) }}");
   }
   // Values as deep as they may be, walked by everything that walks.
-  const std::string deep = "{% set ns = namespace(l=[1], m=[1]) %}{% for i in range(98) %}{% set ns.l = [ns.l] %}"
-                           "{% set ns.m = {'a': ns.m} %}{% endfor %}";
-  for (const std::string_view use : {"{{ ns.l }}", "{{ ns.m }}", "{{ ns.l | tojson(indent=1) }}", "{{ ns.m | tojson }}",
-                                     "{{ ns.l == [ns.l][0][0:1] }}", "{{ [ns.l] < [ns.l[0:1]] }}", "{{ ns.m == ns.m.copy() }}"}) {
+  const std::string deep =
+      "{% set ns = namespace(l=[1], m=[1]) %}{% for i in range(98) %}{% set ns.l = [ns.l] %}"
+      "{% set ns.m = {'a': ns.m} %}{% endfor %}";
+  for (const std::string_view use :
+       {"{{ ns.l }}", "{{ ns.m }}", "{{ ns.l | tojson(indent=1) }}", "{{ ns.m | tojson }}",
+        "{{ ns.l == [ns.l][0][0:1] }}", "{{ [ns.l] < [ns.l[0:1]] }}", "{{ ns.m == ns.m.copy() }}"}) {
     sources.push_back(deep + std::string(use));
   }
   std::size_t rendered = 0;

@@ -20,10 +20,26 @@ TEST_CASE("raise_exception is a refusal by the template, with its message and it
 }
 
 TEST_CASE("what is no template is refused with its line") {
-  for (const std::string_view source :
-       {"\n{{ ", "\n{% if %}", "\n{{ 1 + }}", "\n{% endif %}", "\n{% for x y %}", "\n{{ 'a }}", "\n{# a", "\n{% raw %}",
-        "\n{{ a b }}", "\n{{ (1] }}", "\n{% set 1 = 2 %}", "\n{% nosuch %}", "\n{{ a is b is c }}", "\n{{ f(a=1, 2) }}",
-        "\n{% break %}", "\n{% macro f(a=1, b) %}{% endmacro %}", "\n{{ 007 }}", "\n{{ '\\x4' }}", "\n{{ a[ }}", "\n{% set a = %}"}) {
+  for (const std::string_view source : {"\n{{ ",
+                                        "\n{% if %}",
+                                        "\n{{ 1 + }}",
+                                        "\n{% endif %}",
+                                        "\n{% for x y %}",
+                                        "\n{{ 'a }}",
+                                        "\n{# a",
+                                        "\n{% raw %}",
+                                        "\n{{ a b }}",
+                                        "\n{{ (1] }}",
+                                        "\n{% set 1 = 2 %}",
+                                        "\n{% nosuch %}",
+                                        "\n{{ a is b is c }}",
+                                        "\n{{ f(a=1, 2) }}",
+                                        "\n{% break %}",
+                                        "\n{% macro f(a=1, b) %}{% endmacro %}",
+                                        "\n{{ 007 }}",
+                                        "\n{{ '\\x4' }}",
+                                        "\n{{ a[ }}",
+                                        "\n{% set a = %}"}) {
     const Status status = status_of(source);
     INFO(source << ": " << status.message());
     CHECK(status.code() == Code::kFormat);
@@ -33,10 +49,13 @@ TEST_CASE("what is no template is refused with its line") {
 
 TEST_CASE("what Python raises for is refused with its line") {
   for (const std::string_view source :
-       {"\n{{ a.b.c }}", "\n{{ none.a.b }}", "\n{{ 1 + 'a' }}", "\n{{ 1 / 0 }}", "\n{{ [] < 1 }}", "\n{{ none() }}",
-        "\n{{ 1 | nosuch }}", "\n{{ 1 is nosuch }}", "\n{% for x in 1 %}{% endfor %}", "\n{% set a, b = [1] %}",
-        "\n{{ {[]: 1} }}", "\n{{ 'a' in 1 }}", "\n{{ [1, 'a'] | sort }}", "\n{{ nothing | tojson }}", "\n{{ range(1, 2, 0) }}",
-        "\n{% set a.b = 1 %}", "\n{{ '%d' % 'x' }}", "\n{{ 'a'.index('b') }}", "\n{{ [][1:2:0] }}", "\n{{ 'a'.join([1]) }}"}) {
+       {"\n{{ a.b.c }}",           "\n{{ none.a.b }}",         "\n{{ 1 + 'a' }}",
+        "\n{{ 1 / 0 }}",           "\n{{ [] < 1 }}",           "\n{{ none() }}",
+        "\n{{ 1 | nosuch }}",      "\n{{ 1 is nosuch }}",      "\n{% for x in 1 %}{% endfor %}",
+        "\n{% set a, b = [1] %}",  "\n{{ {[]: 1} }}",          "\n{{ 'a' in 1 }}",
+        "\n{{ [1, 'a'] | sort }}", "\n{{ nothing | tojson }}", "\n{{ range(1, 2, 0) }}",
+        "\n{% set a.b = 1 %}",     "\n{{ '%d' % 'x' }}",       "\n{{ 'a'.index('b') }}",
+        "\n{{ [][1:2:0] }}",       "\n{{ 'a'.join([1]) }}"}) {
     const Status status = status_of(source);
     INFO(source << ": " << status.message());
     CHECK(status.code() == Code::kFormat);
@@ -46,11 +65,20 @@ TEST_CASE("what Python raises for is refused with its line") {
 
 TEST_CASE("what is not supported is refused by name") {
   const std::pair<std::string_view, std::string_view> cases[] = {
-      {"{% include 'a' %}", "include"},        {"{% import 'a' as b %}", "import"}, {"{% extends 'a' %}", "extends"},
-      {"{% block a %}{% endblock %}", "block"}, {"{% for x in y recursive %}{% endfor %}", "recursive"},
-      {"{{ f(*a) }}", "*"},                    {"{{ 'a' | urlize }}", "urlize"},    {"{{ 'a'.encode() }}", "encode"},
-      {"{{ 9223372036854775807 + 1 }}", ""},   {"{{ 2 ** 64 }}", ""},               {"{{ 99999999999999999999 }}", ""},
-      {"{{ -9223372036854775807 - 2 }}", ""},  {"{{ 9223372036854775807 * 2 }}", ""}, {"{{ range }}", ""},
+      {"{% include 'a' %}", "include"},
+      {"{% import 'a' as b %}", "import"},
+      {"{% extends 'a' %}", "extends"},
+      {"{% block a %}{% endblock %}", "block"},
+      {"{% for x in y recursive %}{% endfor %}", "recursive"},
+      {"{{ f(*a) }}", "*"},
+      {"{{ 'a' | urlize }}", "urlize"},
+      {"{{ 'a'.encode() }}", "encode"},
+      {"{{ 9223372036854775807 + 1 }}", ""},
+      {"{{ 2 ** 64 }}", ""},
+      {"{{ 99999999999999999999 }}", ""},
+      {"{{ -9223372036854775807 - 2 }}", ""},
+      {"{{ 9223372036854775807 * 2 }}", ""},
+      {"{{ range }}", ""},
       {"{{ strftime_now('%Q') }}", "%Q"}};
   for (const auto& [source, name] : cases) {
     const Status status = status_of(source);

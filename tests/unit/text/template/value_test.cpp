@@ -38,7 +38,9 @@ TEST_CASE("bytes that are no UTF-8 are carried through, one character each") {
   const Value bytes = Value::string("a\xff\xc3(\xe2\x82 \xed\xa0\x80z").value();
   CHECK(test::render("{{ s }}", {{"s", bytes}})->text == "a\xff\xc3(\xe2\x82 \xed\xa0\x80z");
   CHECK(test::render("{{ s | length }}", {{"s", bytes}})->text == "11");
-  CHECK(test::render("{{ s[::-1] }}", {{"s", bytes}})->text == "z\x80\xa0\xed \x82\xe2(\xc3\xff" "a");
+  CHECK(test::render("{{ s[::-1] }}", {{"s", bytes}})->text ==
+        "z\x80\xa0\xed \x82\xe2(\xc3\xff"
+        "a");
   CHECK(test::render("{{ s | upper | tojson }}", {{"s", bytes}}).ok());
 }
 
