@@ -120,7 +120,8 @@ class Making {
   Making(const Making&) = delete;
   Making& operator=(const Making&) = delete;
   ~Making() {
-    if (made_ != nullptr) Value(Payload::wrap(Kind::kObject, Origin::kTemplate, made_));
+    if (made_ == nullptr) return;
+    [[maybe_unused]] const Value dropped = Payload::wrap(Kind::kObject, Origin::kTemplate, made_);
   }
   T* operator->() noexcept { return made_; }
   const T* operator->() const noexcept { return made_; }
