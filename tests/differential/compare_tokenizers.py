@@ -239,6 +239,8 @@ def write_expected(case: Path, text: str) -> None:
     # An added token decodes to its content, here as in the library up to 0.21; later it gives the normalized content.
     contents = {token["id"]: token["content"] for token in json.loads(tokenizer.to_str())["added_tokens"]}
     few = [i for i in ids[:4000] if contents.get(i) in (None, tokenizer.id_to_token(i))]
+    while few and tokenizer.decode(few, skip_special_tokens=False).endswith("\ufffd"):
+        few.pop()  # the cut went through a character
     expected = {"ids": ids, "few": few, "plain": tokenizer.encode(text[:2000], add_special_tokens=False).ids,
                 "decoded": tokenizer.decode(few, skip_special_tokens=False),
                 "decoded_plain": tokenizer.decode(few, skip_special_tokens=True)}
