@@ -49,7 +49,9 @@ Tokenizer doubling(std::string_view pre) {
 
 // 8 times the text may take 8 times as long; squared it would be 64. Between the two lies room for a busy machine.
 TEST_CASE("long runs of one kind of character take time in proportion") {
-  for (const std::string_view pre : pre_tokenizer_names()) {
+  // One name for each list of patterns.
+  for (const std::string_view pre : {"default", "gpt-2", "llama3", "qwen2", "gpt-4o", "tekken", "deepseek-llm",
+                                     "deepseek-coder", "deepseek-v3", "starcoder", "falcon"}) {
     const Tokenizer tokenizer = doubling(pre);
     for (const std::string unit :
          {"a", " ", "7", "!", "\n", "\r\n", "\xe4\xb8\xad", "\xcc\x81", "\xff", "A", "aA", " a", "' ",
@@ -57,9 +59,9 @@ TEST_CASE("long runs of one kind of character take time in proportion") {
           "A",
           "  \n", "\t"}) {
       INFO(pre << " of '" << unit << "'");
-      for (const std::string tail : {"", "x", "\xe4\xb8\xad"}) {
-        const std::string small = repeated(unit, 1 << 15) + tail;
-        const std::string large = repeated(unit, 1 << 18) + tail;
+      for (const std::string tail : {"", "\xe4\xb8\xad"}) {
+        const std::string small = repeated(unit, 1 << 13) + tail;
+        const std::string large = repeated(unit, 1 << 16) + tail;
         bool linear = false;
         for (int attempt = 0; attempt < 5 && !linear; ++attempt) {
           linear = seconds_of(tokenizer, large) < 30 * seconds_of(tokenizer, small) + 0.02;
