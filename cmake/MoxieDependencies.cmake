@@ -2,7 +2,12 @@
 # Packages of the distribution, found and never fetched. cmake/test.sh installs them.
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
-set(moxie_private_dependencies "")  # what the compiled library links besides Threads
+# PCRE2 and utf8proc come with a pkg-config file and no package of CMake's.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.40)  # properties such as \p{Alphabetic}
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc>=2.6)
+# What the compiled library links besides Threads.
+set(moxie_private_dependencies PkgConfig::pcre2 PkgConfig::utf8proc)
 if(MOXIE_ONEDNN)
   find_package(dnnl REQUIRED)  # 2.6 (Debian 12) and 3.x
   list(APPEND moxie_private_dependencies DNNL::dnnl)

@@ -20,7 +20,12 @@ endforeach()
 # A shared library has its dependencies inside; a static one hands them to whoever links it.
 set(moxie_package_dependencies "")
 set(moxie_pc_libs_private "")
+set(moxie_pc_requires_private "")
 if(NOT BUILD_SHARED_LIBS)
+  string(APPEND moxie_package_dependencies "  find_dependency(PkgConfig)\n"
+    "  pkg_check_modules(pcre2 REQUIRED QUIET IMPORTED_TARGET libpcre2-8)\n"
+    "  pkg_check_modules(utf8proc REQUIRED QUIET IMPORTED_TARGET libutf8proc)\n")
+  set(moxie_pc_requires_private "libpcre2-8, libutf8proc")
   if(DNNL::dnnl IN_LIST moxie_private_dependencies)
     string(APPEND moxie_package_dependencies "  find_dependency(dnnl)\n")
     # pkg-config cannot ask oneDNN's package where it is.

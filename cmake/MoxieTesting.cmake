@@ -8,14 +8,19 @@ if(Eigen3_VERSION VERSION_LESS 3.4)
   message(FATAL_ERROR "moxie's tests need Eigen 3.4 or newer; found ${Eigen3_VERSION}")
 endif()
 
-# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [OWN_NEW]): one test
+# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [LONG] [OWN_NEW]): one test
 # program, registered with CTest.
+# LONG: it takes its time, so it belongs to the tier `long` (the release build alone) instead of `fast`.
 # OWN_NEW: it replaces operator new, as sanitizers do too; a build with one shows it as skipped.
 function(moxie_test name)
-  cmake_parse_arguments(arg "OWN_NEW" "" "LINK;INCLUDE;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "LONG;OWN_NEW" "" "LINK;INCLUDE;LABELS" ${ARGN})
+  set(tier fast)
+  if(arg_LONG)
+    set(tier long)
+  endif()
   if(arg_OWN_NEW AND MOXIE_SANITIZE)
     add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: it and the sanitizer both replace operator new")
-    set_tests_properties(${name} PROPERTIES LABELS "fast;${arg_LABELS}" SKIP_REGULAR_EXPRESSION "^skipped: ")
+    set_tests_properties(${name} PROPERTIES LABELS "${tier};${arg_LABELS}" SKIP_REGULAR_EXPRESSION "^skipped: ")
     return()
   endif()
   add_executable(test_${name} ${arg_UNPARSED_ARGUMENTS})
@@ -24,5 +29,5 @@ function(moxie_test name)
   target_precompile_headers(test_${name} REUSE_FROM moxie_test_support)
   target_compile_definitions(test_${name} PRIVATE MOXIE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   add_test(NAME ${name} COMMAND test_${name})
-  set_tests_properties(${name} PROPERTIES LABELS "fast;${arg_LABELS}" TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES LABELS "${tier};${arg_LABELS}" TIMEOUT 600)
 endfunction()

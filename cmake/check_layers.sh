@@ -26,6 +26,8 @@ declare -A rank=(
 vendors=(
   '(oneapi/dnnl/)?dnnl[A-Za-z0-9_]*\.(hpp|h)  src/backend/onednn/*  oneDNN: src/backend/onednn alone'
   'omp\.h  src/backend/*  OpenMP: src/backend alone'
+  'pcre2\.h  src/text/tokenizer/*  PCRE2: src/text/tokenizer alone'
+  'utf8proc\.h  src/text/tokenizer/*  utf8proc: src/text/tokenizer alone'
   'nlohmann/.*  src/*  nlohmann/json: src alone, never a public header'
   '(unsupported/)?Eigen/.*  include/moxie/core/eigen.hpp  Eigen: core/eigen.hpp alone'
   'cu(da|blas|dnn|rand|sparse)[A-Za-z0-9_/]*\.(hpp|h)  src/backend/cuda/*  CUDA: src/backend/cuda alone'

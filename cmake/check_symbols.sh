@@ -41,7 +41,7 @@ declare -A forbidden=(
 )
 # Names of namespace moxie: functions and data (const, & and && members too), tables, type information, thunks, guards.
 exported='_ZNK?[RO]?5moxie.*|_ZT[VTIS]N5moxie.*|_ZT[hvc].*N5moxie.*|_ZGVN5moxie.*'
-isa_objects='*_avx*.o *_amx*.o *_sse*.o *_neon*.o *_sve*.o'
+isa_objects='*_avx*.o *_vnni*.o *_amx*.o *_sse*.o *_neon*.o *_sve*.o'
 
 problems=0
 plain() { c++filt "$1"; }

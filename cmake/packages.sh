@@ -9,7 +9,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config
-          libeigen3-dev libdnnl-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev)
+          libeigen3-dev libdnnl-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev catch2
+          libbenchmark-dev)
 list=false
 for word in "$@"; do
   case $word in

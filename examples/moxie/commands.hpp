@@ -67,4 +67,27 @@ struct Synth {
 };
 Status run_synth(const Synth& options);
 
+struct Tokenize {
+  std::string model;
+  std::optional<std::string> text;
+  std::optional<std::string> file;
+  std::optional<std::vector<TokenId>> decode;
+  bool no_special = false;
+  bool json = false;
+  std::size_t repeat = 0;  ///< encode so many times and print how long each took
+};
+Status run_tokenize(const Tokenize& options);
+
+/// A chat as the prompt that a checkpoint's template makes of it.
+struct RenderTemplate {
+  std::string model;  ///< a checkpoint's folder, or a .jinja file
+  std::string name = "default";
+  std::string messages;
+  std::string tools;
+  bool generation_prompt = false;
+  std::vector<std::string> settings;  ///< name=value
+  bool json = false;
+};
+Status run_template(const RenderTemplate& options);
+
 }  // namespace moxie::program

@@ -127,12 +127,40 @@ int main(int argc, char** argv) try {
   program::Convert convert;
   CLI::App* convert_command = add_convert(app, convert);
 
+  program::Tokenize tokenize;
+  CLI::App* tokenize_command = app.add_subcommand("tokenize", "Turn text into tokens, or tokens into text");
+  tokenize_command->add_option("-m,--model", tokenize.model, "Folder with tokenizer.json")->required();
+  auto* input = tokenize_command->add_option_group("input", "What to turn");
+  input->add_option("--text", tokenize.text, "The text");
+  input->add_option("--file", tokenize.file, "A file with the text");
+  input->add_option("--decode", tokenize.decode, "Token ids, separated by commas")->delimiter(',');
+  input->require_option(1);
+  tokenize_command->add_flag("--no-special", tokenize.no_special,
+                             "Put no tokens around the text; leave special ones out when decoding");
+  tokenize_command->add_flag("--json", tokenize.json, "Print JSON");
+  tokenize_command->add_option("--time", tokenize.repeat, "Encode so many times and print the seconds of each");
+
+  program::RenderTemplate chat;
+  CLI::App* template_command =
+      app.add_subcommand("template", "Print the prompt that a chat template makes of messages");
+  template_command->add_option("-m,--model", chat.model, "Folder of a checkpoint, or a .jinja file")->required();
+  template_command->add_option("--messages", chat.messages, "JSON file: a list of messages in OpenAI's form")
+      ->required();
+  template_command->add_option("--tools", chat.tools, "JSON file: a list of tools in OpenAI's form");
+  template_command->add_option("--template-name", chat.name,
+                               "Which template, where there are several (default: default)");
+  template_command->add_flag("--generation-prompt", chat.generation_prompt, "End where the answer begins");
+  template_command->add_option("--set", chat.settings, "A variable: name=value, in JSON or as text");
+  template_command->add_flag("--json", chat.json, "Print JSON: the prompt, and which bytes the template wrote");
+
   CLI11_PARSE(app, argc, argv);
   Status status;
   if (info_command->parsed()) status = program::run_info(info);
   if (logits_command->parsed()) status = program::run_logits(logits);
   if (convert_command->parsed()) status = program::run_convert(convert);
   if (synth_command->parsed()) status = program::run_synth(synth);
+  if (tokenize_command->parsed()) status = program::run_tokenize(tokenize);
+  if (template_command->parsed()) status = program::run_template(chat);
   if (status.ok()) return 0;
   const std::string_view message = status.message();
   std::fprintf(stderr, "moxie: %.*s\n", static_cast<int>(message.size()), message.data());

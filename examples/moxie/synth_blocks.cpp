@@ -50,7 +50,8 @@ RandomBlocks::RandomBlocks(std::uint64_t seed, std::uint64_t stream, ElementType
   block_elements_ = blocks ? traits(type).block_elements : width % kFloatsAtOnce == 0 ? kFloatsAtOnce : 1;
   block_bytes_ = size_of(type) * (blocks ? 1 : block_elements_);
   blocks_per_row_ = width / block_elements_;
-  const double scale = spread / unit_spread(type);
+  // Scales between half and one and a half of their mean add a twelfth to the mean square.
+  const double scale = spread / unit_spread(type) / std::sqrt(13.0 / 12);
   for (std::size_t i = 0; i < scales_.size(); ++i) {
     scales_[i] = to_f16(scale * (0.5 + static_cast<double>(i) / 255));
     // Codes of 0 to 15 lie around 7.5, which the minimum takes off.

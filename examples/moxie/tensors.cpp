@@ -32,11 +32,12 @@ std::string shape(const Tensor& tensor) {
 Json describe(const Checkpoint& checkpoint) {
   Json json;
   json["kind"] = checkpoint.kind() == CheckpointKind::kGguf ? "gguf" : "safetensors";
-  Json metadata = Json::object();
-  for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
-    metadata[printable(entry.key)] = printable(entry.value.describe());
+  Json said = Json::object();
+  const Metadata metadata = checkpoint.metadata();
+  for (const MetadataEntry& entry : metadata.entries()) {
+    said[printable(entry.key)] = printable(entry.value.describe());
   }
-  json["metadata"] = std::move(metadata);
+  json["metadata"] = std::move(said);
   Json tensors = Json::array();
   std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
   for (const Tensor& tensor : checkpoint.tensors()) {

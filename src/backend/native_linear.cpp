@@ -83,7 +83,8 @@ Result<PanelType> panel_type(ElementType type) {
     case ElementType::kF32: return PanelType::kF32;
     case ElementType::kBF16: return PanelType::kBF16;
     case ElementType::kF16: return PanelType::kF16;
-    default: return Status(Code::kUnsupported, "Linear", "weights of F32, BF16, F16 or a block-quantised type", name(type));
+    default:
+      return Status(Code::kUnsupported, "Linear", "weights of F32, BF16, F16 or a block-quantised type", name(type));
   }
 }
 

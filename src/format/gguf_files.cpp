@@ -104,9 +104,9 @@ Status check_names(const std::vector<Shard>& shards, std::uint64_t expected) {
 Result<std::vector<Shard>> open_rest(const OpenFile& first, std::uint64_t count, const LoadOptions& options) {
   const std::string name = first.shard.path.filename().native();
   const std::string ending = split_ending(0, count);
-  if (first.header.find(kSplitNo).as_u64() != 0U) {
-    return Status(Code::kUnsupported, first.shard.path.native(), Text("the first file of the split, ", kSplitNo, " 0"),
-                  first.header.find(kSplitNo).describe());
+  if (const MetadataValue no = first.header.find(kSplitNo); no.as_u64() != 0U) {
+    return Status(no.as_u64() ? Code::kUnsupported : Code::kFormat, first.shard.path.native(),
+                  Text("the first file of the split, ", kSplitNo, " 0"), no.describe());
   }
   if (!name.ends_with(ending)) {
     return Status(Code::kFormat, first.shard.path.native(), Text("a name that ends in ", ending, ", as a split has"),

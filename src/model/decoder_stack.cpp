@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "model/weights.hpp"
+#include <moxie/backend/quant.hpp>
 
 namespace moxie::model {
 
@@ -16,8 +16,10 @@ constexpr std::size_t kOutputRows = 64;
 }  // namespace
 
 void Embedding::read(TokenId token, float* to) const noexcept {
-  const std::size_t row_bytes = rows.in_width * size_of(rows.type);
-  widen(rows.data + static_cast<std::size_t>(token) * row_bytes, rows.type, rows.in_width, to);
+  const std::size_t row = rows.row_bytes();
+  // Cannot fail: a matrix of a checkpoint has whole blocks of a type that was checked when it was found.
+  static_cast<void>(
+      dequantize(rows.type, {rows.data + static_cast<std::size_t>(token) * row, row}, {to, rows.in_width}));
 }
 
 /// What a batch carries from layer to layer. `rows` are the batch's rows that are still computed:

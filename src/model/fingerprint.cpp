@@ -39,7 +39,8 @@ std::uint64_t fingerprint(const Checkpoint& checkpoint) noexcept {
   constexpr std::size_t kBytes = 64;
   Hash hash;
   hash.add(checkpoint.config_json());
-  for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
+  const Metadata metadata = checkpoint.metadata();
+  for (const MetadataEntry& entry : metadata.entries()) {
     hash.add(entry.key);
     hash.add(static_cast<std::uint64_t>(entry.value.type().value_or(MetadataType::kU8)));
     hash.add(static_cast<std::uint64_t>(entry.value.element_type().value_or(MetadataType::kU8)));

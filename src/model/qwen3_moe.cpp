@@ -113,7 +113,7 @@ Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSou
 /// checkpoint that was read into memory it is copied, so that the rest can go.
 Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& rows, const LoadOptions& options) {
   if (!options.read) return Embedding{.owner = std::make_shared<Checkpoint>(checkpoint), .rows = rows};
-  const std::size_t bytes = rows.out_width * rows.in_width * size_of(rows.type);
+  const std::size_t bytes = rows.out_width * rows.row_bytes();
   MOXIE_TRY_LET(AlignedBuffer buffer, AlignedBuffer::create(bytes, options.memory.get()));
   const auto copy = std::make_shared<AlignedBuffer>(std::move(buffer));
   std::copy_n(rows.data, bytes, copy->data());

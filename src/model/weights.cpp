@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include <moxie/backend/quant.hpp>
 
 #include "model/gguf_names.hpp"
 
@@ -21,8 +22,8 @@ bool is_float(ElementType type) noexcept {
   return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
 }
 
-Status unsupported(const std::string& name, ElementType type) {
-  return Status(Code::kUnsupported, name, "elements of F32, BF16 or F16", moxie::name(type));
+Status unsupported(const std::string& name, std::string_view needed, ElementType type) {
+  return Status(Code::kUnsupported, name, Text("elements of ", needed), moxie::name(type));
 }
 
 }  // namespace
@@ -69,7 +70,9 @@ Status WeightSource::report() const {
 Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::size_t width) {
   const std::string name = names_.name(place) + ".weight";
   MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, rows, width));
-  if (!is_float(tensor.type)) return unsupported(name, tensor.type);
+  if (!is_float(tensor.type) && !is_quantised(tensor.type)) {
+    return unsupported(name, "F32, BF16, F16 or a block-quantised type", tensor.type);
+  }
   return Weights{.data = tensor.bytes.data(), .type = tensor.type, .out_width = rows, .in_width = width};
 }
 
@@ -79,9 +82,9 @@ Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t 
 
 Result<std::vector<float>> WeightSource::floats(const std::string& name, std::size_t width) {
   MOXIE_TRY_LET(const Tensor tensor, find(name, std::array<std::uint64_t, 1>{width}));
-  if (!is_float(tensor.type)) return unsupported(name, tensor.type);
+  if (!is_float(tensor.type)) return unsupported(name, "F32, BF16 or F16", tensor.type);
   std::vector<float> values(width);
-  widen(tensor.bytes.data(), tensor.type, width, values.data());
+  MOXIE_TRY(dequantize(tensor.type, tensor.bytes, values));
   MOXIE_TRY(done(tensor));
   return values;
 }
@@ -118,18 +121,6 @@ Status WeightSource::check_tied() {
   }
   checkpoint_.release_pages(head);
   return {};
-}
-
-void widen(const std::byte* from, ElementType type, std::size_t count, float* to) noexcept {
-  if (type == ElementType::kF32) {
-    std::memcpy(to, from, count * sizeof(float));
-    return;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t bits = 0;  // through memcpy: a tensor may lie on any byte
-    std::memcpy(&bits, from + i * sizeof(bits), sizeof(bits));
-    to[i] = type == ElementType::kBF16 ? widen_bf16(bits) : widen_f16(bits);
-  }
 }
 
 }  // namespace moxie::model

@@ -29,7 +29,7 @@ class WeightSource {
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, bool with_bias = false);
   /// A vector of floats of that length, widened to f32.
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
-  /// The bytes of a matrix of [rows, width], as they lie in the file. Floats only: rows of it are widened one by one.
+  /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const Place& place, std::size_t rows, std::size_t width);
   /// Tied embeddings are the head as well. Some writers store them under both names: kFormat where those differ,
   /// for choosing one would be a guess.
@@ -51,8 +51,5 @@ class WeightSource {
   std::string_view said_by_;
   std::uint64_t packed_bytes_ = 0;
 };
-
-/// Copies `count` elements of a float type to f32.
-void widen(const std::byte* from, ElementType type, std::size_t count, float* to) noexcept;
 
 }  // namespace moxie::model

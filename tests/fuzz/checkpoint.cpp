@@ -13,6 +13,7 @@
 #include <moxie/format/checkpoint.hpp>
 
 #include "fuzz/checkpoint_input.hpp"
+#include "support/gguf_writer.hpp"
 #include "support/safetensors_writer.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -33,7 +34,9 @@ void check_good(const Checkpoint& checkpoint) {
     require(before == nullptr || before->name < tensor.name);
     require(tensor.dims.size() <= Tensor::kMaxRank);
     const auto count = checked::product(tensor.dims);
-    require(count && checked::multiply(*count, std::uint64_t{size_of(tensor.type)}) == tensor.bytes.size());
+    require(count && *count % traits(tensor.type).block_elements == 0);
+    require(checked::multiply(*count / traits(tensor.type).block_elements, std::uint64_t{size_of(tensor.type)}) ==
+            tensor.bytes.size());
     for (const std::byte byte : tensor.bytes) sum += std::to_integer<unsigned>(byte);
     bytes += tensor.bytes.size();
     const Result<Tensor> found = checkpoint.find(tensor.name);
@@ -45,6 +48,34 @@ void check_good(const Checkpoint& checkpoint) {
   require(sum <= 255 * bytes);
 }
 
+void look(const MetadataValue& value) {
+  static_cast<void>(value.as_u64());
+  static_cast<void>(value.as_i64());
+  static_cast<void>(value.as_double());
+  static_cast<void>(value.as_bool());
+  require(!value.describe().view().empty());
+  unsigned sum = 0;
+  for (const std::byte byte : value.bytes()) sum += std::to_integer<unsigned>(byte);
+  require(sum <= 255 * value.bytes().size());
+  if (const auto text = value.as_string()) require(text->size() == value.bytes().size());
+}
+
+void check_metadata(const Metadata& metadata) {
+  for (const MetadataEntry& entry : metadata.entries()) {
+    const MetadataValue found = metadata.find(entry.key);
+    require(found && found.bytes().data() == entry.value.bytes().data());
+    look(found);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      require(found[i].type() == found.element_type());
+      look(found[i]);
+      bytes += found[i].bytes().size() + (found[i].as_string() ? 8 : 0);
+    }
+    require(!found.is_array() || bytes == found.bytes().size());
+    require(!found[found.size()]);
+  }
+}
+
 void open(const std::filesystem::path& folder) {
   bool opened[2] = {false, false};
   for (const bool read : {false, true}) {
@@ -54,6 +85,7 @@ void open(const std::filesystem::path& folder) {
     opened[read ? 1 : 0] = checkpoint.ok();
     if (checkpoint.ok()) {
       check_good(*checkpoint);
+      check_metadata(checkpoint->metadata());
     } else {
       const Code code = checkpoint.status().code();
       require(code == Code::kFormat || code == Code::kUnsupported || code == Code::kNotFound || code == Code::kIo);
@@ -82,6 +114,10 @@ struct Folders {
     write_file(sharded / "config.json", "{}");
     write_safetensors(config / "model.safetensors", std::vector<WrittenTensor>());
     write_good_shard();
+    GgufFile second;
+    second.keys = split_keys(1, 2, 2);
+    second.tensors = {{"b", ElementType::kI8, {3}, std::vector<std::byte>(3)}};
+    write_file(single / "m-00002-of-00002.gguf", second.bytes());
     write_safetensors(sharded / "b.safetensors", {{"b", ElementType::kU8, {3}, {std::byte{1}, {}, {}}}});
   }
   void write_good_shard() const {
@@ -126,6 +162,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       write_file(folders.config / "config.json", rest);
       const Result<Checkpoint> checkpoint = Checkpoint::open(folders.config.path());
       require(checkpoint.ok() && checkpoint->config_json() == rest);
+      break;
+    }
+    case FuzzKind::kGguf: {
+      write_file(folders.single / "m.gguf", rest);
+      open(folders.single / "m.gguf");
+      break;
+    }
+    case FuzzKind::kGgufBody: {
+      const std::size_t n_data = take_number(rest);
+      write_file(folders.single / "m.gguf", joined({"GGUF\3", std::string(3, '\0'), rest, std::string(n_data, '\3')}));
+      open(folders.single / "m.gguf");
+      break;
+    }
+    case FuzzKind::kSplit: {
+      write_file(folders.single / "m-00001-of-00002.gguf", rest);
+      open(folders.single / "m-00001-of-00002.gguf");
       break;
     }
   }

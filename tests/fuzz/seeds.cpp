@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fuzz/checkpoint_input.hpp"
+#include "support/gguf_writer.hpp"
 #include "support/safetensors_writer.hpp"
 
 using namespace moxie;
@@ -21,6 +22,30 @@ std::string header_of(const std::vector<WrittenTensor>& tensors) {
   std::size_t data = 0;
   for (const WrittenTensor& tensor : tensors) data += tensor.bytes.size();
   return file.substr(8, file.size() - 8 - data);
+}
+
+void write_gguf_seeds(const std::filesystem::path& folder) {
+  GgufFile file;
+  file.keys = {gguf_string("general.architecture", "qwen3moe"),
+               gguf_u32("general.alignment", 32),
+               gguf_f32("qwen3moe.rope.freq_base", 1e6f),
+               gguf_strings("tokenizer.ggml.tokens", {"a", "", "bc"}),
+               gguf_array("types", GgufValue::kI32, 2, joined({raw(1), raw(3)})),
+               gguf_array("flags", GgufValue::kBool, 2, std::string(2, '\1'))};
+  file.tensors = {{"token_embd.weight", ElementType::kQ4_K, {2, 256}, std::vector<std::byte>(288)},
+                  {"blk.0.attn_norm.weight", ElementType::kF32, {3}, std::vector<std::byte>(12)},
+                  {"blk.0.ffn_up_exps.weight", ElementType::kQ8_0, {2, 1, 32}, std::vector<std::byte>(68)}};
+  write_file(folder / "gguf", fuzz_input(FuzzKind::kGguf, file.bytes()));
+  file.version = 2;
+  write_file(folder / "gguf_v2", fuzz_input(FuzzKind::kGguf, file.bytes()));
+  const std::string whole = file.bytes();
+  const std::size_t data = 288 + 32 + 68;
+  write_file(folder / "gguf_body", fuzz_input(FuzzKind::kGgufBody, data, whole.substr(8, whole.size() - data - 8)));
+  write_file(folder / "gguf_empty", fuzz_input(FuzzKind::kGguf, GgufFile().bytes()));
+  GgufFile first;
+  first.keys = split_keys(0, 2, 2);
+  first.tensors = {{"a", ElementType::kF16, {2}, std::vector<std::byte>(4)}};
+  write_file(folder / "gguf_split", fuzz_input(FuzzKind::kSplit, first.bytes()));
 }
 
 void write_seeds(const std::filesystem::path& folder) {
@@ -49,6 +74,8 @@ void write_seeds(const std::filesystem::path& folder) {
   write_file(checkpoint / "index", fuzz_input(FuzzKind::kIndex, index));
   write_file(checkpoint / "sharded", fuzz_input(FuzzKind::kSharded, index.size(), joined({index, header_of(none)})));
   write_file(checkpoint / "config", fuzz_input(FuzzKind::kConfig, R"({"model_type":"qwen3_moe"})"));
+
+  write_gguf_seeds(checkpoint);
 
   const std::filesystem::path json = folder / "json";
   std::filesystem::remove_all(json);

@@ -70,6 +70,12 @@ inline std::string gguf_strings(std::string_view key, const std::vector<std::str
   return gguf_array(key, GgufValue::kString, values.size(), bytes);
 }
 
+/// The keys by which each file of a split says what it is.
+inline std::vector<std::string> split_keys(std::uint16_t no, std::uint16_t count, std::int32_t tensors) {
+  return {gguf_key("split.no", GgufValue::kU16, raw(no)), gguf_key("split.count", GgufValue::kU16, raw(count)),
+          gguf_key("split.tensors.count", GgufValue::kI32, raw(tensors))};
+}
+
 /// One line of the list of tensors; dims as the file has them, innermost first.
 inline std::string gguf_tensor(std::string_view name, std::span<const std::uint64_t> dims, std::uint32_t type,
                                std::uint64_t offset) {

@@ -20,6 +20,10 @@ struct Weights {
   ElementType type = ElementType::kF32;
   std::size_t out_width = 0;
   std::size_t in_width = 0;
+
+  [[nodiscard]] constexpr std::size_t row_bytes() const noexcept {
+    return in_width / traits(type).block_elements * traits(type).block_bytes;
+  }
 };
 
 namespace backend {

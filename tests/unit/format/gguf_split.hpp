@@ -9,12 +9,6 @@
 
 namespace moxie::test {
 
-/// The keys by which each file of a split says what it is.
-inline std::vector<std::string> split_keys(std::uint16_t no, std::uint16_t count, std::int32_t tensors) {
-  return {gguf_key("split.no", GgufValue::kU16, raw(no)), gguf_key("split.count", GgufValue::kU16, raw(count)),
-          gguf_key("split.tensors.count", GgufValue::kI32, raw(tensors))};
-}
-
 /// Three files with five tensors, and what is in them.
 struct SplitFiles {
   std::vector<GgufFile> files;

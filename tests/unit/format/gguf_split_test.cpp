@@ -51,6 +51,7 @@ TEST_CASE("a split whose files do not belong together is refused") {
        "split.no"},
       {"the same tensor in two", [](SplitFiles& s) { s.files[2].tensors[0].name = "t3"; }, Code::kFormat, "'t3'"},
       {"a bad file among them", [](SplitFiles& s) { s.files[2].version = 9; }, Code::kUnsupported, "00003-of"},
+      {"no number", [](SplitFiles& s) { s.files[0].keys = {gguf_u32("split.count", 3)}; }, Code::kFormat, "split.no"},
       {"a count as text",
        [](SplitFiles& s) {
          s.files[0].keys = {gguf_string("split.count", "3"), gguf_u32("split.no", 0)};

@@ -91,7 +91,8 @@ TEST_CASE("metadata goes from file to file as it is") {
   write_file(folder / "a.gguf", by_hand.bytes());
   const Checkpoint checkpoint = Checkpoint::open(folder / "a.gguf").value();
   GgufWriter writer;
-  for (const MetadataEntry& entry : checkpoint.metadata().entries()) REQUIRE(writer.set(entry.key, entry.value).ok());
+  const Metadata metadata = checkpoint.metadata();
+  for (const MetadataEntry& entry : metadata.entries()) REQUIRE(writer.set(entry.key, entry.value).ok());
   CHECK(writer.set("absent", MetadataValue()).code() == Code::kInvalidArgument);
   REQUIRE(writer.write(folder / "b.gguf").ok());
   CHECK(contents(folder / "b.gguf") == by_hand.bytes());

@@ -17,6 +17,7 @@
 #include "format/json.hpp"
 #include "format/safetensors.hpp"
 #include "format/shard_index.hpp"
+#include "gguf_split.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -293,6 +294,60 @@ TEST_CASE("a whole checkpoint takes at most 4 times its metadata and 16 MiB, bes
   }
 }
 
+TEST_CASE("a GGUF file takes at most 4 times its header and 16 MiB, besides the data") {
+  const auto cost = [](std::string_view what, const GgufFile& file, bool good) {
+    const TemporaryFolder folder;
+    const std::size_t size = [&] {
+      const std::string bytes = file.bytes();
+      write_file(folder / "m.gguf", bytes);
+      return bytes.size();
+    }();
+    check_cost(
+        what, size,
+        [&] {
+          const Result<Checkpoint> checkpoint = Checkpoint::open(folder / "m.gguf");
+          INFO(checkpoint.status().message());
+          CHECK(checkpoint.ok() == good);
+        },
+        0);
+  };
+  constexpr std::size_t kMany = 1'000'000;
+  const auto strings = [](std::size_t count, std::size_t length) {
+    const std::string one = gguf_text(std::string(length, 'x'));
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += one;
+    return gguf_array("a", GgufValue::kString, count, all);
+  };
+  GgufFile file;
+  file.keys = {strings(kMany, 0)};
+  cost("empty strings", file, true);
+  std::string second = strings(1, 0);
+  second.at(8) = 'b';  // another name
+  file.keys = {strings(kMany, 3), second};
+  cost("short strings", file, true);
+  file.keys = {gguf_string("long", std::string(20 * kMiB, 'x'))};
+  cost("one long string", file, true);
+  file.keys = {gguf_array("n", GgufValue::kU8, 20 * kMiB, std::string(20 * kMiB, 'x'))};
+  cost("one long array", file, true);
+  file.keys.clear();
+  for (std::size_t i = 0; i < (1U << 15); ++i) file.keys.push_back(gguf_strings(std::to_string(i), {}));
+  cost("as many keys as there may be", file, true);
+  file.keys.push_back(gguf_strings("more", {}));
+  cost("more keys than there may be", file, false);
+  file.keys.clear();
+  file.alignment = 1;
+  file.keys = {gguf_u32("general.alignment", 1)};
+  for (std::size_t i = 0; i < (1U << 16); ++i) {
+    file.tensors.push_back({std::to_string(i), ElementType::kI8, {}, std::vector<std::byte>(1)});
+  }
+  cost("as many tensors as there may be", file, true);
+  file.tensors.push_back({"more", ElementType::kI8, {}, std::vector<std::byte>(1)});
+  cost("more tensors than there may be", file, false);
+  GgufFile lying;
+  lying.keys = {gguf_array("a", GgufValue::kString, kMany, std::string(20 * kMiB, '\xff'))};
+  cost("an array that is no array", lying, false);
+}
+
 TEST_CASE("wherever memory ends, opening gives an error and loses nothing") {
   const ModelFolder good;
   write_sharded(good.path(), std::vector<std::vector<WrittenTensor>>{{counting("a", ElementType::kF32, {2, 3})},
@@ -302,14 +357,18 @@ TEST_CASE("wherever memory ends, opening gives an error and loses nothing") {
   const ModelFolder broken;
   broken.put("model.safetensors", safetensors_file(R"({"t":{"dtype":tru}})", ""));
   const TemporaryFolder empty;
+  const TemporaryFolder gguf;
+  SplitFiles().write(gguf);
+  const std::filesystem::path split = gguf / "m-00001-of-00003.gguf";
   struct Case {
     const std::filesystem::path& path;
     bool read;
     Code code;
   };
-  for (const Case& each : {Case{good.path(), false, Code::kOk}, Case{good.path(), true, Code::kOk},
-                           Case{wrong.path(), false, Code::kFormat}, Case{broken.path(), false, Code::kFormat},
-                           Case{empty.path(), false, Code::kNotFound}}) {
+  for (const Case& each :
+       {Case{good.path(), false, Code::kOk}, Case{good.path(), true, Code::kOk}, Case{split, false, Code::kOk},
+        Case{split, true, Code::kOk}, Case{wrong.path(), false, Code::kFormat},
+        Case{broken.path(), false, Code::kFormat}, Case{empty.path(), false, Code::kNotFound}}) {
     LoadOptions options;
     options.read = each.read;
     options.memory = Budget::create("weights", 1000);

@@ -27,7 +27,7 @@ class QuantLinear final : public LinearBody {
 
   Status pack_all(const Weights& weights, Budget* budget) {
     MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_ + kReadAhead, budget));
-    const std::size_t row_bytes = in_width() / traits(type_).block_elements * traits(type_).block_bytes;
+    const std::size_t row_bytes = weights.row_bytes();
     for (std::size_t tile = 0; tile < tiles(); ++tile) {
       quant::pack_tile(type_, weights.data + tile * quant::kTileRows * row_bytes, row_bytes,
                        std::min(quant::kTileRows, out_width() - tile * quant::kTileRows), in_width(),

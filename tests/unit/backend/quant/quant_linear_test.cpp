@@ -91,7 +91,7 @@ Exact exact(const Problem& p, std::span<const float> x, std::size_t column) {
     const float scale = largest / 127.0f;
     const float factor = largest == 0 ? 0 : 127.0f / largest;
     for (std::size_t i = begin; i < begin + block; ++i) {
-      const double q = std::nearbyint(x[i] * factor);
+      const auto q = static_cast<double>(std::nearbyint(x[i] * factor));
       const double term = q * static_cast<double>(scale) * static_cast<double>(p.weights[column * p.in + i]);
       sum.value += term;
       // Codes and offsets may cancel within a weight: its parts are at most a few times the block's largest.

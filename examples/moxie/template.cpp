@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <moxie/text/chat_template.hpp>
+#include <moxie/text/message.hpp>
+
+#include "commands.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Status(Code::kNotFound, path, "a file that can be read", "none");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.bad()) return Status(Code::kIo, path, "a file that can be read", "an error");
+  return text.str();
+}
+
+// The value of --set name=value: JSON where it is JSON, else a string.
+Result<Value> setting(const std::string& text, std::string_view name) {
+  if (Json::accept(text)) return parse_value(text, name);
+  return Value::string(text);
+}
+
+void print_json(const Rendered& rendered) {
+  Json spans = Json::array();
+  std::size_t begin = 0;
+  for (const Rendered::Span& span : rendered.spans) {
+    spans.push_back(
+        {{"begin", begin}, {"end", span.end}, {"origin", span.origin == Origin::kTemplate ? "template" : "data"}});
+    begin = span.end;
+  }
+  const Json out = {{"prompt", rendered.text}, {"spans", std::move(spans)}};
+  std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+}  // namespace
+
+Status run_template(const RenderTemplate& options) {
+  MOXIE_TRY_LET(const CheckpointTemplate loaded, load_chat_template(options.model, options.name));
+  MOXIE_TRY_LET(const std::string chat, read_file(options.messages));
+  MOXIE_TRY_LET(const Value messages, parse_chat(chat, options.messages));
+  std::vector<std::pair<std::string, Value>> variables = loaded.special_tokens;
+  variables.emplace_back("messages", messages);
+  variables.emplace_back("add_generation_prompt", Value(options.generation_prompt, Origin::kTemplate));
+  // Templates ask whether tools are none as well as whether they are defined; transformers always sets both.
+  Value tools = Value::null();
+  if (!options.tools.empty()) {
+    MOXIE_TRY_LET(const std::string text, read_file(options.tools));
+    MOXIE_TRY_LET(tools, parse_value(text, options.tools));
+  }
+  variables.emplace_back("tools", tools);
+  variables.emplace_back("documents", Value::null());
+  for (const std::string& set : options.settings) {
+    const std::size_t equals = set.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Status(Code::kInvalidArgument, "--set", "name=value", set);
+    }
+    const std::string name = set.substr(0, equals);
+    MOXIE_TRY_LET(Value value, setting(set.substr(equals + 1), name));
+    std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
+    variables.emplace_back(name, std::move(value));
+  }
+  const std::vector<std::pair<std::string_view, Value>> views(variables.begin(), variables.end());
+  MOXIE_TRY_LET(const Rendered rendered, loaded.chat.render({.variables = views}));
+  if (options.json) {
+    print_json(rendered);
+  } else {
+    std::fwrite(rendered.text.data(), 1, rendered.text.size(), stdout);
+  }
+  return {};
+}
+
+}  // namespace moxie::program

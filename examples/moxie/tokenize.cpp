@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <moxie/text/tokenizer.hpp>
+
+#include "commands.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+Status read_file(const std::string& path, std::string& text) {
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return Status(Code::kNotFound, path, "a file that can be read", "none");
+  char block[65536];
+  while (const std::size_t bytes = std::fread(block, 1, sizeof(block), file)) text.append(block, bytes);
+  const bool failed = std::ferror(file) != 0;
+  std::fclose(file);
+  return failed ? Status(Code::kIo, path, "a file that can be read", "an error") : Status();
+}
+
+Status print_text(const Tokenizer& tokenizer, const Tokenize& options) {
+  MOXIE_TRY_LET(const std::string text, tokenizer.decode(*options.decode, {.skip_special = options.no_special}));
+  if (options.json) {
+    // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
+    const nlohmann::json json = {{"text", text}};
+    std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  }
+  return {};
+}
+
+Status print_times(const Tokenizer& tokenizer, const std::string& text, const Tokenize& options) {
+  for (std::size_t i = 0; i < options.repeat; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    MOXIE_TRY_LET(const std::vector<TokenId> ids, tokenizer.encode(text, {.add_special = !options.no_special}));
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    std::printf("%.6f s, %zu tokens\n", seconds.count(), ids.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+Status run_tokenize(const Tokenize& options) {
+  MOXIE_TRY_LET(const Tokenizer tokenizer, Tokenizer::load(options.model));
+  if (options.decode) return print_text(tokenizer, options);
+
+  std::string text;
+  if (options.text) text = *options.text;
+  if (options.file) MOXIE_TRY(read_file(*options.file, text));
+  if (options.repeat > 0) return print_times(tokenizer, text, options);
+
+  MOXIE_TRY_LET(const std::vector<TokenId> ids, tokenizer.encode(text, {.add_special = !options.no_special}));
+  if (options.json) {
+    std::printf("{\"tokens\":[");
+    for (std::size_t i = 0; i < ids.size(); ++i) std::printf("%s%d", i == 0 ? "" : ",", ids[i]);
+    std::printf("]}\n");
+    return {};
+  }
+  for (const TokenId id : ids) {
+    const std::string_view token = tokenizer.token(id);
+    std::printf("%d\t%.*s\n", id, static_cast<int>(token.size()), token.data());
+  }
+  return {};
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/text/message.hpp>
+
+#include <moxie/core/guard.hpp>
+
+#include "format/json_fields.hpp"
+#include "text/messages/json_text.hpp"
+#include "text/messages/json_value.hpp"
+
+namespace moxie {
+
+using format::JsonDocument;
+using format::JsonFields;
+using format::JsonValue;
+
+namespace {
+
+// A field that may be missing or null: empty then.
+Result<std::string> optional_text(const JsonFields& fields, std::string_view key) {
+  MOXIE_TRY_LET(const std::string_view text, fields.string(key, ""));
+  return std::string(text);
+}
+
+Result<std::vector<ContentPart>> read_parts(JsonValue content, std::string_view where) {
+  std::vector<ContentPart> parts;
+  for (const auto& member : content) {
+    const JsonFields fields(where, member.value);
+    if (!member.value.is_object()) {
+      return Status(Code::kFormat, where, "parts of content as objects", member.value.describe());
+    }
+    MOXIE_TRY_LET(std::string type, optional_text(fields, "type"));
+    MOXIE_TRY_LET(std::string text, optional_text(fields, "text"));
+    parts.push_back({std::move(type), std::move(text)});
+  }
+  return parts;
+}
+
+Result<ToolCall> read_call(JsonValue json, std::string_view where) {
+  if (!json.is_object()) return Status(Code::kFormat, where, "tool calls as objects", json.describe());
+  const JsonValue function = json.find("function");
+  const JsonFields outer(where, json);
+  const JsonFields inner(where, function.is_object() ? function : json);
+  ToolCall call;
+  MOXIE_TRY_LET(call.id, optional_text(outer, "id"));
+  MOXIE_TRY_LET(const std::string_view name, inner.string("name"));
+  call.name = name;
+  const JsonValue arguments = inner.get("arguments");
+  if (arguments.is_object()) {
+    text::write_json_text(call.arguments, arguments);
+  } else if (inner.has("arguments")) {
+    MOXIE_TRY_LET(const std::string_view written, inner.string("arguments"));
+    MOXIE_TRY(text::arguments_to_value(written, where).status());
+    call.arguments = written;
+  }
+  if (call.arguments.empty()) call.arguments = "{}";
+  return call;
+}
+
+Result<Message> read_message(JsonValue json, std::string_view where) {
+  if (!json.is_object()) return Status(Code::kFormat, where, "messages as objects", json.describe());
+  const JsonFields fields(where, json);
+  Message message;
+  MOXIE_TRY_LET(const std::string_view role, fields.string("role"));
+  message.role = role;
+  const JsonValue content = json.find("content");
+  if (content.is_array()) {
+    MOXIE_TRY_LET(message.parts, read_parts(content, where));
+  } else if (fields.has("content")) {
+    MOXIE_TRY_LET(const std::string_view written, fields.string("content"));
+    message.content = std::string(written);
+  }
+  MOXIE_TRY_LET(message.reasoning, optional_text(fields, fields.has("reasoning") ? "reasoning" : "reasoning_content"));
+  MOXIE_TRY_LET(message.tool_call_id, optional_text(fields, "tool_call_id"));
+  MOXIE_TRY_LET(message.name, optional_text(fields, "name"));
+  if (fields.has("tool_calls")) {
+    const JsonValue calls = json.find("tool_calls");
+    if (!calls.is_array()) return fields.wrong("tool_calls", "a list");
+    for (const auto& member : calls) {
+      MOXIE_TRY_LET(ToolCall call, read_call(member.value, where));
+      message.tool_calls.push_back(std::move(call));
+    }
+  }
+  return message;
+}
+
+Status add_text(std::vector<Value::Member>& members, std::string_view key, std::string_view text) {
+  MOXIE_TRY_LET(Value value, Value::string(text));
+  members.push_back({key, std::move(value)});
+  return {};
+}
+
+Result<Value> call_value(const ToolCall& call) {
+  std::vector<Value::Member> function;
+  MOXIE_TRY(add_text(function, "name", call.name));
+  MOXIE_TRY_LET(Value arguments, text::arguments_to_value(call.arguments, "arguments of a tool call"));
+  function.push_back({"arguments", std::move(arguments)});
+  std::vector<Value::Member> members;
+  if (!call.id.empty()) MOXIE_TRY(add_text(members, "id", call.id));
+  MOXIE_TRY(add_text(members, "type", "function"));
+  MOXIE_TRY_LET(Value inner, Value::map(function));
+  members.push_back({"function", std::move(inner)});
+  return Value::map(members);
+}
+
+Result<Value> content_value(const Message& message) {
+  if (message.parts.empty()) return message.content ? Value::string(*message.content) : Value::null();
+  std::vector<Value> parts;
+  for (const ContentPart& part : message.parts) {
+    std::vector<Value::Member> members;
+    MOXIE_TRY(add_text(members, "type", part.type));
+    if (part.type == "text" || !part.text.empty()) MOXIE_TRY(add_text(members, "text", part.text));
+    MOXIE_TRY_LET(Value value, Value::map(members));
+    parts.push_back(std::move(value));
+  }
+  return Value::list(parts);
+}
+
+Result<Value> message_value(const Message& message) {
+  std::vector<Value::Member> members;
+  MOXIE_TRY(add_text(members, "role", message.role));
+  MOXIE_TRY_LET(Value content, content_value(message));
+  members.push_back({"content", std::move(content)});
+  if (!message.reasoning.empty()) {
+    MOXIE_TRY(add_text(members, "reasoning_content", message.reasoning));
+    MOXIE_TRY(add_text(members, "reasoning", message.reasoning));
+  }
+  if (!message.tool_calls.empty()) {
+    std::vector<Value> calls;
+    for (const ToolCall& call : message.tool_calls) {
+      MOXIE_TRY_LET(Value value, call_value(call));
+      calls.push_back(std::move(value));
+    }
+    MOXIE_TRY_LET(Value list, Value::list(calls));
+    members.push_back({"tool_calls", std::move(list)});
+  }
+  if (!message.tool_call_id.empty()) MOXIE_TRY(add_text(members, "tool_call_id", message.tool_call_id));
+  if (!message.name.empty()) MOXIE_TRY(add_text(members, "name", message.name));
+  return Value::map(members);
+}
+
+// A member of a mapping, replaced by `change(value)` where it is there.
+template <class Change>
+Result<Value> with_member(JsonValue object, std::string_view key, std::string_view where, Change&& change) {
+  if (!object.is_object() || !object.find(key)) return text::to_value(object, where);
+  std::vector<Value::Member> members;
+  for (const auto& member : object) {
+    MOXIE_TRY_LET(Value value, member.key == key ? change(member.value) : text::to_value(member.value, where));
+    members.push_back({member.key, std::move(value)});
+  }
+  return Value::map(members);
+}
+
+template <class Change>
+Result<Value> with_items(JsonValue list, std::string_view where, Change&& change) {
+  if (!list.is_array()) return text::to_value(list, where);
+  std::vector<Value> items;
+  for (const auto& member : list) {
+    MOXIE_TRY_LET(Value value, change(member.value));
+    items.push_back(std::move(value));
+  }
+  return Value::list(items);
+}
+
+Result<Value> chat_value(JsonValue root, std::string_view where) {
+  if (!root.is_array()) return Status(Code::kFormat, where, "a list of messages", root.describe());
+  const auto arguments = [&](JsonValue json) -> Result<Value> {
+    return json.as_string() ? text::arguments_to_value(*json.as_string(), where) : text::to_value(json, where);
+  };
+  const auto function = [&](JsonValue json) { return with_member(json, "arguments", where, arguments); };
+  const auto call = [&](JsonValue json) {
+    return json.find("function") ? with_member(json, "function", where, function) : function(json);
+  };
+  const auto calls = [&](JsonValue json) { return with_items(json, where, call); };
+  return with_items(root, where, [&](JsonValue json) -> Result<Value> {
+    if (!json.is_object()) return Status(Code::kFormat, where, "messages as objects", json.describe());
+    return with_member(json, "tool_calls", where, calls);
+  });
+}
+
+template <class T, class Body>
+Result<T> allocated(std::string_view where, Body&& body) noexcept {
+  Result<T> result = Status(Code::kInternal, where, "a result", "none");
+  MOXIE_TRY(guarded(where, [&]() -> Status {
+    result = body();
+    return {};
+  }));
+  return result;
+}
+
+}  // namespace
+
+Result<std::vector<Message>> parse_messages(std::string_view json, std::string_view where) noexcept {
+  return allocated<std::vector<Message>>(where, [&]() -> Result<std::vector<Message>> {
+    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::kMessageLimits, where));
+    if (!document.root().is_array()) {
+      return Status(Code::kFormat, where, "a list of messages", document.root().describe());
+    }
+    std::vector<Message> messages;
+    for (const auto& member : document.root()) {
+      MOXIE_TRY_LET(Message message, read_message(member.value, where));
+      messages.push_back(std::move(message));
+    }
+    return messages;
+  });
+}
+
+Result<Value> parse_value(std::string_view json, std::string_view where) noexcept {
+  return allocated<Value>(where, [&] { return text::json_to_value(json, where); });
+}
+
+Result<Value> parse_chat(std::string_view json, std::string_view where) noexcept {
+  return allocated<Value>(where, [&]() -> Result<Value> {
+    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::kMessageLimits, where));
+    return chat_value(document.root(), where);
+  });
+}
+
+Result<Value> to_value(std::span<const Message> messages) noexcept {
+  return allocated<Value>("to_value", [&]() -> Result<Value> {
+    std::vector<Value> values;
+    for (const Message& message : messages) {
+      MOXIE_TRY_LET(Value value, message_value(message));
+      values.push_back(std::move(value));
+    }
+    return Value::list(values);
+  });
+}
+
+}  // namespace moxie

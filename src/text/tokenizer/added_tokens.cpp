@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer/added_tokens.hpp"
+
+#include <algorithm>
+
+#include "text/tokenizer/unicode.hpp"
+#include "text/tokenizer/utf8.hpp"
+
+namespace moxie::text {
+namespace {
+
+bool word_before(std::string_view text, std::size_t at) noexcept {
+  return at > 0 && is_word(decode_at(text, last_character(text, at)).code);
+}
+bool word_behind(std::string_view text, std::size_t at) noexcept {
+  return at < text.size() && is_word(decode_at(text, at).code);
+}
+
+}  // namespace
+
+void AddedMatcher::add(const AddedToken& token, std::string_view content, bool harmless) {
+  if (content.empty()) return;
+  entries_.push_back({.content = std::string(content),
+                      .id = token.id,
+                      .single_word = token.single_word,
+                      .lstrip = token.lstrip,
+                      .rstrip = token.rstrip,
+                      .harmless = harmless});
+}
+
+void AddedMatcher::finish() {
+  std::stable_sort(entries_.begin(), entries_.end(),
+                   [](const Entry& a, const Entry& b) { return a.content < b.content; });
+  // Two tokens that normalize to one text: the first is found.
+  entries_.erase(std::unique(entries_.begin(), entries_.end(),
+                             [](const Entry& a, const Entry& b) { return a.content == b.content; }),
+                 entries_.end());
+  std::size_t i = 0;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    while (i < entries_.size() && static_cast<unsigned char>(entries_[i].content[0]) < byte) ++i;
+    first_[byte] = static_cast<std::uint32_t>(i);
+  }
+  first_[256] = static_cast<std::uint32_t>(entries_.size());
+}
+
+// Those that begin like the text are neighbours: the range of them narrows byte by byte.
+const AddedMatcher::Entry* AddedMatcher::longest_at(const MarkedView& in, std::size_t at) const noexcept {
+  const auto byte = static_cast<unsigned char>(in.text[at]);
+  auto begin = entries_.begin() + first_[byte];
+  auto end = entries_.begin() + first_[byte + 1U];
+  const Entry* best = nullptr;
+  for (std::size_t depth = 1; begin != end; ++depth) {
+    if (begin->content.size() == depth) {
+      if (begin->harmless || !in.marked(at, at + depth)) best = &*begin;
+      ++begin;
+    }
+    if (at + depth == in.text.size()) break;
+    const auto next = static_cast<unsigned char>(in.text[at + depth]);
+    const auto byte_at = [depth](const Entry& entry) { return static_cast<unsigned char>(entry.content[depth]); };
+    begin = std::lower_bound(begin, end, next, [&](const Entry& entry, unsigned char b) { return byte_at(entry) < b; });
+    end = std::upper_bound(begin, end, next, [&](unsigned char b, const Entry& entry) { return b < byte_at(entry); });
+  }
+  return best;
+}
+
+void AddedMatcher::split(const MarkedView& in, std::vector<Segment>& out) const {
+  const std::string_view text = in.text;
+  out.clear();
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const Entry* found = first_[byte] == first_[byte + 1U] ? nullptr : longest_at(in, at);
+    if (found == nullptr) {
+      ++at;
+      continue;
+    }
+    std::size_t begin = at;
+    std::size_t end = at + found->content.size();
+    at = end;  // the search goes on here, whatever becomes of the match
+    if (found->single_word && (word_before(text, begin) || word_behind(text, end))) continue;
+    while (found->lstrip && begin > done) {
+      const std::size_t last = last_character(text, begin);
+      if (!is_space(decode_at(text, last).code)) break;
+      begin = std::max(last, done);
+    }
+    while (found->rstrip && end < text.size()) {
+      const Character c = decode_at(text, end);
+      if (!is_space(c.code)) break;
+      end += c.size;
+    }
+    if (begin > done) out.push_back({done, begin, -1});
+    out.push_back({begin, end, found->id});
+    done = std::max(done, end);
+  }
+  if (done < text.size()) out.push_back({done, text.size(), -1});
+}
+
+}  // namespace moxie::text

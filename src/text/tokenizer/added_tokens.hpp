@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <moxie/core/result.hpp>
+#include <moxie/core/views.hpp>
+
+#include "text/tokenizer/marked_text.hpp"
+
+namespace moxie::text {
+
+/// A token that is looked for in text as it stands, before the model sees what is left.
+struct AddedToken {
+  TokenId id = 0;
+  std::string content;
+  bool single_word = false;  ///< only where no word character is next to it
+  bool lstrip = false;       ///< takes the white space before it too
+  bool rstrip = false;       ///< and behind it
+  bool normalized = false;   ///< looked for in normalized text
+  bool special = false;
+};
+
+/// A stretch of text between added tokens, or one of them.
+struct Segment {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  TokenId id = -1;  ///< -1: text
+};
+
+/// Finds added tokens: always the leftmost, and of those at one place the longest.
+///
+/// Threads  immutable once finish() is done.
+class AddedMatcher {
+ public:
+  /// Longer ones are refused by the reader: a text of almost-matches costs its size times this.
+  static constexpr std::size_t kMaxBytes = 256;
+
+  /// A token as it is to be found, `content` normalized where that applies. `harmless`: it may come from marked bytes.
+  void add(const AddedToken& token, std::string_view content, bool harmless);
+  void finish();
+
+  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+
+  /// The segments of the text in order, without empty ones.
+  void split(const MarkedView& in, std::vector<Segment>& out) const;
+
+ private:
+  struct Entry {
+    std::string content;
+    TokenId id = 0;
+    bool single_word = false;
+    bool lstrip = false;
+    bool rstrip = false;
+    bool harmless = false;
+  };
+
+  [[nodiscard]] const Entry* longest_at(const MarkedView& in, std::size_t at) const noexcept;
+
+  std::vector<Entry> entries_;              // by content
+  std::array<std::uint32_t, 257> first_{};  // where those begin whose first byte is not below
+};
+
+}  // namespace moxie::text

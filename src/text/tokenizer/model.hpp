@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <moxie/core/result.hpp>
+#include <moxie/core/views.hpp>
+
+#include "text/tokenizer/merger.hpp"
+#include "text/tokenizer/vocabulary.hpp"
+#include "text/tokenizer/word_cache.hpp"
+
+namespace moxie::text {
+
+/// A step of the best way through a piece, of Unigram.
+struct PathNode {
+  double score = 0;
+  std::uint32_t begin = 0;  ///< where the last token on the way begins
+  TokenId id = -1;          ///< -1: no way leads here
+};
+
+/// What encoding needs room for; one for each call of encode().
+struct ModelScratch {
+  Merger merger;
+  WordCache cache;
+  std::vector<PathNode> path;
+  std::vector<TokenId> ids;
+};
+
+/// How one piece of text is encoded.
+struct PieceOptions {
+  bool escapes = false;  ///< the piece may hold escaped bytes (utf8.hpp)
+  bool plain = false;    ///< no control token may come of it
+};
+
+/// Turns a piece of text into tokens of its vocabulary.
+///
+/// Errors   kFormat: a character for which the vocabulary has neither a token nor an unknown one, where the model has
+///          to have one.
+/// Threads  immutable; each thread brings its scratch.
+class Model {
+ public:
+  Model() noexcept = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  virtual ~Model() = default;
+
+  /// Appends the tokens of `piece`.
+  virtual Status encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
+                        std::vector<TokenId>& out) const = 0;
+};
+
+/// The ids that untrusted text must not yield.
+class ControlSet {
+ public:
+  void insert(TokenId id) {
+    const auto index = static_cast<std::size_t>(id);
+    if (index / 64 >= bits_.size()) bits_.resize(index / 64 + 1);
+    bits_[index / 64] |= std::uint64_t{1} << (index % 64);
+  }
+  [[nodiscard]] bool contains(TokenId id) const noexcept {
+    const auto index = static_cast<std::size_t>(id);
+    return id >= 0 && index / 64 < bits_.size() && (bits_[index / 64] >> (index % 64) & 1) != 0;
+  }
+
+ private:
+  std::vector<std::uint64_t> bits_;
+};
+
+}  // namespace moxie::text

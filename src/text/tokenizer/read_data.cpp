@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include <moxie/core/text.hpp>
+
+#include "text/tokenizer/bpe.hpp"
+#include "text/tokenizer/parts.hpp"
+#include "text/tokenizer/pre_names.hpp"
+#include "text/tokenizer/utf8.hpp"
+
+namespace moxie::text {
+namespace {
+
+constexpr std::string_view kWhere = "tokenizer.ggml";
+// What SentencePiece writes for a space: U+2581.
+constexpr std::string_view kMark = "\xe2\x96\x81";
+// Each token of "llama" is cut at every character to find what it may be merged from.
+constexpr std::size_t kMaxPieceBytes = 512;
+
+TokenType type_of(const TokenizerData& data, std::size_t id) noexcept {
+  return data.types.empty() ? TokenType::kNormal : data.types[id];
+}
+
+Status check_sizes(const TokenizerData& data) {
+  const auto same = [&](std::size_t n, std::string_view what) {
+    if (n == 0 || n == data.tokens.size()) return Status();
+    return Status(Code::kFormat, kWhere, Text("one of ", what, " for each of ", data.tokens.size(), " tokens"),
+                  Text(n));
+  };
+  if (data.tokens.empty()) return Status(Code::kFormat, kWhere, "at least one token", "none");
+  MOXIE_TRY(same(data.types.size(), "token_type"));
+  MOXIE_TRY(same(data.scores.size(), "scores"));
+  for (const TokenType type : data.types) {
+    if (type < TokenType::kNormal || type > TokenType::kByte) {
+      return Status(Code::kFormat, kWhere, "token types of 1 to 6", Text(static_cast<int>(type)));
+    }
+  }
+  for (const std::string_view token : data.tokens) {
+    if (valid_utf8(token) != token.size()) {
+      return Status(Code::kFormat, kWhere, "tokens in UTF-8", Text("'", token.substr(0, 40), "'"));
+    }
+  }
+  return {};
+}
+
+std::uint64_t seed_of(const TokenizerData& data) noexcept {
+  std::uint64_t seed = data.tokens.size();
+  for (const std::string_view token : data.tokens) seed = hash_bytes(token, seed);
+  for (const std::string_view merge : data.merges) seed = hash_bytes(merge, seed);
+  return seed;
+}
+
+// Control tokens are found in text and never made of it, so they are no part of the model's vocabulary.
+Status read_tokens(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  for (std::size_t i = 0; i < data.tokens.size(); ++i) {
+    const TokenType type = type_of(data, i);
+    const bool special = type == TokenType::kControl || type == TokenType::kUnknown;
+    if (special || type == TokenType::kUserDefined) {
+      AddedToken token;
+      token.id = static_cast<TokenId>(i);
+      token.content = data.tokens[i];
+      token.special = special;
+      parts.added.push_back(std::move(token));
+    }
+    if (!special) MOXIE_TRY(parts.vocabulary.add(i, data.tokens[i]));
+  }
+  return parts.vocabulary.index(seed);
+}
+
+Status read_special(std::optional<TokenId> id, std::string_view name, const TokenizerParts& parts,
+                    std::optional<TokenId>& out) {
+  if (id && !parts.has(*id)) {
+    return Status(Code::kFormat, kWhere, Text(name, " as the id of a token below ", parts.size), Text(*id));
+  }
+  out = id;
+  return {};
+}
+
+Status read_around(const TokenizerData& data, bool add_bos, TokenizerParts& parts) {
+  MOXIE_TRY(read_special(data.bos, "bos_token_id", parts, parts.bos));
+  MOXIE_TRY(read_special(data.eos, "eos_token_id", parts, parts.eos));
+  MOXIE_TRY(read_special(data.unk, "unknown_token_id", parts, parts.unk));
+  MOXIE_TRY(read_special(data.pad, "padding_token_id", parts, parts.pad));
+  const auto need = [&](bool wanted, std::optional<TokenId> id, std::string_view flag, std::vector<TokenId>& out) {
+    if (!wanted) return Status();
+    if (!id) return Status(Code::kFormat, kWhere, Text("the token that ", flag, " asks for"), "none");
+    out.push_back(*id);
+    return Status();
+  };
+  MOXIE_TRY(need(data.add_bos.value_or(add_bos && data.bos), data.bos, "add_bos_token", parts.prefix));
+  return need(data.add_eos.value_or(false), data.eos, "add_eos_token", parts.suffix);
+}
+
+Status make_byte_level(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  const PreNamed* pre = find_pre(data.pre.empty() ? "default" : data.pre);
+  if (pre == nullptr) {
+    std::string names;
+    for (const std::string_view name : pre_tokenizer_names()) names.append(names.empty() ? "" : ", ").append(name);
+    return Status(Code::kUnsupported, kWhere, "pre as one of " + names, data.pre.substr(0, 60));
+  }
+  if (pre->nfc) parts.normalizer.add(UnicodeForm::make(UnicodeForm::Kind::kNfc));
+  for (const std::string_view expression : pre->patterns) {
+    MOXIE_TRY_LET(Pattern pattern, Pattern::regex(expression));
+    parts.pre_tokenizer.add(SplitStep{std::move(pattern), Behavior::kIsolated, false});
+  }
+  parts.pre_tokenizer.add(ByteLevelStep{});
+
+  parts.merges = MergeTable(seed);
+  parts.merges.expect(data.merges.size());
+  std::string joined;
+  for (std::size_t rank = 0; rank < data.merges.size(); ++rank) {
+    const std::string_view merge = data.merges[rank];
+    // A token may begin with the space between the two only where it is no byte-level one, so the first one is it.
+    const std::size_t space = merge.find(' ', 1);
+    const std::string_view left = merge.substr(0, space);
+    const std::string_view right = space == std::string_view::npos ? std::string_view() : merge.substr(space + 1);
+    joined.assign(left).append(right);
+    const auto l = parts.vocabulary.find(left);
+    const auto r = parts.vocabulary.find(right);
+    const auto both = parts.vocabulary.find(joined);
+    if (!l || !r || !both) {
+      return Status(Code::kFormat, kWhere, Text("merge ", rank, " of tokens in the vocabulary"),
+                    Text("'", merge.substr(0, 120), "'"));
+    }
+    parts.merges.add(*l, *r, static_cast<std::uint32_t>(rank), *both);
+  }
+  parts.vocabulary.to_bytes();
+  MOXIE_TRY(parts.vocabulary.index(seed));
+  BpeOptions options;
+  options.byte_level = true;
+  options.ignore_merges = pre->ignore_merges;
+  parts.model = std::make_unique<Bpe>(parts.vocabulary, parts.merges, parts.controls, std::move(options));
+  parts.decoder.add(ByteLevelDecode{});
+  parts.description = "byte-level BPE";
+  return {};
+}
+
+// SentencePiece merges the two neighbours whose joined text has the best score. As a table: every way to cut a token
+// into two tokens is a merge, and its rank is the place of its score among all scores, best first.
+Status score_merges(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  std::vector<float> scores = data.scores;
+  for (const float score : scores) {
+    if (!std::isfinite(score)) return Status(Code::kFormat, kWhere, "finite scores", "one that is not");
+  }
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  scores.erase(std::unique(scores.begin(), scores.end()), scores.end());
+  parts.merges = MergeTable(seed);
+  parts.merges.expect(4 * data.tokens.size());
+  for (std::size_t id = 0; id < data.tokens.size(); ++id) {
+    const TokenType type = type_of(data, id);
+    if (type != TokenType::kNormal && type != TokenType::kUserDefined) continue;
+    const std::string_view text = data.tokens[id];
+    if (text.size() > kMaxPieceBytes) {
+      return Status(Code::kUnsupported, kWhere, Text("tokens of at most ", kMaxPieceBytes, " bytes"),
+                    Text(text.size()));
+    }
+    const auto rank = static_cast<std::uint32_t>(
+        std::lower_bound(scores.begin(), scores.end(), data.scores[id], std::greater<>()) - scores.begin());
+    for (std::size_t cut = 0; cut < text.size();) {
+      cut += character_size(text[cut]);
+      if (cut >= text.size()) break;
+      const auto left = parts.vocabulary.find(text.substr(0, cut));
+      const auto right = left ? parts.vocabulary.find(text.substr(cut)) : std::nullopt;
+      if (right) parts.merges.add(*left, *right, rank, static_cast<TokenId>(id));
+    }
+  }
+  return {};
+}
+
+Status make_sentencepiece(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  if (data.scores.empty()) return Status(Code::kFormat, kWhere, "scores", "none");
+  const bool prefix = data.add_space_prefix.value_or(true);
+  if (prefix) parts.normalizer.add(Prepend{std::string(kMark)});
+  parts.normalizer.add(Replace{Pattern::literal(" "), std::string(kMark)});
+  MOXIE_TRY(score_merges(data, seed, parts));
+  BpeOptions options;
+  options.byte_fallback = true;
+  options.fuse_unk = true;
+  options.unk = data.unk;
+  parts.model = std::make_unique<Bpe>(parts.vocabulary, parts.merges, parts.controls, std::move(options));
+  parts.decoder.add(ReplaceDecode{Pattern::literal(kMark), " "});
+  parts.decoder.add(ByteFallbackDecode{});
+  parts.decoder.add(FuseDecode{});
+  if (prefix) parts.decoder.add(StripDecode{" ", 1, 0});
+  parts.description = "SentencePiece BPE with byte fallback";
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_data(const TokenizerData& data) {
+  const bool byte_level = data.model == "gpt2";
+  if (!byte_level && data.model != "llama") {
+    return Status(Code::kUnsupported, kWhere, "model gpt2 or llama", data.model.substr(0, 60));
+  }
+  MOXIE_TRY(check_sizes(data));
+  auto parts = std::make_shared<TokenizerParts>(kWhere);
+  const std::uint64_t seed = seed_of(data);
+  MOXIE_TRY(read_tokens(data, seed, *parts));
+  MOXIE_TRY(byte_level ? make_byte_level(data, seed, *parts) : make_sentencepiece(data, seed, *parts));
+  MOXIE_TRY(finish_added_tokens(*parts, kWhere));
+  MOXIE_TRY(read_around(data, !byte_level, *parts));
+  describe(*parts);
+  return std::shared_ptr<const TokenizerParts>(std::move(parts));
+}
+
+}  // namespace moxie::text

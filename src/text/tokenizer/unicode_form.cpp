@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer/unicode_form.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <utf8proc.h>
+
+#include <moxie/core/text.hpp>
+
+#include "text/tokenizer/utf8.hpp"
+
+namespace moxie::text {
+namespace {
+
+constexpr std::string_view kWhere = "Unicode normalization";
+
+// Tokenizers normalize by Unicode 9, whose tables the `tokenizers` library has, and vocabularies were made of what
+// comes out. These characters have got a combining class or a decomposition since; to Unicode 9 they are plain ones.
+// Source   the library's answers for all characters, against those of Unicode 16.
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+constexpr std::array<Range, 61> kYoung = {{
+    {0x7fd, 0x7fd},     {0x897, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+    {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},
+    {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xa82c, 0xa82c},   {0xab69, 0xab69},   {0x105c9, 0x105c9},
+    {0x105e4, 0x105e4}, {0x10781, 0x10785}, {0x10787, 0x107b0}, {0x107b2, 0x107ba}, {0x10d24, 0x10d27},
+    {0x10d69, 0x10d6d}, {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+    {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x11383, 0x11383}, {0x11385, 0x11385}, {0x1138e, 0x1138e},
+    {0x11391, 0x11391}, {0x113c5, 0x113c5}, {0x113c7, 0x113c8}, {0x113ce, 0x113d0}, {0x1145e, 0x1145e},
+    {0x11839, 0x1183a}, {0x11938, 0x11938}, {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0},
+    {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45},
+    {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16121, 0x16128}, {0x1612f, 0x1612f}, {0x16d68, 0x16d6a},
+    {0x16ff0, 0x16ff1}, {0x1ccd6, 0x1ccf9}, {0x1e030, 0x1e06d}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136},
+    {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef}, {0x1e5ee, 0x1e5ef}, {0x1f16c, 0x1f16c},
+    {0x1fbf0, 0x1fbf9},
+}};
+
+bool young(std::int32_t code) noexcept {
+  const auto c = static_cast<char32_t>(code);
+  if (c < kYoung.front().first) return false;
+  const auto* range = std::lower_bound(kYoung.begin(), kYoung.end(), c,
+                                       [](const Range& one, char32_t wanted) { return one.last < wanted; });
+  return range != kYoung.end() && range->first <= c;
+}
+
+int combining_class(std::int32_t code) noexcept {
+  return young(code) ? 0 : utf8proc_get_property(code)->combining_class;
+}
+
+utf8proc_option_t options(UnicodeForm::Kind kind) noexcept {
+  const bool compatible = kind == UnicodeForm::Kind::kNfkc || kind == UnicodeForm::Kind::kNfkd;
+  return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0));
+}
+
+// 18 characters are the most that one decomposes into (U+FDFA).
+using Decomposition = std::array<utf8proc_int32_t, 32>;
+
+// How many there are; negative for utf8proc's errors.
+utf8proc_ssize_t decompose(std::int32_t code, utf8proc_option_t options, Decomposition& parts) noexcept {
+  if (young(code)) return parts[0] = code, 1;
+  int bound = 0;
+  return utf8proc_decompose_char(code, parts.data(), static_cast<utf8proc_ssize_t>(parts.size()), options, &bound);
+}
+
+constexpr auto kCanonical = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+
+}  // namespace
+
+UnicodeForm UnicodeForm::make(Kind kind) {
+  UnicodeForm form;
+  form.kind_ = kind;
+  form.stable_.assign(kTableEnd / 64, 0);
+  std::vector<std::uint64_t> joins(kTableEnd / 64, 0);  // what may join a character before it
+  const auto set = [](std::vector<std::uint64_t>& bits, char32_t c) {
+    if (c < kTableEnd) bits[c / 64] |= std::uint64_t{1} << (c % 64);
+  };
+  // Nothing beyond the table is made of two but compatibility ideographs, which take the slow way.
+  for (char32_t c = 0; c < kTableEnd; ++c) {
+    const auto code = static_cast<utf8proc_int32_t>(c);
+    Decomposition parts{};
+    if (decompose(code, options(kind), parts) == 1 && parts[0] == code && combining_class(code) == 0) {
+      set(form.stable_, c);
+    }
+    // Whatever stands behind the first place of a canonical decomposition can be joined to what is before.
+    const auto size = decompose(code, kCanonical, parts);
+    for (utf8proc_ssize_t i = 1; i < size && i < static_cast<utf8proc_ssize_t>(parts.size()); ++i) {
+      set(joins, static_cast<char32_t>(parts[static_cast<std::size_t>(i)]));
+    }
+  }
+  if (form.composes()) {
+    for (std::size_t i = 0; i < joins.size(); ++i) form.stable_[i] &= ~joins[i];
+  }
+  return form;
+}
+
+Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& codes) const {
+  codes.clear();
+  for (std::size_t at = 0; at < in.size();) {
+    const Character c = decode_at(in, at);
+    at += c.size;
+    Decomposition parts{};
+    const auto size = decompose(static_cast<std::int32_t>(c.code), options(kind_), parts);
+    if (size < 0 || size > static_cast<utf8proc_ssize_t>(parts.size())) {
+      return Status(Code::kInternal, kWhere, "a decomposition", Text("utf8proc's answer ", size));
+    }
+    codes.insert(codes.end(), parts.begin(), parts.begin() + size);
+  }
+  // utf8proc would sort marks by exchanging neighbours, which takes time squared in a long run of them.
+  for (auto begin = codes.begin(); begin != codes.end();) {
+    if (combining_class(*begin) == 0) {
+      ++begin;
+      continue;
+    }
+    const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return combining_class(code) == 0; });
+    std::stable_sort(begin, end,
+                     [](std::int32_t a, std::int32_t b) { return combining_class(a) < combining_class(b); });
+    begin = end;
+  }
+  return composes() ? compose(codes) : Status();
+}
+
+// Between two young characters, which join nothing and let nothing join across them.
+Status UnicodeForm::compose(std::vector<std::int32_t>& codes) {
+  std::size_t written = 0;
+  for (std::size_t begin = 0; begin < codes.size();) {
+    std::size_t end = begin + 1;
+    while (end < codes.size() && !young(codes[end])) ++end;
+    const auto size = utf8proc_normalize_utf32(codes.data() + begin, static_cast<utf8proc_ssize_t>(end - begin),
+                                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    if (size < 0) return Status(Code::kInternal, kWhere, "a composition", Text("utf8proc's answer ", size));
+    std::copy_n(codes.begin() + static_cast<std::ptrdiff_t>(begin), size,
+                codes.begin() + static_cast<std::ptrdiff_t>(written));
+    written += static_cast<std::size_t>(size);
+    begin = end;
+  }
+  codes.resize(written);
+  return {};
+}
+
+Result<bool> UnicodeForm::apply(const MarkedView& in, MarkedText& out) const {
+  const std::string_view text = in.text;
+  bool changed = false;
+  std::size_t copied = 0;  // up to here, in is in out (once there is a change)
+  std::vector<std::int32_t> codes;
+  std::string bytes;
+  std::size_t previous = 0;  // where the character before `at` begins
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t ascii = ascii_run(text, at);
+    if (ascii > 0) {
+      at += ascii;
+      previous = at - 1;
+      continue;
+    }
+    const Character c = decode_at(text, at);
+    if (stable(c.code)) {
+      previous = at;
+      at += c.size;
+      continue;
+    }
+    // The stretch takes in the character before, to which this one may be joined, and ends before a stable one.
+    const std::size_t begin = composes() ? std::max(previous, copied) : at;
+    std::size_t end = at + c.size;
+    while (end < text.size()) {
+      const Character next = decode_at(text, end);
+      if (stable(next.code)) break;
+      end += next.size;
+    }
+    MOXIE_TRY(stretch(text.substr(begin, end - begin), codes));
+    bytes.clear();
+    for (const std::int32_t code : codes) append_utf8(bytes, static_cast<char32_t>(code));
+    if (bytes != text.substr(begin, end - begin)) {
+      if (!changed) out.start(in.marks != nullptr, text.size() + bytes.size());
+      changed = true;
+      out.copy(in, copied, begin);
+      out.append(bytes, in.marked(begin, end));
+      copied = end;
+    }
+    at = end;
+    previous = end;  // nothing before a stable character changes with it
+  }
+  if (changed) out.copy(in, copied, text.size());
+  return changed;
+}
+
+}  // namespace moxie::text

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <moxie/core/result.hpp>
+
+#include "text/tokenizer/marked_text.hpp"
+
+namespace moxie::text {
+
+/// One of Unicode's normalization forms, by utf8proc, in time n log n: most text is found to be in the form already,
+/// by one bit for each character; the rest is brought into it in stretches between characters that never change and
+/// never join what comes before them.
+///
+/// Threads  immutable.
+class UnicodeForm {
+ public:
+  enum class Kind : std::uint8_t { kNfc, kNfd, kNfkc, kNfkd };
+
+  static UnicodeForm make(Kind kind);
+
+  /// Writes the form of `in`, or writes nothing and says false where `in` has it already.
+  Result<bool> apply(const MarkedView& in, MarkedText& out) const;
+
+ private:
+  // Beyond the third plane there are few characters; they take the slow way.
+  static constexpr char32_t kTableEnd = 0x30000;
+
+  [[nodiscard]] bool stable(char32_t c) const noexcept {
+    return c < kTableEnd && (stable_[c / 64] >> (c % 64) & 1) != 0;
+  }
+  [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
+  Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;
+  static Status compose(std::vector<std::int32_t>& codes);
+
+  Kind kind_ = Kind::kNfc;
+  std::vector<std::uint64_t> stable_;
+};
+
+}  // namespace moxie::text

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/text/chat_template.hpp>
+#include <moxie/text/message.hpp>
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace moxie;
+
+std::string rendered(const Value& value, std::string_view source = "{{ v | tojson }}") {
+  const std::pair<std::string_view, Value> variables[] = {{"v", value}};
+  return ChatTemplate::parse(source).value().render({.variables = variables}).value().text;
+}
+
+constexpr std::string_view kChat = R"([
+  {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]},
+  {"role": "assistant", "content": null, "reasoning_content": "hm",
+   "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1.0}"}},
+                  {"function": {"name": "g", "arguments": {"y": [2, null]}}}]},
+  {"role": "tool", "tool_call_id": "1", "name": "f", "content": "ok", "extra": true}])";
+
+TEST_CASE("messages are read in OpenAI's form") {
+  const auto messages = parse_messages(kChat, "chat.json");
+  INFO(messages.status().message());
+  REQUIRE(messages.ok());
+  REQUIRE(messages->size() == 3);
+  CHECK((*messages)[0].parts == std::vector<ContentPart>{{"text", "a"}, {"image", ""}});
+  CHECK(!(*messages)[1].content);
+  CHECK((*messages)[1].reasoning == "hm");
+  CHECK((*messages)[1].tool_calls == std::vector<ToolCall>{{"1", "f", "{\"x\": 1.0}"}, {"", "g", "{\"y\":[2,null]}"}});
+  CHECK((*messages)[2] == Message{.role = "tool", .content = "ok", .tool_call_id = "1", .name = "f"});
+  CHECK(rendered(to_value(*messages).value()) ==
+        R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]}, )"
+        R"({"role": "assistant", "content": null, "reasoning_content": "hm", "reasoning": "hm", "tool_calls": )"
+        R"([{"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1.0}}}, )"
+        R"({"type": "function", "function": {"name": "g", "arguments": {"y": [2, null]}}}]}, )"
+        R"({"role": "tool", "content": "ok", "tool_call_id": "1", "name": "f"}])");
+}
+
+TEST_CASE("a chat in JSON keeps every field, and arguments become objects") {
+  const Value chat = parse_chat(kChat, "chat.json").value();
+  CHECK(
+      rendered(chat, "{{ v[2].extra }} {{ v[1].tool_calls[0].function.arguments.x }} {{ v[1].tool_calls[0].type }}") ==
+      "True 1.0 function");
+}
+
+TEST_CASE("what is no chat is refused") {
+  for (const std::string_view json :
+       {"", "{}", "[1]", "[{}]", "[{\"role\": 1}]", "[{\"role\": \"a\", \"content\": 1}]",
+        "[{\"role\": \"a\", \"content\": [1]}]", "[{\"role\": \"a\", \"tool_calls\": 1}]",
+        "[{\"role\": \"a\", \"tool_calls\": [{}]}]",
+        "[{\"role\": \"a\", \"tool_calls\": [{\"name\": \"f\", \"arguments\": \"[1]\"}]}]", "[{\"role\": \"a\"}"}) {
+    INFO(json);
+    CHECK(parse_messages(json, "chat.json").status().code() == Code::kFormat);
+  }
+  CHECK(parse_value("18446744073709551615", "n").status().code() == Code::kUnsupported);
+  CHECK(parse_value(std::string(100, '[') + std::string(100, ']'), "n").status().code() == Code::kFormat);
+  const Message broken{.role = "assistant", .tool_calls = {{"", "f", "no"}}};
+  CHECK(to_value({&broken, 1}).status().code() == Code::kFormat);
+}
+
+}  // namespace

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <fstream>
+
+#include "rendering.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace moxie;
+
+Status status_of(std::string_view source) { return test::render(source).status(); }
+
+TEST_CASE("raise_exception is a refusal by the template, with its message and its line") {
+  const Status status = status_of("\n\n{% if true %}\n{{ raise_exception('roles must ' ~ 'alternate') }}{% endif %}");
+  CHECK(status.code() == Code::kInvalidArgument);
+  CHECK(status.came() == "roles must alternate");
+  CHECK(status.where() == "test, line 4");
+}
+
+TEST_CASE("what is no template is refused with its line") {
+  for (const std::string_view source : {"\n{{ ",
+                                        "\n{% if %}",
+                                        "\n{{ 1 + }}",
+                                        "\n{% endif %}",
+                                        "\n{% for x y %}",
+                                        "\n{{ 'a }}",
+                                        "\n{# a",
+                                        "\n{% raw %}",
+                                        "\n{{ a b }}",
+                                        "\n{{ (1] }}",
+                                        "\n{% set 1 = 2 %}",
+                                        "\n{% nosuch %}",
+                                        "\n{{ a is b is c }}",
+                                        "\n{{ f(a=1, 2) }}",
+                                        "\n{% break %}",
+                                        "\n{% macro f(a=1, b) %}{% endmacro %}",
+                                        "\n{{ 007 }}",
+                                        "\n{{ '\\x4' }}",
+                                        "\n{{ a[ }}",
+                                        "\n{% set a = %}"}) {
+    const Status status = status_of(source);
+    INFO(source << ": " << status.message());
+    CHECK(status.code() == Code::kFormat);
+    CHECK(status.where() == "test, line 2");
+  }
+}
+
+TEST_CASE("what Python raises for is refused with its line") {
+  for (const std::string_view source :
+       {"\n{{ a.b.c }}",           "\n{{ none.a.b }}",         "\n{{ 1 + 'a' }}",
+        "\n{{ 1 / 0 }}",           "\n{{ [] < 1 }}",           "\n{{ none() }}",
+        "\n{{ 1 | nosuch }}",      "\n{{ 1 is nosuch }}",      "\n{% for x in 1 %}{% endfor %}",
+        "\n{% set a, b = [1] %}",  "\n{{ {[]: 1} }}",          "\n{{ 'a' in 1 }}",
+        "\n{{ [1, 'a'] | sort }}", "\n{{ nothing | tojson }}", "\n{{ range(1, 2, 0) }}",
+        "\n{% set a.b = 1 %}",     "\n{{ '%d' % 'x' }}",       "\n{{ 'a'.index('b') }}",
+        "\n{{ [][1:2:0] }}",       "\n{{ 'a'.join([1]) }}"}) {
+    const Status status = status_of(source);
+    INFO(source << ": " << status.message());
+    CHECK(status.code() == Code::kFormat);
+    CHECK(status.where() == "test, line 2");
+  }
+}
+
+TEST_CASE("what is not supported is refused by name") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"{% include 'a' %}", "include"},
+      {"{% import 'a' as b %}", "import"},
+      {"{% extends 'a' %}", "extends"},
+      {"{% block a %}{% endblock %}", "block"},
+      {"{% for x in y recursive %}{% endfor %}", "recursive"},
+      {"{{ f(*a) }}", "*"},
+      {"{{ 'a' | urlize }}", "urlize"},
+      {"{{ 'a'.encode() }}", "encode"},
+      {"{{ 9223372036854775807 + 1 }}", ""},
+      {"{{ 2 ** 64 }}", ""},
+      {"{{ 99999999999999999999 }}", ""},
+      {"{{ -9223372036854775807 - 2 }}", ""},
+      {"{{ 9223372036854775807 * 2 }}", ""},
+      {"{{ range }}", ""},
+      {"{{ strftime_now('%Q') }}", "%Q"}};
+  for (const auto& [source, name] : cases) {
+    const Status status = status_of(source);
+    INFO(source << ": " << status.message());
+    CHECK(status.code() == Code::kUnsupported);
+    CHECK(status.message().find(name) != std::string_view::npos);
+  }
+}
+
+TEST_CASE("nothing but data can be reached, and nothing can be changed") {
+  const test::Variables variables = {{"m", test::data(R"([{"role": "user", "content": "x"}])")}};
+  for (const std::string_view source :
+       {"{{ m.__class__ }}", "{{ m[0].__class__ }}", "{{ ''.__class__ }}", "{{ m['__class__'] }}", "{{ m.append }}",
+        "{{ m[0].update }}", "{{ m | attr('__class__') }}", "{{ [m] | map(attribute='__class__') | join }}",
+        "{{ m[0].content.__init__ }}", "{{ raise_exception.__globals__ }}", "{{ namespace().__init__ }}"}) {
+    INFO(source);
+    CHECK(test::render(source, variables)->text == "");
+  }
+  CHECK(test::render("{{ m.append(1) }}", variables).status().code() == Code::kFormat);
+  CHECK(test::render("{{ m[0].update({}) }}", variables).status().code() == Code::kFormat);
+  CHECK(test::render("{{ ''.__class__.__mro__ }}", variables).status().code() == Code::kFormat);
+}
+
+TEST_CASE("a key of a message may be named as a method, in brackets") {
+  const test::Variables variables = {{"m", test::data(R"({"items": 1, "get": 2, "plain": 3})")}};
+  CHECK(test::render("{{ m['items'] }}{{ m['get'] }}{{ m.plain }}{{ m.get('plain') }}", variables)->text == "1233");
+}
+
+TEST_CASE("a checkpoint's folder gives its template and its special tokens") {
+  const test::TemporaryFolder folder;
+  const auto write = [&](std::string_view name, std::string_view text) {
+    std::ofstream(folder.path() / name, std::ios::binary) << text;
+  };
+  CHECK(load_chat_template(folder.path()).status().code() == Code::kNotFound);
+  CHECK(load_chat_template(folder.path() / "no.jinja").status().code() == Code::kNotFound);
+  write("tokenizer_config.json", R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "pad_token": null,
+      "chat_template": [{"name": "default", "template": "{{ bos_token }}d"}, {"name": "tool_use", "template": "t"}]})");
+  const auto named = load_chat_template(folder.path());
+  INFO(named.status().message());
+  REQUIRE(named.ok());
+  REQUIRE(named->special_tokens.size() == 2);
+  const test::Variables variables(named->special_tokens.begin(), named->special_tokens.end());
+  CHECK(test::marked(*named->chat.render({.variables = variables})) == "<s>d");
+  CHECK(load_chat_template(folder.path(), "tool_use")->chat.render({})->text == "t");
+  CHECK(load_chat_template(folder.path(), "rag").status().code() == Code::kNotFound);
+  write("chat_template.jinja", "from the file{{ 1");
+  CHECK(load_chat_template(folder.path()).status().code() == Code::kFormat);
+  write("chat_template.jinja", "from the file");
+  CHECK(load_chat_template(folder.path())->chat.render({})->text == "from the file");
+  CHECK(load_chat_template(folder.path() / "chat_template.jinja")->special_tokens.empty());
+}
+
+}  // namespace

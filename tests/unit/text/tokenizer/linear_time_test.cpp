@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/catch.hpp"
+
+#include <chrono>
+
+#include "small_tokenizer.hpp"
+
+namespace moxie::tests {
+
+namespace {
+
+std::string repeated(const std::string& unit, std::size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += unit;
+  return text;
+}
+
+double seconds_of(const Tokenizer& tokenizer, const std::string& text) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto ids = tokenizer.encode(text);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  if (!ids.ok() || tokenizer.decode(*ids).value() != text) throw std::runtime_error("no round trip");
+  return seconds.count();
+}
+
+/// Every byte a token, and merges that double "a", " " and so on up to 256.
+Tokenizer doubling(std::string_view pre) {
+  static std::vector<std::string> texts;
+  texts.clear();
+  std::vector<std::string> merges;
+  for (int byte = 0; byte < 256; ++byte) texts.push_back(byte_character(byte));
+  for (const char c : {'a', ' ', '7', '!', '\n'}) {
+    std::string unit = byte_character(c);
+    for (int i = 0; i < 8; ++i) {
+      merges.push_back(unit + " " + unit);
+      unit += unit;
+      texts.push_back(unit);
+    }
+  }
+  TokenizerData data;
+  data.model = "gpt2";
+  data.pre = pre;
+  data.tokens.assign(texts.begin(), texts.end());
+  data.merges.assign(merges.begin(), merges.end());
+  return Tokenizer::create(data).value();
+}
+
+}  // namespace
+
+// 8 times the text may take 8 times as long; squared it would be 64. Between the two lies room for a busy machine.
+TEST_CASE("long runs of one kind of character take time in proportion") {
+  for (const std::string_view pre : pre_tokenizer_names()) {
+    const Tokenizer tokenizer = doubling(pre);
+    for (const std::string unit :
+         {"a", " ", "7", "!", "\n", "\r\n", "\xe4\xb8\xad", "\xcc\x81", "\xff", "A", "aA", " a", "' ",
+          "\xe4\xb8\xad"
+          "A",
+          "  \n", "\t"}) {
+      INFO(pre << " of '" << unit << "'");
+      for (const std::string tail : {"", "x", "\xe4\xb8\xad"}) {
+        const std::string small = repeated(unit, 1 << 15) + tail;
+        const std::string large = repeated(unit, 1 << 18) + tail;
+        bool linear = false;
+        for (int attempt = 0; attempt < 5 && !linear; ++attempt) {
+          linear = seconds_of(tokenizer, large) < 30 * seconds_of(tokenizer, small) + 0.02;
+        }
+        REQUIRE(linear);
+      }
+    }
+  }
+}
+
+}  // namespace moxie::tests
