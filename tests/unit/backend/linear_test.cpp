@@ -32,8 +32,8 @@ void check_rows(const Linear& linear, const Backend& backend, ConstRows x, std::
   CHECK(scratch.workspace().used_bytes() == 0);
 }
 
-/// All rows against the oracles, then a third of the row counts against all rows. `turn` says which: over ten shapes
-/// that share a width, each count has its turn.
+/// All rows against the oracles, then a third of the row counts against all rows. `turn` says which: over the
+/// shapes that share a width, each count has its turn.
 void check_linear(const LinearPath& path, const StoredWeights& weights, std::span<const float> bias, ConstRows x,
                   const Reference& exact, ConstRows chain, std::size_t turn, std::size_t& refused) {
   const std::optional<Linear> linear = path.linear(weights.view(), bias);
@@ -55,14 +55,16 @@ void check_linear(const LinearPath& path, const StoredWeights& weights, std::spa
 void check_type(ElementType type) {
   const std::vector<LinearPath> paths = linear_paths();
   std::vector<std::size_t> refused(paths.size());
-  std::size_t shapes = 0;
+  std::size_t pairs = 0, shapes = 0;
   for (const std::size_t out : kWidths) {
     for (const std::size_t in : kWidths) {
+      // Types differ in how a weight is read alone: each second shape will do for the others.
+      if (type != ElementType::kF32 && pairs++ % 11 % 2 == 0) continue;
       const std::uint64_t seed = out * 1000 + in;
       const StoredWeights weights = StoredWeights::random(type, out, in, seed);
       const Table x = Table::random(kMostRows, in, seed);
       // In turn, so that each width of either side is met with and without.
-      const Table bias = Table::random(shapes++ % 11 % 2, out, seed + 1);
+      const Table bias = Table::random(shapes++ % 7 % 2, out, seed + 1);
       const Reference exact = exact_linear(x.view(), weights.values(), bias.data);
       const Table chain = chain_linear(x.view(), weights.values(), bias.data);
       for (std::size_t i = 0; i < paths.size(); ++i) {
