@@ -8,8 +8,9 @@
 #   cmake/packages.sh --list     prints the names and installs nothing (may follow --ci)
 set -euo pipefail
 
+# ocl-icd-opencl-dev: the package files of Debian 12's oneDNN look for OpenCL, which libdnnl-dev only recommends.
 packages=(g++ cmake ninja-build pkg-config
-          libeigen3-dev libdnnl-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev catch2
+          libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev catch2
           libbenchmark-dev)
 list=false
 for word in "$@"; do
@@ -25,7 +26,7 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
-is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | head -n 1) == *installed ]]; }
+is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | head -n 1) == installed ]]; }
 missing=()
 for package in "${packages[@]}"; do
   is_installed "$package" || missing+=("$package")
