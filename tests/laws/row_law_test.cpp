@@ -10,7 +10,7 @@
 #include "support/running.hpp"
 
 using namespace moxie;
-using namespace moxie::tests;
+using namespace moxie::test;
 
 namespace {
 
@@ -29,7 +29,7 @@ struct Case {
 };
 
 Case make_case(const std::string& name, MatmulPath path) {
-  Reference reference = load_reference(name);
+  ReferenceLogits reference = load_reference(name);
   Case made{.model = Model::load(data_folder(name), {.backend = {.matmul = path}}).value(),
             .tokens = std::move(reference.tokens),
             .expected = {},

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,6 +89,12 @@ requires(sizeof(T) == 4 && sizeof(U) == 4) std::string bit_difference(RowsOf<T> 
     }
   }
   return {};
+}
+
+/// Whether both are the same, bit for bit: NaN equals the same NaN, and 0 is not -0.
+inline bool same_bits(std::span<const float> a, std::span<const float> b) {
+  // memcmp may not be given an empty span's null pointer.
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 
 }  // namespace moxie::test

@@ -12,9 +12,11 @@
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/model.hpp>
 
+#include "support/compare.hpp"
+
 // What tests need to run a checkpoint of tests/data and to compare it with its reference.
 
-namespace moxie::tests {
+namespace moxie::test {
 
 inline std::filesystem::path data_folder(const std::string& name) {
   return std::filesystem::path(MOXIE_TEST_DATA) / name;
@@ -32,7 +34,7 @@ inline std::vector<std::string> checkpoint_names() {
 }
 
 /// Tokens, and the logits that transformers gives for them in double.
-struct Reference {
+struct ReferenceLogits {
   std::vector<TokenId> tokens;
   std::vector<double> logits;  ///< [tokens, vocab_size]
   std::size_t vocab_size = 0;
@@ -45,10 +47,10 @@ std::vector<T> elements(const Tensor& tensor) {
   return values;
 }
 
-inline Reference load_reference(const std::string& name) {
+inline ReferenceLogits load_reference(const std::string& name) {
   const Checkpoint file = Checkpoint::open(data_folder(name) / "reference.safetensors").value();
   const Tensor logits = file.find("logits").value();
-  Reference reference{.tokens = elements<TokenId>(file.find("tokens").value()),
+  ReferenceLogits reference{.tokens = elements<TokenId>(file.find("tokens").value()),
                       .logits = elements<double>(logits),
                       .vocab_size = logits.dims[1]};
   if (logits.dims[0] != reference.tokens.size()) throw std::runtime_error("a reference of another length");
@@ -72,8 +74,4 @@ inline std::vector<float> all_logits(Kernel& kernel, Context& context, std::span
   return logits;
 }
 
-inline bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -6,7 +6,7 @@
 #include "support/running.hpp"
 
 using namespace moxie;
-using namespace moxie::tests;
+using namespace moxie::test;
 using namespace moxie::units;
 
 namespace {

@@ -58,7 +58,7 @@ void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 using namespace moxie;
-using namespace moxie::tests;
+using namespace moxie::test;
 
 TEST_CASE("the counter counts") {
   counting = true;

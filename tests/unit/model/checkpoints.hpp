@@ -4,7 +4,6 @@
 // Good checkpoints with one thing changed, and what a model says to tokens.
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <span>
 #include <stdexcept>
@@ -16,6 +15,7 @@
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/model.hpp>
 
+#include "support/compare.hpp"
 #include "support/safetensors_writer.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -92,11 +92,6 @@ inline Result<std::vector<float>> logits(const Model& model, std::span<const Tok
   while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
   MOXIE_TRY(feed.status);
   return values;
-}
-
-/// Whether both are the same, bit for bit: NaN equals NaN, and 0 is not -0.
-inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 }  // namespace moxie::test

@@ -8,7 +8,7 @@
 #include "support/running.hpp"
 
 using namespace moxie;
-using namespace moxie::tests;
+using namespace moxie::test;
 
 namespace {
 
@@ -43,7 +43,7 @@ TEST_CASE("logits equal those of transformers in double") {
   const auto path = GENERATE(MatmulPath::kAuto, MatmulPath::kNative, MatmulPath::kReference);
   for (const std::string& name : checkpoint_names()) {
     DYNAMIC_SECTION(name << " on " << moxie::name(path)) {
-      const Reference reference = load_reference(name);
+      const ReferenceLogits reference = load_reference(name);
       const Model model = Model::load(data_folder(name), {.backend = {.matmul = path}}).value();
       REQUIRE(model.config().vocab_size == reference.vocab_size);
       Kernel kernel = Kernel::create({.threads = 2}).value();
@@ -58,7 +58,7 @@ TEST_CASE("logits equal those of transformers in double") {
 
 TEST_CASE("every native path gives the same logits, bit for bit") {
   for (const std::string& name : checkpoint_names()) {
-    const Reference reference = load_reference(name);
+    const ReferenceLogits reference = load_reference(name);
     std::vector<float> expected;
     for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
       const auto model = Model::load(data_folder(name), {.backend = {.isa = isa, .matmul = MatmulPath::kNative}});

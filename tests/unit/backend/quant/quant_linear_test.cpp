@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include <moxie/backend/executors.hpp>
@@ -13,8 +12,10 @@
 #include <moxie/core/philox.hpp>
 
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 
 using namespace moxie;
+using moxie::test::same_bits;
 
 namespace {
 
@@ -71,10 +72,6 @@ std::vector<float> apply(const Linear& linear, std::span<const float> x, std::si
       linear.apply(ConstRows(x.data(), rows, linear.in_width()), Rows(y.data(), rows, linear.out_width()), workspace);
   REQUIRE(status.ok());
   return y;
-}
-
-bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
 /// One output in double, from activations quantised by the rule, and the sum of magnitudes for the bound.

@@ -7,7 +7,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 namespace {
 
@@ -118,4 +118,4 @@ TEST_CASE("special tokens are left out where that is asked for, others are not")
   CHECK(tokenizer.decode(ids, {.skip_special = true}).value() == "ab<tool>abc");
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -5,7 +5,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 using Ids = std::vector<TokenId>;
 
@@ -131,4 +131,4 @@ TEST_CASE("one tokenizer serves many threads") {
   CHECK(same == std::vector<int>(4, 1));
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -7,7 +7,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 namespace {
 
@@ -204,4 +204,4 @@ TEST_CASE("a normalizer that swells its text is stopped") {
   CHECK(tokenizer.encode("xyz").ok());
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

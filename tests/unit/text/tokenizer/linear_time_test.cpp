@@ -5,7 +5,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 namespace {
 
@@ -72,4 +72,4 @@ TEST_CASE("long runs of one kind of character take time in proportion") {
   }
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -10,7 +10,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 namespace {
 
@@ -47,4 +47,4 @@ TEST_CASE("ids and texts are those of the tokenizers library") {
   CHECK(cases >= 30);
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -11,7 +11,7 @@
 // Tokenizers small enough to be understood, written as JSON by nlohmann's library, which the reader does not use that
 // way.
 
-namespace moxie::tests {
+namespace moxie::test {
 
 using Json = nlohmann::ordered_json;
 
@@ -62,4 +62,4 @@ inline Result<Tokenizer> load(const Json& json, const Json& config = nullptr) {
 }
 inline Tokenizer small_tokenizer() { return load(small_json()).value(); }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test

@@ -3,7 +3,7 @@
 
 #include "small_tokenizer.hpp"
 
-namespace moxie::tests {
+namespace moxie::test {
 
 namespace {
 
@@ -129,4 +129,4 @@ TEST_CASE("GGUF data that contradict themselves are refused") {
   CHECK(Tokenizer::create(pieces).status().code() == Code::kFormat);
 }
 
-}  // namespace moxie::tests
+}  // namespace moxie::test
