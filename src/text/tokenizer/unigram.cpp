@@ -2,6 +2,7 @@
 #include "text/tokenizer/unigram.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
@@ -68,14 +69,19 @@ Status Unigram::encode(std::string_view piece, const PieceOptions& options, Mode
   }
   auto& path = scratch.path;
   path.assign(piece.size() + 1, {});
+  // No token, known or not, reaches further than that: older scores give way to new ones.
+  const std::size_t longest = std::max<std::size_t>(vocabulary_.longest(), 4);
+  const std::size_t mask = std::bit_ceil(longest + 1) - 1;
+  auto& scores = scratch.scores;
+  scores.assign(mask + 1, 0);
   const auto reach = [&](std::size_t begin, std::size_t end, TokenId id, double score) {
     PathNode& node = path[end];
-    if (node.id >= 0 && score <= node.score) return;
-    node = {.score = score, .begin = static_cast<std::uint32_t>(begin), .id = id};
+    if (node.id >= 0 && score <= scores[end & mask]) return;
+    scores[end & mask] = score;
+    node = {.begin = static_cast<std::uint32_t>(begin), .id = id};
   };
-  const std::size_t longest = vocabulary_.longest();
   for (std::size_t begin = 0; begin < piece.size();) {
-    const double here = path[begin].score;
+    const double here = scores[begin & mask];
     const std::size_t character = character_size(piece[begin]);
     const std::size_t most = std::min(piece.size(), begin + longest);
     bool has_single = false;
