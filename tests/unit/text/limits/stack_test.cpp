@@ -50,7 +50,8 @@ TEST_CASE("the deepest files and the longest texts fit on a stack of 256 KiB") {
   std::vector<std::string> chats;
   for (const std::size_t depth : {60U, 62U, 63U, 64U, 65U, 100'000U}) {
     chats.push_back(repeated("[", depth) + repeated("]", depth));
-    chats.push_back("[" + repeated("{\"role\":", depth) + "1" + repeated("}", depth) + "]");
+    chats.push_back(std::string("[").append(repeated("{\"role\":", depth)).append("1"));
+    chats.back().append(repeated("}", depth)).append("]");
   }
   const std::string letters(1U << 20, 'a');
   std::size_t finished = 0;
@@ -61,7 +62,9 @@ TEST_CASE("the deepest files and the longest texts fit on a stack of 256 KiB") {
       finished += parse_messages(chat, "chat").ok() ? 1U : 1U;
       AnswerStream stream({.tools = ToolSyntax::kMistral});
       std::vector<AnswerEvent> events;
-      finished += stream.feed("[TOOL_CALLS]" + chat, events).ok() && stream.finish(events).ok() ? 1U : 0U;
+      finished +=
+          stream.feed("[TOOL_CALLS]", events).ok() && stream.feed(chat, events).ok() && stream.finish(events).ok() ? 1U
+                                                                                                                   : 0U;
     }
     const std::filesystem::path root = std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers";
     for (const auto& entry : std::filesystem::directory_iterator(root)) {
