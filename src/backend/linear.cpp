@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/backend/linear.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <new>
 
 #include <moxie/core/checked.hpp>
 #include <moxie/core/guard.hpp>
+#include <moxie/core/scratch.hpp>
 
 #include "backend/linear_body.hpp"
+#include "backend/linear_team.hpp"
 #include "backend/onednn/engine.hpp"
 
 namespace moxie {
 
 namespace {
-
-Status check_shapes(const backend::LinearBody& body, ConstRows x, Rows y) noexcept {
-  if (x.width != body.in_width() || x.stride < x.width) {
-    return Status(Code::kShape, "Linear::apply", Text("x of [T, ", body.in_width(), "]"),
-                  Text("[", x.rows, ", ", x.width, "] with stride ", x.stride));
-  }
-  if (y.rows != x.rows || y.width != body.out_width() || y.stride < y.width) {
-    return Status(Code::kShape, "Linear::apply", Text("y of [", x.rows, ", ", body.out_width(), "]"),
-                  Text("[", y.rows, ", ", y.width, "] with stride ", y.stride));
-  }
-  return {};
-}
 
 /// Whether the bytes of the weights can be counted on every path: widened to f32, in whole panels. Behind
 /// this, sizes are multiplied as they come.
@@ -85,7 +74,9 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
 
 std::size_t Linear::in_width() const noexcept { return body_->in_width(); }
 std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
-std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
+std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept {
+  return ScratchSize().bytes(backend::operand_bytes(*body_, rows)).bytes(body_->scratch_bytes(rows)).total();
+}
 std::string_view Linear::path() const noexcept { return body_->path(); }
 std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
 
@@ -94,30 +85,18 @@ Status Linear::warm_up(backend::Worker& worker) const noexcept {
 }
 
 Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
-  MOXIE_TRY(check_shapes(*body_, x, y));
+  MOXIE_TRY(backend::check_shapes(*body_, x, y));
   if (x.rows == 0) return {};
   const Workspace::Frame frame(workspace);
-  return body_->run(x, y, 0, body_->tiles(), workspace);
+  MOXIE_TRY_LET(const backend::BlockTable table, backend::take_table(*body_, x.rows, workspace));
+  if (table.data == nullptr) return body_->run({.rows = x}, y, 0, body_->tiles(), workspace);
+  body_->quantise(x, 0, 0, table);
+  return body_->run(table.operand(0, x.rows), y, 0, body_->tiles(), workspace);
 }
 
 Status Linear::apply(ConstRows x, Rows y, Team& team) const noexcept {
-  MOXIE_TRY(check_shapes(*body_, x, y));
-  if (x.rows == 0) return {};
-  // Tasks are runs of tiles, and blocks of rows where there are fewer tiles than threads. A few for
-  // each worker let an uneven machine even out; neither cut changes a bit.
-  const std::size_t tiles = body_->tiles();
-  const std::size_t wanted = team.width() == 1 ? 1 : team.width() * 4;
-  const std::size_t column_tasks = std::min(tiles, wanted);
-  const std::size_t row_tasks = std::clamp<std::size_t>(wanted / column_tasks, 1, (x.rows + 31) / 32);
-  const std::size_t block = (x.rows + row_tasks - 1) / row_tasks;
-  return team.each(column_tasks * row_tasks, [&](std::size_t task, Workspace& workspace) -> Status {
-    const std::size_t column = task / row_tasks;
-    const std::size_t row = std::min(task % row_tasks * block, x.rows);
-    const std::size_t rows = std::min(block, x.rows - row);
-    if (rows == 0) return {};
-    return body_->run(x.slice(row, rows), y.slice(row, rows), column * tiles / column_tasks,
-                      (column + 1) * tiles / column_tasks, workspace);
-  });
+  const backend::Product product{.body = body_.get(), .y = y};
+  return backend::run_products(x, {&product, 1}, team);
 }
 
 }  // namespace moxie

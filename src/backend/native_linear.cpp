@@ -52,7 +52,8 @@ class NativeLinear final : public LinearBody {
   [[nodiscard]] std::size_t bytes() const noexcept override { return panels_.size(); }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+  Status run(const Operand& operand, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    const ConstRows& x = operand.rows;
     for (std::size_t column = begin * kPanelWidth; column < end * kPanelWidth && column < out_width();
          column += kPanelWidth) {
       const std::size_t columns = panel_columns(out_width(), column);
@@ -64,7 +65,7 @@ class NativeLinear final : public LinearBody {
              .panel_width = stored_width(columns),
              .columns = columns,
              .bias = bias(column),
-             .y = y.data + column,
+             .y = y.data + (column - begin * kPanelWidth),
              .y_stride = y.stride});
     }
     return {};

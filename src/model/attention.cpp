@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/linear_team.hpp"
+
 namespace moxie::model {
 
 namespace {
@@ -15,17 +17,21 @@ const Segment& segment_of(const Batch& batch, std::size_t row) noexcept {
 
 }  // namespace
 
-std::size_t Attention::scratch_bytes(std::size_t rows) const noexcept {
-  std::size_t bytes = 0;
-  each_linear([&](const Linear& linear) { bytes = std::max(bytes, linear.scratch_bytes(rows)); });
-  return bytes;
+DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
+  ScratchSize own;
+  std::size_t worker = 0;
+  each_linear([&](const Linear& linear) {
+    own.bytes(backend::operand_bytes(linear.body(), rows));
+    worker = std::max(worker, linear.body().scratch_bytes(rows));
+  });
+  return {.own = own.total(), .worker = worker};
 }
 
 Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
                           const Buffers& buffers, Team& team) const noexcept {
-  MOXIE_TRY(parts_.query.apply(x, buffers.query, team));
-  MOXIE_TRY(parts_.key.apply(x, buffers.key, team));
-  MOXIE_TRY(parts_.value.apply(x, buffers.value, team));
+  const backend::Product products[] = {
+      {&parts_.query.body(), buffers.query}, {&parts_.key.body(), buffers.key}, {&parts_.value.body(), buffers.value}};
+  MOXIE_TRY(backend::run_products(x, products, team));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* head) {
     for (std::size_t h = 0; h < heads; ++h, head += parts_.head_width) {
       if (norm) norm->apply(head, head);

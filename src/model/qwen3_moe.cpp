@@ -86,7 +86,7 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
     MOXIE_TRY_LET(GatedMlp<Linear> expert, make_expert(config, layer, e, weights));
     experts.push_back(std::move(expert));
   }
-  MOXIE_TRY_LET(auto bank, ExpertBank<GatedMlp<Linear>>::create(std::move(experts)));
+  MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
   MOXIE_TRY_LET(TopK router, TopK::create({.num_experts = config.num_experts,
                                            .experts_per_token = config.num_experts_per_tok,
                                            .scores = Scores::kSoftmax,

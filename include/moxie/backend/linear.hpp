@@ -62,6 +62,8 @@ class MOXIE_API Linear {
   /// Bytes of the packed weights.
   [[nodiscard]] std::size_t bytes() const noexcept;
 
+  [[nodiscard]] const backend::LinearBody& body() const noexcept { return *body_; }  ///< for moxie's own layers
+
  private:
   explicit Linear(std::shared_ptr<const backend::LinearBody> body) noexcept : body_(std::move(body)) {}
   std::shared_ptr<const backend::LinearBody> body_;

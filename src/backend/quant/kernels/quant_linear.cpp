@@ -38,14 +38,37 @@ class QuantLinear final : public LinearBody {
 
   [[nodiscard]] std::size_t tile_width() const noexcept override { return quant::kTileRows; }
   [[nodiscard]] std::size_t bytes() const noexcept override { return packed_.size(); }
-  [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept override {
-    return Workspace::bytes_for<Activations>(std::min(rows, quant::kMostRows) * supers());
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
+  [[nodiscard]] quant::ActivationRule rule() const noexcept override { return rule_; }
+
+  void quantise(ConstRows x, std::size_t column, std::size_t row, const BlockTable& table) const noexcept override {
+    Activations* out = table.data + column / quant::kSuper * table.stride + row;
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      ops_.quantize({.x = x.row(r),
+                     .count = x.width,
+                     .block = rule_.block,
+                     .group = rule_.group,
+                     .bias = rule_.bias,
+                     .out = out + r,
+                     .out_stride = table.stride});
+    }
   }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept override {
-    for (std::size_t row = 0; row < x.rows; row += quant::kMostRows) {
-      const std::size_t rows = std::min(quant::kMostRows, x.rows - row);
-      MOXIE_TRY(run_block(x.slice(row, rows), y.slice(row, rows), begin, end, workspace));
+  Status run(const Operand& x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    const std::size_t column = begin * quant::kTileRows;
+    for (std::size_t row = 0; row < x.rows.rows; row += quant::kMostRows) {
+      ops_.gemm[quant::format_index(type_)]({.x = x.blocks + row,
+                                             .row_stride = x.stride,
+                                             .supers = operand_blocks(),
+                                             .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
+                                             .rows = std::min(quant::kMostRows, x.rows.rows - row),
+                                             .tile = packed_.data() + begin * tile_bytes_,
+                                             .tile_bytes = tile_bytes_,
+                                             .tiles = end - begin,
+                                             .columns = std::min(end * quant::kTileRows, out_width()) - column,
+                                             .bias = bias(column),
+                                             .y = y.row(row),
+                                             .y_stride = y.stride});
     }
     return {};
   }
@@ -53,34 +76,6 @@ class QuantLinear final : public LinearBody {
  private:
   /// A prefetch past the last tile stays within the buffer's pages; nothing is read there.
   static constexpr std::size_t kReadAhead = 64;
-
-  [[nodiscard]] std::size_t supers() const noexcept { return (in_width() + quant::kSuper - 1) / quant::kSuper; }
-
-  Status run_block(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept {
-    const Workspace::Frame frame(workspace);
-    MOXIE_TRY_LET(const std::span<Activations> quantised, workspace.take<Activations>(x.rows * supers()));
-    for (std::size_t row = 0; row < x.rows; ++row) {
-      ops_.quantize({.x = x.row(row),
-                     .count = in_width(),
-                     .block = rule_.block,
-                     .group = rule_.group,
-                     .bias = rule_.bias,
-                     .out = quantised.data() + row * supers()});
-    }
-    for (std::size_t tile = begin; tile < end; ++tile) {
-      const std::size_t column = tile * quant::kTileRows;
-      ops_.gemm[quant::format_index(type_)]({.x = quantised.data(),
-                                             .supers = supers(),
-                                             .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
-                                             .rows = x.rows,
-                                             .tile = packed_.data() + tile * tile_bytes_,
-                                             .columns = std::min(quant::kTileRows, out_width() - column),
-                                             .bias = bias(column),
-                                             .y = y.data + column,
-                                             .y_stride = y.stride});
-    }
-    return {};
-  }
 
   const quant::QuantOps& ops_;
   ElementType type_;
