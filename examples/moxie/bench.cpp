@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,7 +128,10 @@ Status check(const Bench& options) {
 Status run_bench(const Bench& options) {
   MOXIE_TRY(check(options));
   const Clock::time_point begin = Clock::now();
-  MOXIE_TRY_LET(const Model model, Model::load(options.common.model, options.common.model_options()));
+  MOXIE_TRY_LET(const std::unique_ptr<Executor> packer, make_executor(ExecutorKind::kThreads, options.common.threads));
+  ModelOptions model_options = options.common.model_options();
+  model_options.executor = packer.get();
+  MOXIE_TRY_LET(const Model model, Model::load(options.common.model, model_options));
   const double load_s = seconds_since(begin);
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
                                                .memory_bytes = Budget::kUnlimited,

@@ -62,6 +62,13 @@ struct Convert {
 };
 Status run_convert(const Convert& options);
 
+struct Pack {
+  std::string model;
+  std::string output;
+  std::size_t threads = 0;
+};
+Status run_pack(const Pack& options);
+
 /// Sizes as of Qwen3-30B-A3B.
 struct Synth {
   std::string output;

@@ -83,6 +83,15 @@ CLI::App* add_bench(CLI::App& app, program::Bench& bench) {
   return command;
 }
 
+CLI::App* add_pack(CLI::App& app, program::Pack& pack) {
+  CLI::App* command =
+      app.add_subcommand("pack", "Write a GGUF model in moxie's tiles, which are mapped as they are: it loads at once");
+  command->add_option("-m,--model", pack.model, "The .gguf file")->required();
+  command->add_option("-o,--output", pack.output, "The .gguf file to write; other programs do not read it")->required();
+  command->add_option("-t,--threads", pack.threads, "Threads that pack (default: all of the machine)");
+  return command;
+}
+
 CLI::App* add_synth(CLI::App& app, program::Synth& synth) {
   CLI::App* command = app.add_subcommand("synth", "Write a synthetic checkpoint: random weights, a working tokenizer");
   command->add_option("-o,--output", synth.output, "The .gguf file to write")->required();
@@ -139,6 +148,9 @@ int main(int argc, char** argv) try {
   add_executor_options(*bench_command, bench.common);
   add_backend_options(*bench_command, bench.common);
 
+  program::Pack pack;
+  CLI::App* pack_command = add_pack(app, pack);
+
   program::Synth synth;
   CLI::App* synth_command = add_synth(app, synth);
 
@@ -177,6 +189,7 @@ int main(int argc, char** argv) try {
   if (logits_command->parsed()) status = program::run_logits(logits);
   if (bench_command->parsed()) status = program::run_bench(bench);
   if (convert_command->parsed()) status = program::run_convert(convert);
+  if (pack_command->parsed()) status = program::run_pack(pack);
   if (synth_command->parsed()) status = program::run_synth(synth);
   if (tokenize_command->parsed()) status = program::run_tokenize(tokenize);
   if (template_command->parsed()) status = program::run_template(chat);

@@ -12,6 +12,7 @@
 #include "backend/linear_body.hpp"
 #include "backend/linear_team.hpp"
 #include "backend/onednn/engine.hpp"
+#include "backend/quant/kernels/tile_packer.hpp"
 
 namespace moxie {
 
@@ -28,14 +29,21 @@ bool is_countable(const Weights& weights) noexcept {
 }
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget) {
+                              Budget* budget, Executor* executor) {
+  if (weights.tiled &&
+      (!has_tiles(weights.type) || (!is_quantised(weights.type) && backend.matmul() == MatmulPath::kReference) ||
+       backend.matmul() == MatmulPath::kOneDnn)) {
+    return Status(Code::kUnsupported, "Linear::create",
+                  "a path that takes tiles: auto or native, and a type that has them",
+                  Text(name(weights.type), " for ", name(backend.matmul())));
+  }
   if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
     const bool plain = backend.matmul() == MatmulPath::kReference;
-    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget);
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget, executor);
   }
   switch (backend.matmul()) {
     case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
-    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
+    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
     case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, budget);
     case MatmulPath::kAuto: break;
   }
@@ -45,13 +53,13 @@ backend::BodyResult make_body(const Backend& backend, const Weights& weights, st
     auto body = backend.engine()->make_linear(weights, bias, budget);
     if (body.ok() || body.status().code() != Code::kUnsupported) return body;
   }
-  return backend::make_native_linear(backend.ops(), weights, bias, budget);
+  return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
 }
 
 }  // namespace
 
 Result<Linear> Linear::create(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget) try {
+                              Budget* budget, Executor* executor) try {
   if (weights.in_width == 0 || weights.out_width == 0) {
     return Status(Code::kShape, "Linear::create", "weights of [out, in], both at least 1",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -65,7 +73,7 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
   }
-  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget));
+  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget, executor));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Linear::create", Text("weights of [", weights.out_width, ", ", weights.in_width, "]"),
@@ -97,6 +105,38 @@ Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
 Status Linear::apply(ConstRows x, Rows y, Team& team) const noexcept {
   const backend::Product product{.body = body_.get(), .y = y};
   return backend::run_products(x, {&product, 1}, team);
+}
+
+bool has_tiles(ElementType type) noexcept {
+  return is_quantised(type) || type == ElementType::kBF16 || type == ElementType::kF16;
+}
+
+std::size_t tile_bytes(ElementType type, std::size_t in_width) noexcept {
+  if (is_quantised(type)) return backend::quant::tile_bytes(type, in_width);
+  return has_tiles(type) ? backend::quant::kTileRows * in_width * size_of(type) : 0;
+}
+
+Status pack_tiles(const Weights& weights, std::size_t first, std::span<std::byte> tiles) noexcept {
+  constexpr std::string_view kWhere = "pack_tiles";
+  if (!has_tiles(weights.type) || weights.tiled) {
+    return Status(Code::kUnsupported, kWhere, "rows of BF16, F16 or a block-quantised type", name(weights.type));
+  }
+  const std::size_t bytes = tile_bytes(weights.type, weights.in_width);
+  const std::size_t all = (weights.out_width + backend::quant::kTileRows - 1) / backend::quant::kTileRows;
+  const std::size_t count = bytes == 0 ? 0 : tiles.size() / bytes;
+  if (weights.in_width % traits(weights.type).block_elements != 0 || count * bytes != tiles.size() || first > all ||
+      count > all - first) {
+    return Status(Code::kShape, kWhere, Text("tiles of ", bytes, " bytes, ", all, " in all"),
+                  Text(tiles.size(), " bytes from tile ", first, " on"));
+  }
+  return guarded(kWhere, [&]() -> Status {
+    if (is_quantised(weights.type)) {
+      backend::pack_quant_tiles(weights, first, count, tiles.data());
+    } else {
+      backend::pack_panel_tiles(weights, first, count, tiles.data());
+    }
+    return {};
+  });
 }
 
 }  // namespace moxie

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -94,10 +95,29 @@ class LinearBody {
 
 using BodyResult = Result<std::shared_ptr<const LinearBody>>;
 
-BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget);
+/// body(first, end) over tiles, by an executor in a few runs, or by the calling thread.
+template <class F>
+Status each_tile(Executor* executor, std::size_t tiles, F&& body) {
+  if (executor == nullptr || executor->width() == 1 || tiles < 8) {
+    body(std::size_t{0}, tiles);
+    return {};
+  }
+  const std::size_t runs = std::min(tiles, executor->width() * 4);
+  const auto task = [&](std::size_t run, std::size_t) noexcept { body(run * tiles / runs, (run + 1) * tiles / runs); };
+  return executor->run(runs, TaskRef(task));
+}
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget,
+                              Executor* executor);
 /// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget);
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
+                             Executor* executor);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
+
+/// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantised ones, and slices of the
+/// panels of native bodies.
+void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept;
+void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles);
 
 /// The panel type that stores a checkpoint's type, or kUnsupported.
 Result<PanelType> panel_type(ElementType type);

@@ -25,19 +25,20 @@ class QuantLinear final : public LinearBody {
     path_ = std::string("native ") + ops.isa + " " + std::string(name(type_));
   }
 
-  Status pack_all(const Weights& weights, Budget* budget) {
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_ + kReadAhead, budget));
-    const std::size_t row_bytes = weights.row_bytes();
-    for (std::size_t tile = 0; tile < tiles(); ++tile) {
-      quant::pack_tile(type_, weights.data + tile * quant::kTileRows * row_bytes, row_bytes,
-                       std::min(quant::kTileRows, out_width() - tile * quant::kTileRows), in_width(),
-                       packed_.data() + tile * tile_bytes_);
+  Status pack_all(const Weights& weights, Budget* budget, Executor* executor) {
+    if (weights.tiled) {
+      tiles_ = weights.data;
+      return {};
     }
-    return {};
+    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_, budget));
+    tiles_ = packed_.data();
+    return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
+      pack_quant_tiles(weights, begin, end - begin, packed_.data() + begin * tile_bytes_);
+    });
   }
 
   [[nodiscard]] std::size_t tile_width() const noexcept override { return quant::kTileRows; }
-  [[nodiscard]] std::size_t bytes() const noexcept override { return packed_.size(); }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return tiles() * tile_bytes_; }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
   [[nodiscard]] quant::ActivationRule rule() const noexcept override { return rule_; }
 
@@ -62,7 +63,7 @@ class QuantLinear final : public LinearBody {
                                              .supers = operand_blocks(),
                                              .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
                                              .rows = std::min(quant::kMostRows, x.rows.rows - row),
-                                             .tile = packed_.data() + begin * tile_bytes_,
+                                             .tile = tiles_ + begin * tile_bytes_,
                                              .tile_bytes = tile_bytes_,
                                              .tiles = end - begin,
                                              .columns = std::min(end * quant::kTileRows, out_width()) - column,
@@ -74,14 +75,12 @@ class QuantLinear final : public LinearBody {
   }
 
  private:
-  /// A prefetch past the last tile stays within the buffer's pages; nothing is read there.
-  static constexpr std::size_t kReadAhead = 64;
-
   const quant::QuantOps& ops_;
   ElementType type_;
   std::size_t tile_bytes_;
   quant::ActivationRule rule_;
-  AlignedBuffer packed_;
+  AlignedBuffer packed_;              // or nothing: tiles of a packed file are used as they lie
+  const std::byte* tiles_ = nullptr;  // prefetches reach past the last one; nothing is read there
 };
 
 const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
@@ -97,14 +96,25 @@ const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
 
 }  // namespace
 
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget) {
+void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept {
+  const std::size_t row_bytes = weights.row_bytes();
+  const std::size_t bytes = quant::tile_bytes(weights.type, weights.in_width);
+  for (std::size_t tile = first; tile < first + count; ++tile, tiles += bytes) {
+    const std::size_t row = tile * quant::kTileRows;
+    quant::pack_tile(weights.type, weights.data + row * row_bytes, row_bytes,
+                     std::min(quant::kTileRows, weights.out_width - row), weights.in_width, tiles);
+  }
+}
+
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
+                             Executor* executor) {
   const std::size_t block = traits(weights.type).block_elements;
   if (weights.in_width % block != 0) {
     return Status(Code::kShape, "Linear::create",
                   Text("an input width in blocks of ", block, " for ", name(weights.type)), Text(weights.in_width));
   }
   auto body = std::make_shared<QuantLinear>(quant_ops_for(isa), weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget));
+  MOXIE_TRY(body->pack_all(weights, budget, executor));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 
