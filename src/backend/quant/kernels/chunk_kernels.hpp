@@ -74,7 +74,7 @@ inline void load_codes(const std::byte* planes, Codes (&codes)[16]) {
 template <class F>
 struct Scales {
   Vec scale[F::kGroups];
-  Vec offset[2];  ///< kHalfMin: for each group. Pairs: offset[0] is -m
+  Vec offset[2];  ///< kHalfMin: for each group. Pairs: offset[0] is -m, of the whole super-block
   Ints pairs[2];  ///< pairs of 16-bit n, for two groups each
 };
 
@@ -204,15 +204,6 @@ inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&cod
       } else {
         sum[r] = Vec::fma(s.scale[g], dot[r].to_float(), sum[r]);
       }
-    }
-  }
-  if constexpr (F::kOffsets && !F::kFlat) {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r) {
-      const std::int16_t* group_sums = x[r].sum + chunk * F::kGroups;
-      Ints offset = dot_pairs(Ints::broadcast(0), s.pairs[0], group_sums);
-      if constexpr (F::kGroups == 4) offset = dot_pairs(offset, s.pairs[1], group_sums + 2);
-      sum[r] = Vec::fma(s.offset[0], offset.to_float(), sum[r]);
     }
   }
 #pragma GCC unroll 8

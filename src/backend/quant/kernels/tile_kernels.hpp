@@ -20,15 +20,30 @@ void narrow_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
     if constexpr (!F::kFlat) {
       for (std::size_t r = 0; r < a.rows; ++r) partial[r] = Vec::zero();
     }
+    constexpr std::size_t kPairs = F::kGroups / 2;
+    Ints pairs[kChunks * kPairs];
+    Vec offset = Vec::zero();
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       Codes codes[16];
       Scales<F> s;
       load_chunk<F>(at, chunk, codes, s);
+      if constexpr (!F::kFlat && F::kOffsets) {
+        offset = s.offset[0];
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < kPairs; ++p) pairs[chunk * kPairs + p] = s.pairs[p];
+      }
       add_chunk_rows<F>(x, a.rows, chunk, codes, s, F::kFlat ? total : partial);
     }
     if constexpr (!F::kFlat) {
       for (std::size_t r = 0; r < a.rows; ++r) {
-        total[r] = Vec::fma(Vec::broadcast(x[r].scale[0]), partial[r], total[r]);
+        Vec sum = partial[r];
+        if constexpr (F::kOffsets) {
+          Ints offsets = Ints::broadcast(0);
+#pragma GCC unroll 8
+          for (std::size_t p = 0; p < kChunks * kPairs; ++p) offsets = dot_pairs(offsets, pairs[p], x[r].sum + 2 * p);
+          sum = Vec::fma(offset, offsets.to_float(), sum);
+        }
+        total[r] = Vec::fma(Vec::broadcast(x[r].scale[0]), sum, total[r]);
       }
     }
     at += F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;

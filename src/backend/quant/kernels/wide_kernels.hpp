@@ -100,19 +100,17 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
         }
       }
     }
-    if constexpr (!F::kFlat && F::kOffsets) {
-      constexpr std::size_t kPairs = F::kGroups / 2;
+  }
+  if constexpr (!F::kFlat && F::kOffsets) {
+    constexpr std::size_t kPairs = kChunks * (F::kGroups / 2);  // these formats have whole super-blocks
 #pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-        for (std::size_t n = 0; n < N; ++n) {
-          Ints offset = Ints::broadcast(0);
-#pragma GCC unroll 2
-          for (std::size_t p = 0; p < kPairs; ++p) {
-            offset = dot_pairs(offset, w.pairs[chunk * kPairs + p][n], x[r].sum + chunk * F::kGroups + 2 * p);
-          }
-          sums[r * N + n] = Vec::fma(w.offset[0][n], offset.to_float(), sums[r * N + n]);
-        }
+      for (std::size_t n = 0; n < N; ++n) {
+        Ints offset = Ints::broadcast(0);
+#pragma GCC unroll 8
+        for (std::size_t p = 0; p < kPairs; ++p) offset = dot_pairs(offset, w.pairs[p][n], x[r].sum + 2 * p);
+        sums[r * N + n] = Vec::fma(w.offset[0][n], offset.to_float(), sums[r * N + n]);
       }
     }
   }
