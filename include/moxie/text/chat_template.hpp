@@ -13,6 +13,7 @@
 
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
+#include <moxie/format/metadata.hpp>
 #include <moxie/text/value.hpp>
 
 namespace moxie {
@@ -97,12 +98,17 @@ struct CheckpointTemplate {
   std::vector<std::pair<std::string, Value>> special_tokens;  ///< bos_token, eos_token, ...: kTemplate, every byte
 };
 
-/// Reads `path`: a template (*.jinja), or a checkpoint's folder. There chat_template.jinja goes before chat_template in
-/// tokenizer_config.json, as in transformers; where that is a list of templates with names, `name` chooses one.
+/// Reads `path`: a template (*.jinja), a .gguf file, or a checkpoint's folder. There chat_template.jinja goes before
+/// chat_template in tokenizer_config.json, as in transformers; where that is a list of templates with names, or GGUF
+/// has several, `name` chooses one.
 ///
-/// Errors   as ChatTemplate::parse.  kNotFound: no such file, no template in the folder, none of that name.  kIo.
-///          kFormat: tokenizer_config.json is not what it should be.
+/// Errors   as ChatTemplate::parse.  kNotFound: no such file, no template in it, none of that name.  kIo.
+///          kFormat: tokenizer_config.json or the metadata are not what they should be.
 MOXIE_API Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path,
+                                                        std::string_view name = "default") noexcept;
+
+/// The same from the metadata of a GGUF file that is open already; they are not needed afterwards.
+MOXIE_API Result<CheckpointTemplate> read_chat_template(const Metadata& metadata,
                                                         std::string_view name = "default") noexcept;
 
 }  // namespace moxie

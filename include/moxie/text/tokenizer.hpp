@@ -13,6 +13,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
+#include <moxie/format/metadata.hpp>
 #include <moxie/text/tokenizer_data.hpp>
 
 namespace moxie {
@@ -75,12 +76,15 @@ struct DecodeOptions {
 /// Source   tokenizer.json of the `tokenizers` library; GGUF's section on tokenizers.
 class MOXIE_API Tokenizer {
  public:
-  /// From tokenizer.json in `folder`, and tokenizer_config.json where there is one.
-  [[nodiscard]] static Result<Tokenizer> load(const std::filesystem::path& folder) noexcept;
+  /// `path`: a folder with tokenizer.json, and tokenizer_config.json where there is one; or a .gguf file, of a split
+  /// one the first.
+  [[nodiscard]] static Result<Tokenizer> load(const std::filesystem::path& path) noexcept;
   /// From the texts of these files; an empty config is none.
   [[nodiscard]] static Result<Tokenizer> from_json(std::string_view tokenizer_json,
                                                    std::string_view tokenizer_config_json = {}) noexcept;
-  /// From what GGUF metadata say.
+  /// From the metadata of a GGUF file that is open already; they are not needed afterwards.
+  [[nodiscard]] static Result<Tokenizer> from_metadata(const Metadata& metadata) noexcept;
+  /// From what such metadata say, in a host's own words.
   [[nodiscard]] static Result<Tokenizer> create(const TokenizerData& data) noexcept;
 
   /// Time n log n in the size of the text.

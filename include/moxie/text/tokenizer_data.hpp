@@ -27,7 +27,8 @@ enum class TokenType : std::uint8_t {
 /// Threads  a plain value. The texts are borrowed: they must stay until Tokenizer::create() returns.
 /// Source   the GGUF document's section on tokenizers.
 struct TokenizerData {
-  std::string_view model;                ///< "gpt2": byte-level BPE.  "llama": SentencePiece BPE by scores
+  /// "gpt2": byte-level BPE.  "llama": SentencePiece BPE by scores.  "t5": Unigram.
+  std::string_view model;
   std::string_view pre;                  ///< of "gpt2": how text is cut before merging; see pre_tokenizer_names()
   std::vector<std::string_view> tokens;  ///< of "gpt2" in its alphabet of printable characters, "Ġthe"
   std::vector<TokenType> types;
@@ -37,9 +38,10 @@ struct TokenizerData {
   std::optional<TokenId> eos;
   std::optional<TokenId> unk;
   std::optional<TokenId> pad;
-  std::optional<bool> add_bos;           ///< default: yes for "llama", no for "gpt2"
-  std::optional<bool> add_eos;           ///< default: no
-  std::optional<bool> add_space_prefix;  ///< of "llama"; default: yes
+  std::optional<bool> add_bos;              ///< default: yes for "llama" and some values of `pre`, where there is a bos
+  std::optional<bool> add_eos;              ///< default: yes for "t5", where there is an eos
+  std::optional<bool> remove_extra_spaces;  ///< of "t5": at the ends, and but one between words; default: no
+  std::optional<bool> add_space_prefix;     ///< of "llama" and "t5"; default: yes
 };
 
 }  // namespace moxie

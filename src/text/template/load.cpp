@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include <moxie/core/guard.hpp>
+#include <moxie/format/checkpoint.hpp>
 #include <moxie/text/chat_template.hpp>
 
 #include "format/file.hpp"
@@ -22,6 +23,8 @@ constexpr format::JsonLimits kConfigLimits{
 
 constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                             "pad_token", "cls_token", "mask_token"};
+
+constexpr std::string_view kGgufKey = "tokenizer.chat_template";
 
 // A token is its text, or an object with that text as content.
 Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, Value>>& out) {
@@ -45,10 +48,50 @@ Result<std::string> choose_template(JsonValue config, std::string_view where, st
   return Status(Code::kNotFound, where, Text("a chat_template named '", name, "'"), chat.describe());
 }
 
+// GGUF names special tokens by their ids. Those that no file can have are left out: the template may not need them.
+Status read_special_tokens(const Metadata& metadata, std::vector<std::pair<std::string, Value>>& out) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, kSpecialTokens.size()> kKeys = {
+      {{"bos_token", "tokenizer.ggml.bos_token_id"},
+       {"eos_token", "tokenizer.ggml.eos_token_id"},
+       {"unk_token", "tokenizer.ggml.unknown_token_id"},
+       {"sep_token", "tokenizer.ggml.seperator_token_id"},  // spelt so by the format
+       {"pad_token", "tokenizer.ggml.padding_token_id"},
+       {"cls_token", "tokenizer.ggml.cls_token_id"},
+       {"mask_token", "tokenizer.ggml.mask_token_id"}}};
+  const MetadataValue tokens = metadata.find("tokenizer.ggml.tokens");
+  for (const auto& [name, key] : kKeys) {
+    const auto id = metadata.find(key).as_u64();
+    if (!id || *id >= tokens.size()) continue;
+    const auto text = tokens[static_cast<std::size_t>(*id)].as_string();
+    if (!text) continue;
+    MOXIE_TRY_LET(Value value, Value::string(*text, Origin::kTemplate));
+    out.emplace_back(name, std::move(value));
+  }
+  return {};
+}
+
+Result<CheckpointTemplate> from_metadata(const Metadata& metadata, std::string_view name) {
+  std::string key(kGgufKey);
+  if (name != "default") key.append(".").append(name);
+  const MetadataValue value = metadata.find(key);
+  const auto source = value.as_string();
+  if (!source) {
+    return Status(value ? Code::kFormat : Code::kNotFound, key, "a chat template", value.describe());
+  }
+  MOXIE_TRY_LET(ChatTemplate chat, ChatTemplate::parse(*source, key));
+  CheckpointTemplate out{std::move(chat), {}};
+  MOXIE_TRY(read_special_tokens(metadata, out.special_tokens));
+  return out;
+}
+
 Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_view name) {
   const TemplateLimits limits;
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
+    if (path.extension() == ".gguf") {
+      MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
+      return from_metadata(checkpoint.metadata(), name);
+    }
     MOXIE_TRY_LET(const std::string source, format::read_small_file(path, limits.max_template_bytes));
     MOXIE_TRY_LET(ChatTemplate chat, ChatTemplate::parse(source, path.filename().string()));
     return CheckpointTemplate{std::move(chat), {}};
@@ -83,6 +126,15 @@ Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path,
   Result<CheckpointTemplate> result = Status(Code::kInternal, "load_chat_template", "a result", "none");
   MOXIE_TRY(guarded("load_chat_template", [&]() -> Status {
     result = load(path, name);
+    return {};
+  }));
+  return result;
+}
+
+Result<CheckpointTemplate> read_chat_template(const Metadata& metadata, std::string_view name) noexcept {
+  Result<CheckpointTemplate> result = Status(Code::kInternal, "read_chat_template", "a result", "none");
+  MOXIE_TRY(guarded("read_chat_template", [&]() -> Status {
+    result = from_metadata(metadata, name);
     return {};
   }));
   return result;

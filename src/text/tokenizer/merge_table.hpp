@@ -23,6 +23,8 @@ struct Merge {
 /// Merges by their two tokens: 16 bytes each, a third of the places free.
 class MergeTable {
  public:
+  static constexpr std::size_t kBytesPerMerge = 24;
+
   MergeTable() noexcept = default;
   explicit MergeTable(std::uint64_t seed) noexcept : seed_(seed) {}
 

@@ -69,5 +69,6 @@ void describe(TokenizerParts& parts);
 
 Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_json(std::string_view json, std::string_view config_json);
 Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_data(const TokenizerData& data);
+Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_metadata(const Metadata& metadata);
 
 }  // namespace moxie::text

@@ -13,6 +13,9 @@ struct PreNamed {
   std::span<const std::string_view> patterns;  ///< each cuts the pieces of the one before
   bool nfc = false;                            ///< text is normalized first
   bool ignore_merges = false;                  ///< a piece that is a token is that token
+  bool add_bos = false;                        ///< where add_bos_token does not say otherwise
+  /// These cut what the others left once more, as written in the alphabet of bytes.
+  std::span<const std::string_view> byte_patterns = {};
 };
 
 /// Null for a name that is not known.

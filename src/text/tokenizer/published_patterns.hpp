@@ -21,6 +21,10 @@ inline constexpr std::string_view kCl100k =
 inline constexpr std::string_view kQwen2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+/// Qwen 3.5: as Qwen 2, marks are parts of words.
+inline constexpr std::string_view kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 /// GPT-4o (o200k); gpt-oss, Llama 4.
 inline constexpr std::string_view kO200k =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
@@ -54,8 +58,9 @@ inline constexpr std::string_view kFalconSigns = R"([\p{P}\$\+<=>\^~\|`]+)";
 inline constexpr std::string_view kThreeAsciiDigits = "[0-9][0-9][0-9]";
 
 inline constexpr std::string_view kAll[] = {
-    kGpt2,          kCl100k,        kQwen2,       kO200k,      kTekken,      kLineEnd,         kDeepSeekLetters,
-    kDeepSeekSigns, kTrailingSpace, kDeepSeekCjk, kAnyLetters, kAnySigns,    kThreeDigits,     kDeepSeek3Cjk,
-    kDeepSeek3,     kDigit,         kDigits,      kSigns,      kFalconSigns, kThreeAsciiDigits};
+    kGpt2,     kCl100k,          kQwen2,           kQwen35,        kO200k,       kTekken,
+    kLineEnd,  kDeepSeekLetters, kDeepSeekSigns,   kTrailingSpace, kDeepSeekCjk, kAnyLetters,
+    kAnySigns, kThreeDigits,     kDeepSeek3Cjk,    kDeepSeek3,     kDigit,       kDigits,
+    kSigns,    kFalconSigns,     kThreeAsciiDigits};
 
 }  // namespace moxie::text::published

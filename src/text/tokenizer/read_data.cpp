@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "text/tokenizer/bpe.hpp"
 #include "text/tokenizer/parts.hpp"
 #include "text/tokenizer/pre_names.hpp"
+#include "text/tokenizer/unigram.hpp"
 #include "text/tokenizer/utf8.hpp"
 
 namespace moxie::text {
@@ -79,7 +82,8 @@ Status read_special(std::optional<TokenId> id, std::string_view name, const Toke
   return {};
 }
 
-Status read_around(const TokenizerData& data, bool add_bos, TokenizerParts& parts) {
+// add_bos, add_eos: what tokenizers of this kind do where the data do not say.
+Status read_around(const TokenizerData& data, bool add_bos, bool add_eos, TokenizerParts& parts) {
   MOXIE_TRY(read_special(data.bos, "bos_token_id", parts, parts.bos));
   MOXIE_TRY(read_special(data.eos, "eos_token_id", parts, parts.eos));
   MOXIE_TRY(read_special(data.unk, "unknown_token_id", parts, parts.unk));
@@ -91,10 +95,10 @@ Status read_around(const TokenizerData& data, bool add_bos, TokenizerParts& part
     return Status();
   };
   MOXIE_TRY(need(data.add_bos.value_or(add_bos && data.bos), data.bos, "add_bos_token", parts.prefix));
-  return need(data.add_eos.value_or(false), data.eos, "add_eos_token", parts.suffix);
+  return need(data.add_eos.value_or(add_eos && data.eos), data.eos, "add_eos_token", parts.suffix);
 }
 
-Status make_byte_level(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+Status make_byte_level(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts, bool& add_bos) {
   const PreNamed* pre = find_pre(data.pre.empty() ? "default" : data.pre);
   if (pre == nullptr) {
     std::string names;
@@ -102,11 +106,17 @@ Status make_byte_level(const TokenizerData& data, std::uint64_t seed, TokenizerP
     return Status(Code::kUnsupported, kWhere, "pre as one of " + names, data.pre.substr(0, 60));
   }
   if (pre->nfc) parts.normalizer.add(UnicodeForm::make(UnicodeForm::Kind::kNfc));
-  for (const std::string_view expression : pre->patterns) {
-    MOXIE_TRY_LET(Pattern pattern, Pattern::regex(expression));
-    parts.pre_tokenizer.add(SplitStep{std::move(pattern), Behavior::kIsolated, false});
-  }
+  const auto cut_at = [&](std::span<const std::string_view> patterns) -> Status {
+    for (const std::string_view expression : patterns) {
+      MOXIE_TRY_LET(Pattern pattern, Pattern::regex(expression));
+      parts.pre_tokenizer.add(SplitStep{std::move(pattern), Behavior::kIsolated, false});
+    }
+    return {};
+  };
+  MOXIE_TRY(cut_at(pre->patterns));
   parts.pre_tokenizer.add(ByteLevelStep{});
+  MOXIE_TRY(cut_at(pre->byte_patterns));
+  add_bos = pre->add_bos;
 
   parts.merges = MergeTable(seed);
   parts.merges.expect(data.merges.size());
@@ -138,17 +148,25 @@ Status make_byte_level(const TokenizerData& data, std::uint64_t seed, TokenizerP
   return {};
 }
 
-// SentencePiece merges the two neighbours whose joined text has the best score. As a table: every way to cut a token
-// into two tokens is a merge, and its rank is the place of its score among all scores, best first.
-Status score_merges(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
-  std::vector<float> scores = data.scores;
-  for (const float score : scores) {
+Status check_scores(const TokenizerData& data) {
+  if (data.scores.empty()) return Status(Code::kFormat, kWhere, "scores", "none");
+  for (const float score : data.scores) {
     if (!std::isfinite(score)) return Status(Code::kFormat, kWhere, "finite scores", "one that is not");
   }
-  std::sort(scores.begin(), scores.end(), std::greater<>());
-  scores.erase(std::unique(scores.begin(), scores.end()), scores.end());
-  parts.merges = MergeTable(seed);
-  parts.merges.expect(4 * data.tokens.size());
+  return {};
+}
+
+std::optional<TokenId> unknown_token(const TokenizerData& data) {
+  if (data.unk) return data.unk;
+  const auto found = std::find(data.types.begin(), data.types.end(), TokenType::kUnknown);
+  if (found == data.types.end()) return std::nullopt;
+  return static_cast<TokenId>(found - data.types.begin());
+}
+
+// SentencePiece merges the two neighbours whose joined text has the best score. As a table: every way to cut a token
+// into two tokens is a merge, and its rank is the place of its score among all scores, best first.
+template <class Use>
+Status each_cut(const TokenizerData& data, const TokenizerParts& parts, const Use& use) {
   for (std::size_t id = 0; id < data.tokens.size(); ++id) {
     const TokenType type = type_of(data, id);
     if (type != TokenType::kNormal && type != TokenType::kUserDefined) continue;
@@ -157,21 +175,42 @@ Status score_merges(const TokenizerData& data, std::uint64_t seed, TokenizerPart
       return Status(Code::kUnsupported, kWhere, Text("tokens of at most ", kMaxPieceBytes, " bytes"),
                     Text(text.size()));
     }
-    const auto rank = static_cast<std::uint32_t>(
-        std::lower_bound(scores.begin(), scores.end(), data.scores[id], std::greater<>()) - scores.begin());
     for (std::size_t cut = 0; cut < text.size();) {
       cut += character_size(text[cut]);
       if (cut >= text.size()) break;
       const auto left = parts.vocabulary.find(text.substr(0, cut));
       const auto right = left ? parts.vocabulary.find(text.substr(cut)) : std::nullopt;
-      if (right) parts.merges.add(*left, *right, rank, static_cast<TokenId>(id));
+      if (right) use(*left, *right, id);
     }
   }
   return {};
 }
 
+Status score_merges(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  // Published vocabularies have two or three cuts for each token. A hostile one may have as many as it has characters;
+  // it must not cost more than in proportion to its size.
+  std::size_t bytes = 0;
+  for (const std::string_view token : data.tokens) bytes += token.size() + 16;
+  const std::size_t most = (2 * bytes + (8U << 20)) / MergeTable::kBytesPerMerge;
+  std::size_t count = 0;
+  MOXIE_TRY(each_cut(data, parts, [&](TokenId, TokenId, std::size_t) { ++count; }));
+  if (count > most) {
+    return Status(Code::kUnsupported, kWhere, Text("at most ", most, " ways to make a token of two tokens"),
+                  Text(count));
+  }
+  std::vector<float> scores = data.scores;
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  scores.erase(std::unique(scores.begin(), scores.end()), scores.end());
+  parts.merges = MergeTable(seed);
+  parts.merges.expect(count);
+  return each_cut(data, parts, [&](TokenId left, TokenId right, std::size_t id) {
+    const auto rank = std::lower_bound(scores.begin(), scores.end(), data.scores[id], std::greater<>());
+    parts.merges.add(left, right, static_cast<std::uint32_t>(rank - scores.begin()), static_cast<TokenId>(id));
+  });
+}
+
 Status make_sentencepiece(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
-  if (data.scores.empty()) return Status(Code::kFormat, kWhere, "scores", "none");
+  MOXIE_TRY(check_scores(data));
   const bool prefix = data.add_space_prefix.value_or(true);
   if (prefix) parts.normalizer.add(Prepend{std::string(kMark)});
   parts.normalizer.add(Replace{Pattern::literal(" "), std::string(kMark)});
@@ -179,7 +218,7 @@ Status make_sentencepiece(const TokenizerData& data, std::uint64_t seed, Tokeniz
   BpeOptions options;
   options.byte_fallback = true;
   options.fuse_unk = true;
-  options.unk = data.unk;
+  options.unk = unknown_token(data);
   parts.model = std::make_unique<Bpe>(parts.vocabulary, parts.merges, parts.controls, std::move(options));
   parts.decoder.add(ReplaceDecode{Pattern::literal(kMark), " "});
   parts.decoder.add(ByteFallbackDecode{});
@@ -189,20 +228,52 @@ Status make_sentencepiece(const TokenizerData& data, std::uint64_t seed, Tokeniz
   return {};
 }
 
+Status make_unigram(const TokenizerData& data, std::uint64_t seed, TokenizerParts& parts) {
+  MOXIE_TRY(check_scores(data));
+  if (parts.vocabulary.longest() > Unigram::kMaxTokenBytes) {
+    return Status(Code::kUnsupported, kWhere, Text("tokens of at most ", Unigram::kMaxTokenBytes, " bytes"),
+                  Text(parts.vocabulary.longest()));
+  }
+  if (data.remove_extra_spaces.value_or(false)) {
+    parts.normalizer.add(Strip{});
+    MOXIE_TRY_LET(Pattern spaces, Pattern::regex(" {2,}"));
+    parts.normalizer.add(Replace{std::move(spaces), " "});
+  }
+  const bool prefix = data.add_space_prefix.value_or(true);
+  using Prepend = MetaspaceStep::Prepend;
+  parts.pre_tokenizer.add(MetaspaceStep{std::string(kMark), prefix ? Prepend::kAlways : Prepend::kNever, true});
+  UnigramOptions options;
+  options.unk = unknown_token(data);
+  options.byte_fallback = std::find(data.types.begin(), data.types.end(), TokenType::kByte) != data.types.end();
+  std::vector<double> scores(data.scores.begin(), data.scores.end());
+  parts.model = std::make_unique<Unigram>(parts.vocabulary, parts.controls, std::move(scores), options, seed);
+  if (options.byte_fallback) parts.decoder.add(ByteFallbackDecode{});
+  parts.decoder.add(MetaspaceDecode{std::string(kMark), prefix});
+  parts.description = options.byte_fallback ? "Unigram with byte fallback" : "Unigram";
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const TokenizerParts>> read_tokenizer_data(const TokenizerData& data) {
   const bool byte_level = data.model == "gpt2";
-  if (!byte_level && data.model != "llama") {
-    return Status(Code::kUnsupported, kWhere, "model gpt2 or llama", data.model.substr(0, 60));
+  const bool unigram = data.model == "t5";
+  if (!byte_level && !unigram && data.model != "llama") {
+    return Status(Code::kUnsupported, kWhere, "model gpt2, llama or t5",
+                  data.model.empty() ? std::string_view("none") : data.model.substr(0, 60));
   }
   MOXIE_TRY(check_sizes(data));
   auto parts = std::make_shared<TokenizerParts>(kWhere);
   const std::uint64_t seed = seed_of(data);
   MOXIE_TRY(read_tokens(data, seed, *parts));
-  MOXIE_TRY(byte_level ? make_byte_level(data, seed, *parts) : make_sentencepiece(data, seed, *parts));
+  bool add_bos = !unigram;
+  if (byte_level) {
+    MOXIE_TRY(make_byte_level(data, seed, *parts, add_bos));
+  } else {
+    MOXIE_TRY(unigram ? make_unigram(data, seed, *parts) : make_sentencepiece(data, seed, *parts));
+  }
   MOXIE_TRY(finish_added_tokens(*parts, kWhere));
-  MOXIE_TRY(read_around(data, !byte_level, *parts));
+  MOXIE_TRY(read_around(data, add_bos, unigram, *parts));
   describe(*parts);
   return std::shared_ptr<const TokenizerParts>(std::move(parts));
 }

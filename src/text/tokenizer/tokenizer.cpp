@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/text/tokenizer.hpp>
 
+#include <system_error>
 #include <utility>
 
 #include <moxie/core/guard.hpp>
+#include <moxie/format/checkpoint.hpp>
 #include <moxie/text/decode_stream.hpp>
 
 #include "format/file.hpp"
@@ -41,13 +43,28 @@ Status decode_all(const text::TokenizerParts& parts, std::span<const TokenId> id
 
 Tokenizer::Tokenizer(std::shared_ptr<const text::TokenizerParts> parts) noexcept : parts_(std::move(parts)) {}
 
-Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) noexcept {
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) noexcept {
   std::shared_ptr<const text::TokenizerParts> parts;
   MOXIE_TRY(guarded("Tokenizer::load", [&]() -> Status {
-    MOXIE_TRY_LET(const std::string json, read_file(folder / "tokenizer.json", kMaxFileBytes));
-    auto config = read_file(folder / "tokenizer_config.json", kMaxConfigBytes);
+    std::error_code ignored;
+    if (path.extension() == ".gguf" && !std::filesystem::is_directory(path, ignored)) {
+      MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
+      MOXIE_TRY_LET(parts, text::read_tokenizer_metadata(checkpoint.metadata()));
+      return {};
+    }
+    MOXIE_TRY_LET(const std::string json, read_file(path / "tokenizer.json", kMaxFileBytes));
+    auto config = read_file(path / "tokenizer_config.json", kMaxConfigBytes);
     if (!config.ok() && config.status().code() != Code::kNotFound) return config.status();
     MOXIE_TRY_LET(parts, text::read_tokenizer_json(json, config.ok() ? std::string_view(*config) : std::string_view()));
+    return {};
+  }));
+  return Tokenizer(std::move(parts));
+}
+
+Result<Tokenizer> Tokenizer::from_metadata(const Metadata& metadata) noexcept {
+  std::shared_ptr<const text::TokenizerParts> parts;
+  MOXIE_TRY(guarded("Tokenizer::from_metadata", [&]() -> Status {
+    MOXIE_TRY_LET(parts, text::read_tokenizer_metadata(metadata));
     return {};
   }));
   return Tokenizer(std::move(parts));
