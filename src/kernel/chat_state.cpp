@@ -208,7 +208,7 @@ Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason 
 }
 
 void ChatState::answer_call(GenerationState& generation, ToolCall call) {
-  ToolLimits limits = options_.tool_limits;
+  ToolLimits limits = options_.tool_limits.value_or(ToolLimits());
   if (generation.options().deadline) {
     const auto left = *generation.options().deadline - std::chrono::steady_clock::now();
     limits.time = std::min<std::chrono::nanoseconds>(limits.time, std::max<std::chrono::nanoseconds>(left, {}));

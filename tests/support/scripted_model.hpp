@@ -44,6 +44,11 @@ class ScriptedModel {
  public:
   static constexpr int kEnd = 256;  // <|end|>; then <|system|>, <|user|>, <|assistant|>, <|tool|>, <tool_call>, ...
 
+  /// In a template: the control token of m.role. Written out, for what comes from a message is no part of one.
+  static constexpr std::string_view kRole =
+      "{% if m.role == 'system' %}<|system|>{% elif m.role == 'user' %}<|user|>{% elif m.role == 'tool' %}<|tool|>"
+      "{% else %}<|assistant|>{% endif %}";
+
   ScriptedModel() {
     for (unsigned byte = 0; byte < 256; ++byte) vocab_.emplace_back(byte_letter(byte));
   }
@@ -79,10 +84,9 @@ class ScriptedModel {
                        R"(,"vocab_size":)", std::to_string(V), "}"}));
     write_file(folder / "tokenizer.json", tokenizer_json());
     write_file(folder / "chat_template.jinja",
-               "{% if tools %}<|system|>{{ tools | tojson }}{% endif %}"
-               "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
-               "{% for c in m.tool_calls %}<tool_call>{{ c.function.name }}{% endfor %}"
-               "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}");
+               joined({"{% if tools %}<|system|>{{ tools | tojson }}{% endif %}{% for m in messages %}", kRole,
+                       "{{ m.content }}{% for c in m.tool_calls %}<tool_call>{{ c.function.name }}{% endfor %}"
+                       "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"}));
     std::vector<WrittenTensor> tensors;
     const auto add = [&](const std::string& name, std::size_t rows, std::size_t width, auto&& value) {
       std::vector<float> values(rows * width);

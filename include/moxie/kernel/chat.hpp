@@ -32,7 +32,7 @@ struct ChatOptions {
   ContextOptions context = {};
   /// Its granted tools are offered to the model, and what it calls is run and answered. It must outlive the chat.
   Toolbox* toolbox = nullptr;
-  ToolLimits tool_limits = {};
+  std::optional<ToolLimits> tool_limits = {};  ///< default: as ToolLimits has them
   std::size_t max_tool_rounds = 8;  ///< how often an answer may stop for calls; all calls of one stop are one round
   /// Instead of a toolbox: tools that the host runs itself, as a JSON array in OpenAI's form. An answer then ends
   /// with kToolCalls, the host appends their results (role "tool") and calls go_on().
