@@ -36,7 +36,7 @@ vendors=(
 # Headers that nobody needs who neither prints nor aborts.
 host_headers='iostream|print|syncstream|csignal|signal\.h|cassert|assert\.h|csetjmp|setjmp\.h|syslog\.h|err\.h|error\.h'
 # Calls that end or speak for the host's process. A member or an own function of such a name is not meant.
-host_calls='(std::|::)(abort|exit|_Exit|_exit|quick_exit|terminate|printf|puts|putchar|perror|signal|raise|atexit)[[:space:]]*\(|std::(cout|cerr|clog|print|println)\b|(^|[^A-Za-z0-9_:.>])(abort|exit|_exit|printf|puts|putchar|perror|assert)[[:space:]]*\(|__builtin_(trap|abort)|(^|[^A-Za-z0-9_.>])(stdout|stderr)\b'
+host_calls='(std::|::)(abort|exit|_Exit|_exit|quick_exit|terminate|printf|puts|putchar|perror|signal|raise|atexit)[[:space:]]*\(|std::(cout|cerr|clog|print|println)([^A-Za-z0-9_]|$)|(^|[^A-Za-z0-9_:.>])(abort|exit|_exit|printf|puts|putchar|perror|assert)[[:space:]]*\(|__builtin_(trap|abort)|(^|[^A-Za-z0-9_.>])(stdout|stderr)([^A-Za-z0-9_]|$)'
 
 problems=0
 problem() { # FILE LINE TEXT
@@ -54,18 +54,18 @@ allowed_in() { # FILE PATTERN;PATTERN
   return 1
 }
 
-layer_of() { # FILE: the layer's name; "top" for include/moxie/x.hpp; src/x.hpp belongs to nobody
-  local rest=${1#include/moxie/}
-  rest=${rest#src/}
-  case $rest in
-    */*) echo "${rest%%/*}" ;;
-    *) echo top ;;
+layer_of() { # FILE: sets `layer` to its name; "top" for include/moxie/x.hpp; src/x.hpp belongs to nobody
+  layer=${1#include/moxie/}
+  layer=${layer#src/}
+  case $layer in
+    */*) layer=${layer%%/*} ;;
+    *) layer=top ;;
   esac
 }
 
 check_include() { # FILE LINE HEADER BRACKET
   local file=$1 line=$2 header=$3 bracket=$4 layer entry pattern where what target=
-  layer=$(layer_of "$file")
+  layer_of "$file"
 
   for entry in "${vendors[@]}"; do
     IFS=' ' read -r pattern where what <<<"$entry"
@@ -108,23 +108,28 @@ check_include() { # FILE LINE HEADER BRACKET
 }
 
 cd "$root"
-files=0
-while IFS= read -r file; do
-  files=$((files + 1))
-  layer=$(layer_of "$file")
+# One process reads all files at a time: a process for each file would take minutes on a busy machine.
+mapfile -t sources < <(find include/moxie src -type f \( -name '*.hpp' -o -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) | sort)
+files=${#sources[@]}
+for file in "${sources[@]}"; do
+  layer_of "$file"
   if [[ $layer != top && $layer != testing && -z ${rank[$layer]-} ]]; then
     problem "$file" 1 "no layer is called '$layer' (the list is in cmake/check_layers.sh)"
-    continue
   fi
-  while IFS=: read -r line text; do
-    if [[ $text =~ ^[[:space:]]*\#[[:space:]]*include[[:space:]]*([\<\"])([^\>\"]+)[\>\"] ]]; then
-      check_include "$file" "$line" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
-    fi
-  done < <(grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" || true)
-  while IFS=: read -r line text; do
+done
+if ((files > 0)); then
+  include='^[[:space:]]*#[[:space:]]*include[[:space:]]*([<"])([^>"]+)[>"]'
+  while IFS=: read -r file line text; do
+    layer_of "$file"
+    [[ $layer != top && $layer != testing && -z ${rank[$layer]-} ]] && continue
+    [[ $text =~ $include ]] && check_include "$file" "$line" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+  done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include' "${sources[@]}" || true)
+  while IFS=: read -r file line text; do
     problem "$file" "$line" "speaks for or ends the host: ${text#"${text%%[![:space:]]*}"}"
-  done < <(sed -e 's|//.*||' -e 's|"[^"]*"|""|g' "$file" | grep -nE "$host_calls" || true)
-done < <(find include/moxie src -type f \( -name '*.hpp' -o -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) | sort)
+  done < <(host_calls=$host_calls awk '
+    { line = $0; sub(/\/\/.*/, "", line); gsub(/"[^"]*"/, "\"\"", line) }
+    line ~ ENVIRON["host_calls"] { print FILENAME ":" FNR ":" line }' "${sources[@]}")
+fi
 
 if ((files == 0)); then
   echo "check_layers: no source under $root" >&2
