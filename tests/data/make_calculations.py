@@ -4,7 +4,7 @@
 
     make_calculations.py COUNT SEED > tests/data/calculate/random.txt      # in the repository: 300 1
 
-tests/differential/compare_calculate.py makes many more and compares them at once.
+tests/differential/compare_tools.py makes many more and compares them at once.
 """
 import random
 import sys
