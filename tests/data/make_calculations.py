@@ -96,7 +96,8 @@ def answer(value, digits=DIGITS):
             scaled = f"{scaled[:-decimals]}.{scaled[-decimals:]}"
         return sign + scaled
     context = Context(prec=digits, rounding=ROUND_HALF_EVEN, Emax=10**6, Emin=-(10**6))
-    quotient = context.divide(Decimal(value.numerator), Decimal(value.denominator)).as_tuple()
+    decimal = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+    quotient = decimal.as_tuple()
     shown = "".join(map(str, quotient.digits)).ljust(digits, "0")
     point = len(quotient.digits) + quotient.exponent
     if 0 < point <= digits:
@@ -105,7 +106,7 @@ def answer(value, digits=DIGITS):
         shown = "0." + "0" * -point + shown
     else:
         shown = f"{shown[0]}.{shown[1:]}e{point - 1:+d}"
-    return f"{sign}{shown} (rounded to {digits} digits)"
+    return f"{sign}{shown}" + (f" (rounded to {digits} digits)" if Fraction(decimal) != value else "")
 
 
 def cases(count, seed):

@@ -157,7 +157,7 @@ std::string Rational::exact_text(std::size_t decimals) const {
   return digits;
 }
 
-std::string Rational::rounded_text(std::size_t digits) const {
+std::string Rational::rounded_text(std::size_t digits, bool& rounded) const {
   // value * 10^scale shall lie in [10^(digits - 1), 10^digits); 0.30103 digits to a bit gives a first guess.
   const auto digits_of = [](const Natural& n) { return static_cast<std::ptrdiff_t>(n.bits() * 30103 / 100000); };
   std::ptrdiff_t scale = static_cast<std::ptrdiff_t>(digits) - digits_of(numerator_) + digits_of(denominator_);
@@ -179,6 +179,7 @@ std::string Rational::rounded_text(std::size_t digits) const {
       break;
     }
   }
+  rounded = !parts.second.is_zero();
   const auto half = (parts.second + parts.second) <=> below;
   if (half > 0 || (half == 0 && parts.first.is_odd())) parts.first = parts.first + Natural(1);
   if (parts.first == most) {
@@ -204,8 +205,9 @@ std::string Rational::text(std::size_t digits, bool& rounded) const {
   const std::size_t twos = take_out(rest, 2);
   const std::size_t fives = take_out(rest, 5);
   const std::size_t decimals = std::max(twos, fives);
-  rounded = !rest.is_one() || decimals > kMaxDecimals;
-  return (negative_ ? "-" : "") + (rounded ? rounded_text(digits) : exact_text(decimals));
+  rounded = false;
+  const bool ends = rest.is_one() && decimals <= kMaxDecimals;
+  return (negative_ ? "-" : "") + (ends ? exact_text(decimals) : rounded_text(digits, rounded));
 }
 
 }  // namespace moxie::tools

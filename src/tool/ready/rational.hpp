@@ -37,14 +37,14 @@ class Rational {
   static Result<Rational> remainder(const Rational& a, const Rational& b);
   static Result<Rational> power(const Rational& base, const Rational& exponent);
 
-  /// The number as a decimal. Exact where it ends within kMaxDecimals decimals, else rounded to `digits` significant
-  /// ones, a tie to the even one; then `rounded` is set.
+  /// The number as a decimal. Exact where it ends within kMaxDecimals decimals, else with `digits` significant ones, a
+  /// tie to the even one; `rounded` says whether that is another number.
   static constexpr std::size_t kMaxDecimals = 1000;
   [[nodiscard]] std::string text(std::size_t digits, bool& rounded) const;
 
  private:
   [[nodiscard]] std::string exact_text(std::size_t decimals) const;
-  [[nodiscard]] std::string rounded_text(std::size_t digits) const;
+  [[nodiscard]] std::string rounded_text(std::size_t digits, bool& rounded) const;
 
   bool negative_ = false;  // never of 0
   Natural numerator_;

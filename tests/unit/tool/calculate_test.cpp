@@ -49,6 +49,8 @@ TEST_CASE("numbers are whole or decimal, exact, and written out") {
   CHECK(calculate("2/3") == "0.66666666666666666666666666666666666666666666666667 (rounded to 50 digits)");
   CHECK(calculate("1e60/3") == "3.3333333333333333333333333333333333333333333333333e+59 (rounded to 50 digits)");
   CHECK(calculate("1/3e20") == "3.3333333333333333333333333333333333333333333333333e-21 (rounded to 50 digits)");
+  // More decimals than are written out, but not more digits.
+  CHECK(calculate("1e-999/8") == "1.2500000000000000000000000000000000000000000000000e-1000");
   // 52! and the twelfth Mersenne prime, as published.
   CHECK(
       calculate("1*2*3*4*5*6*7*8*9*10*11*12*13*14*15*16*17*18*19*20*21*22*23*24*25*26*27*28*29*30*31*32*33*34*35*36*37*"
