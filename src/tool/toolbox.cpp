@@ -21,13 +21,14 @@ Status Toolbox::no_such_tool(std::string_view where, std::string_view name, bool
                 Text("'", name.substr(0, 100), "'"));
 }
 
-Status Toolbox::add(AnyTool tool) noexcept {
+Status Toolbox::add(Result<AnyTool> tool) noexcept {
+  if (!tool.ok()) return tool.status();
   return guarded("Toolbox::add", [&]() -> Status {
     const std::lock_guard lock(mutex_);
-    if (find(tool.name()) != nullptr) {
-      return Status(Code::kInvalidArgument, "Toolbox::add", "a tool of another name", tool.name());
+    if (find(tool->name()) != nullptr) {
+      return Status(Code::kInvalidArgument, "Toolbox::add", "a tool of another name", tool->name());
     }
-    tools_.push_back({.tool = std::move(tool)});
+    tools_.push_back({.tool = *std::move(tool)});
     return {};
   });
 }

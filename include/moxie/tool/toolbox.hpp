@@ -103,11 +103,11 @@ class MOXIE_API Toolbox {
   Toolbox& operator=(const Toolbox&) = delete;
   ~Toolbox();
 
-  Status add(AnyTool tool) noexcept;
+  /// An AnyTool, or what makes one: toolbox.add(moxie::tools::calculate()). An error that comes in goes out.
+  Status add(Result<AnyTool> tool) noexcept;
   template <class F>
   Status add(Tool<F> tool) noexcept {
-    MOXIE_TRY_LET(AnyTool any, AnyTool::create(std::move(tool)));
-    return add(std::move(any));
+    return add(AnyTool::create(std::move(tool)));
   }
 
   Status grant(std::string_view name) noexcept;
