@@ -80,7 +80,7 @@ Status run_tokenize(const Tokenize& options);
 
 /// A chat as the prompt that a checkpoint's template makes of it.
 struct RenderTemplate {
-  std::string model;  ///< a checkpoint's folder, or a .jinja file
+  std::string model;  ///< a checkpoint's folder, a .gguf or a .jinja file
   std::string name = "default";
   std::string messages;
   std::string tools;

@@ -129,11 +129,14 @@ int main(int argc, char** argv) try {
 
   program::Tokenize tokenize;
   CLI::App* tokenize_command = app.add_subcommand("tokenize", "Turn text into tokens, or tokens into text");
-  tokenize_command->add_option("-m,--model", tokenize.model, "Folder with tokenizer.json")->required();
+  tokenize_command->add_option("-m,--model", tokenize.model, "Folder with tokenizer.json, or a .gguf file")->required();
   auto* input = tokenize_command->add_option_group("input", "What to turn");
-  input->add_option("--text", tokenize.text, "The text");
-  input->add_option("--file", tokenize.file, "A file with the text");
-  input->add_option("--decode", tokenize.decode, "Token ids, separated by commas")->delimiter(',');
+  input->add_option("--text", tokenize.text, "The text")->type_name("TEXT");
+  input->add_option("--file", tokenize.file, "A file with the text")->type_name("FILE");
+  input->add_option("--decode", tokenize.decode, "Token ids, separated by commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("IDS");
   input->require_option(1);
   tokenize_command->add_flag("--no-special", tokenize.no_special,
                              "Put no tokens around the text; leave special ones out when decoding");
@@ -143,14 +146,18 @@ int main(int argc, char** argv) try {
   program::RenderTemplate chat;
   CLI::App* template_command =
       app.add_subcommand("template", "Print the prompt that a chat template makes of messages");
-  template_command->add_option("-m,--model", chat.model, "Folder of a checkpoint, or a .jinja file")->required();
+  template_command->add_option("-m,--model", chat.model, "Folder of a checkpoint, a .gguf or a .jinja file")
+      ->required();
   template_command->add_option("--messages", chat.messages, "JSON file: a list of messages in OpenAI's form")
       ->required();
   template_command->add_option("--tools", chat.tools, "JSON file: a list of tools in OpenAI's form");
   template_command->add_option("--template-name", chat.name,
                                "Which template, where there are several (default: default)");
   template_command->add_flag("--generation-prompt", chat.generation_prompt, "End where the answer begins");
-  template_command->add_option("--set", chat.settings, "A variable: name=value, in JSON or as text");
+  template_command
+      ->add_option("--set", chat.settings, "A variable, name=value, in JSON or as text; may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   template_command->add_flag("--json", chat.json, "Print JSON: the prompt, and which bytes the template wrote");
 
   CLI11_PARSE(app, argc, argv);

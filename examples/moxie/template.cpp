@@ -60,6 +60,9 @@ Status run_template(const RenderTemplate& options) {
   if (!options.tools.empty()) {
     MOXIE_TRY_LET(const std::string text, read_file(options.tools));
     MOXIE_TRY_LET(tools, parse_value(text, options.tools));
+    if (!tools.is(Value::Kind::kSequence)) {
+      return Status(Code::kFormat, options.tools, "a list of tools in OpenAI's form", "other JSON");
+    }
   }
   variables.emplace_back("tools", tools);
   variables.emplace_back("documents", Value::null());

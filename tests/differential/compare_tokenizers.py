@@ -15,18 +15,22 @@ or step by step, where the program runs on another system than the library (`run
 
     compare_tokenizers.py data tests/data/tokenizers           the small ones that a unit test checks
 
-One vocabulary is trained for each normalizer, pre-tokenizer and model that moxie runs. All must give the same ids for
-the whole corpus, and decoding them must give the library's text. The exit status is 0 when all is well.
+One vocabulary is trained for each normalizer, pre-tokenizer and model that moxie runs; with gguf-py, those that GGUF
+has a name for are compared once more from a .gguf file. All must give the same ids for the whole corpus, and decoding
+them must give the library's text. The exit status is 0 when all is well.
 """
 
 import argparse
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import gguf_tokenizer
 
 # First and last code point of 24 scripts; characters that a script leaves unassigned are stepped over.
 SCRIPTS = {
@@ -51,6 +55,38 @@ SPACES = (" ", "  ", "   ", "\t", "\n", "\r\n", "\n\n", " \n ", "\u00a0", "\u200
           "\u2028", "\v", "\f", " " * 17, "\n" * 9, "\t\t\t")
 MARKS = [chr(c) for c in (*range(0x300, 0x345), 0x5B0, 0x5C1, 0x64B, 0x651, 0x93C, 0x9BE, 0x3099, 0x302A, 0x20D0, 0xFE0F)]
 COMPOSED = "ÀÉîõüǖṩẛ̣ﬁﬀ①½²ªℌĳŉΆΏϓῼÅΩ각힣豈ﷺ㍿İıßẞſ"
+
+
+# Bytes that no UTF-8 has are written to files as they are. The library, which takes text alone, sees each as a character
+# that nobody uses, and its ids for such a character (of its 4 bytes, or one unknown) are what the byte's must be.
+BAD_BYTES = (0xC0, 0xC1, 0xF8, 0xFA, 0xFB, 0xFF)  # the last of their four bytes is no digit in the byte alphabet
+BAD = [chr(0x10FF00 + byte) for byte in BAD_BYTES]
+
+
+def raw_bytes(text: str) -> bytes:
+    return b"".join(piece.encode() if i % 2 == 0 else bytes([ord(piece) - 0x10FF00])
+                    for i, piece in enumerate(re.split("([\U0010ff00-\U0010ffff])", text)))
+
+
+def bad_as_bytes(tokenizer, ids: list) -> list:
+    """Each bad byte's character was encoded as four bytes: as the one that it stands for."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("byte_fallback"):
+        token_of = {byte: tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256)}
+    else:
+        first = {chr(b) for b in (*range(33, 127), *range(161, 173), *range(174, 256))}
+        others = iter(sorted(set(ByteLevel.alphabet()) - first))
+        token_of = {b: tokenizer.token_to_id(chr(b) if chr(b) in first else next(others)) for b in range(256)}
+    quads = {tuple(token_of[byte] for byte in c.encode()): token_of[ord(c) - 0x10FF00] for c in BAD}
+    out, at = [], 0
+    lead = token_of[0xF4]
+    while at < len(ids):
+        quad = quads.get(tuple(ids[at:at + 4])) if ids[at] == lead and lead is not None else None
+        out.append(ids[at] if quad is None else quad)
+        at += 1 if quad is None else 4
+    return out
 
 
 # Assigned after Unicode 14: whether they are letters depends on the age of PCRE2's tables and of the library's.
@@ -79,10 +115,12 @@ def corpus(rng: random.Random, size: int) -> str:
         lambda: rng.choice(COMPOSED),
         lambda: "".join(chr(rng.randrange(0x20, 0x250)) for _ in range(rng.randint(1, 12))),
         lambda: "".join(rng.choices("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~«»“”‘’、。「」—–¿¡§", k=rng.randint(1, 8))),
+        # Between characters that no vocabulary was trained on, so that none of the four bytes merges with others.
+        lambda: "\1" + "".join(rng.choices(BAD, k=rng.randint(1, 3))) + "\1",
         lambda: rng.choice(["٣", "४", "௧", "Ⅷ", "½", "㉓", "𝟘"]) * rng.randint(1, 5),
         lambda: rng.choice(["<s>", "</s>", "<|end|>", "<think>", "<tool_call>", "wörd", " wörd ", "<|end", "▁", "<0x41>"]),
     ]
-    weights = [8, 8, 3, 3, 3, 1, 2, 1, 1, 2, 1, 1]
+    weights = [8, 8, 3, 3, 3, 1, 2, 1, 1, 2, 1, 1, 1]
     parts, total = [], 0
     while total < size:
         part = rng.choices(kinds, weights)[0]()
@@ -131,6 +169,7 @@ def recipes(root: Path) -> dict:
         "gpt2": (None, level(add_prefix_space=False), byte_decoder, {}),
         "gpt2-prefix": (None, level(add_prefix_space=True), byte_decoder, {}),
         "qwen2": (normalizers.NFC(), split(p["kQwen2"]), byte_decoder, {}),
+        "qwen35": (normalizers.NFC(), split(p["kQwen35"]), byte_decoder, {}),
         "llama3": (None, split(p["kCl100k"]), byte_decoder, dict(ignore_merges=True)),
         "o200k": (None, split(p["kO200k"]), byte_decoder, {}),
         "tekken": (None, split(p["kTekken"]), byte_decoder, dict(ignore_merges=True)),
@@ -234,20 +273,24 @@ def write_expected(case: Path, text: str) -> None:
     tokenizer = Tokenizer.from_file(str(case / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    (case / "text.txt").write_bytes(text.encode())
-    ids = tokenizer.encode(text).ids
+    (case / "text.txt").write_bytes(raw_bytes(text))
+    (case / "short.txt").write_bytes(raw_bytes(text[:2000]))
+    ids = bad_as_bytes(tokenizer, tokenizer.encode(text).ids)
     # An added token decodes to its content, here as in the library up to 0.21; later it gives the normalized content.
     contents = {token["id"]: token["content"] for token in json.loads(tokenizer.to_str())["added_tokens"]}
-    few = [i for i in ids[:4000] if contents.get(i) in (None, tokenizer.id_to_token(i))]
+    # Bad bytes decode to themselves, in the library to U+FFFD.
+    bad = set(bad_as_bytes(tokenizer, tokenizer.encode("".join(BAD), add_special_tokens=False).ids))
+    few = [i for i in ids[:4000] if contents.get(i) in (None, tokenizer.id_to_token(i)) and i not in bad]
     while few and tokenizer.decode(few, skip_special_tokens=False).endswith("\ufffd"):
         few.pop()  # the cut went through a character
-    expected = {"ids": ids, "few": few, "plain": tokenizer.encode(text[:2000], add_special_tokens=False).ids,
-                "decoded": tokenizer.decode(few, skip_special_tokens=False),
+    expected = {"ids": ids, "few": few, "decoded": tokenizer.decode(few, skip_special_tokens=False),
+                "plain": bad_as_bytes(tokenizer, tokenizer.encode(text[:2000], add_special_tokens=False).ids),
                 "decoded_plain": tokenizer.decode(few, skip_special_tokens=True)}
     (case / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, separators=(",", ":")))
 
 
-def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int, names: list | None) -> None:
+def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int, names: list | None,
+         gguf: bool = True) -> None:
     root = Path(__file__).resolve().parents[2]
     text = corpus(random.Random(seed), size)
     if real is not None:
@@ -262,20 +305,31 @@ def make(folder: Path, size: int, seed: int, real: Path | None, vocab_size: int,
                     shutil.copyfile(source / file, case / file)
             write_expected(case, text)
         return
-    training = corpus(random.Random(seed + 1), 400_000).split("\n")
+    training = re.sub("[\1\U0010ff00-\U0010ffff]", "", corpus(random.Random(seed + 1), 400_000)).split("\n")
     for name, recipe in recipes(root).items():
         if names and name not in names:
             continue
         case = folder / name
         case.mkdir(parents=True)
-        (case / "tokenizer.json").write_text(train(name, recipe, training, vocab_size))
+        trained = train(name, recipe, training, vocab_size)
+        (case / "tokenizer.json").write_text(trained)
         write_expected(case, text)
+        if name in gguf_tokenizer.PRE and gguf:
+            make_gguf(folder / f"{name}-gguf", name, json.loads(trained), text)
         print(f"made {name}", flush=True)
+
+
+def make_gguf(case: Path, name: str, trained: dict, text: str) -> None:
+    case.mkdir()
+    data = gguf_tokenizer.expressible(name, trained)
+    (case / "tokenizer.json").write_text(json.dumps(data, ensure_ascii=False))
+    gguf_tokenizer.write(case / "model.gguf", name, data)
+    write_expected(case, text)
 
 
 def data(folder: Path) -> None:
     """tests/data/tokenizers: tiny vocabularies and one short text for all."""
-    make(folder, 3_600, 5, None, 330, None)
+    make(folder, 3_600, 5, None, 330, None, gguf=False)
     for i, case in enumerate(cases(folder)):
         text = case / "text.txt"
         expected = json.loads((case / "expected.json").read_text())
@@ -285,6 +339,7 @@ def data(folder: Path) -> None:
         if i == 0:
             shutil.copyfile(text, folder / "text.txt")
         text.unlink()
+        (case / "short.txt").unlink()
 
 
 def cases(folder: Path) -> list:
@@ -297,14 +352,13 @@ def cases(folder: Path) -> list:
 def run(folder: Path, moxie: str) -> None:
     for case in cases(folder):
         expected = json.loads((case / "expected.json").read_text())
-        short = case / "short.txt"
-        short.write_bytes((case / "text.txt").read_bytes().decode()[:2000].encode())
         ids = ",".join(map(str, expected["few"]))
-        lines = {"ids": ["--file", str(case / "text.txt")], "plain": ["--file", str(short), "--no-special"],
+        lines = {"ids": ["--file", str(case / "text.txt")], "plain": ["--file", str(case / "short.txt"), "--no-special"],
                  "decoded": ["--decode", ids], "decoded_plain": ["--decode", ids, "--no-special"]}
         answers = {}
+        model = case / "model.gguf" if (case / "model.gguf").exists() else case
         for name, options in lines.items():
-            done = subprocess.run([moxie, "tokenize", "-m", str(case), *options, "--json"], capture_output=True, timeout=600)
+            done = subprocess.run([moxie, "tokenize", "-m", str(model), *options, "--json"], capture_output=True, timeout=600)
             if done.returncode:
                 answers = {"error": f"{name}: exit status {done.returncode}: {done.stderr.decode(errors='replace').strip()}"}
                 break

@@ -45,7 +45,8 @@ struct Message {
 
 /// The messages of a JSON array in OpenAI's form. `content` is a string, null, or parts; `arguments` of a tool call may
 /// be a string that holds JSON, as OpenAI sends it, or the object itself; `reasoning` is also read as
-/// `reasoning_content`. `where` names the text in errors. A JSON text may be of 64 MiB, 64 deep, a million values.
+/// `reasoning_content`. `where` names the text in errors. A JSON text may be of 8 MiB, 64 deep, and have
+/// 65,536 values and one more for each 64 bytes.
 ///
 /// Errors   kFormat: not JSON, not that form, beyond the limits.  kNoMemory.
 MOXIE_API Result<std::vector<Message>> parse_messages(std::string_view json, std::string_view where) noexcept;

@@ -49,7 +49,8 @@ Result<ToolCall> read_call(JsonValue json, std::string_view where) {
     text::write_json_text(call.arguments, arguments);
   } else if (inner.has("arguments")) {
     MOXIE_TRY_LET(const std::string_view written, inner.string("arguments"));
-    MOXIE_TRY(text::arguments_to_value(written, where).status());
+    std::size_t values = text::most_values(written.size());
+    MOXIE_TRY(text::arguments_to_value(written, where, values).status());
     call.arguments = written;
   }
   if (call.arguments.empty()) call.arguments = "{}";
@@ -92,7 +93,8 @@ Status add_text(std::vector<Value::Member>& members, std::string_view key, std::
 Result<Value> call_value(const ToolCall& call) {
   std::vector<Value::Member> function;
   MOXIE_TRY(add_text(function, "name", call.name));
-  MOXIE_TRY_LET(Value arguments, text::arguments_to_value(call.arguments, "arguments of a tool call"));
+  std::size_t values = text::most_values(call.arguments.size());
+  MOXIE_TRY_LET(Value arguments, text::arguments_to_value(call.arguments, "arguments of a tool call", values));
   function.push_back({"arguments", std::move(arguments)});
   std::vector<Value::Member> members;
   if (!call.id.empty()) MOXIE_TRY(add_text(members, "id", call.id));
@@ -138,44 +140,59 @@ Result<Value> message_value(const Message& message) {
   return Value::map(members);
 }
 
-// A member of a mapping, replaced by `change(value)` where it is there.
-template <class Change>
-Result<Value> with_member(JsonValue object, std::string_view key, std::string_view where, Change&& change) {
-  if (!object.is_object() || !object.find(key)) return text::to_value(object, where);
-  std::vector<Value::Member> members;
-  for (const auto& member : object) {
-    MOXIE_TRY_LET(Value value, member.key == key ? change(member.value) : text::to_value(member.value, where));
-    members.push_back({member.key, std::move(value)});
-  }
-  return Value::map(members);
-}
+// A chat as a value, where `arguments` of tool calls become objects.
+class ChatReader {
+ public:
+  ChatReader(std::string_view where, std::size_t values) noexcept : where_(where), left_(values) {}
 
-template <class Change>
-Result<Value> with_items(JsonValue list, std::string_view where, Change&& change) {
-  if (!list.is_array()) return text::to_value(list, where);
-  std::vector<Value> items;
-  for (const auto& member : list) {
-    MOXIE_TRY_LET(Value value, change(member.value));
-    items.push_back(std::move(value));
+  Result<Value> chat(JsonValue root) {
+    if (!root.is_array()) return Status(Code::kFormat, where_, "a list of messages", root.describe());
+    return items(root, [this](JsonValue json) -> Result<Value> {
+      if (!json.is_object()) return Status(Code::kFormat, where_, "messages as objects", json.describe());
+      return member(json, "tool_calls",
+                    [this](JsonValue calls) { return items(calls, [this](JsonValue one) { return call(one); }); });
+    });
   }
-  return Value::list(items);
-}
 
-Result<Value> chat_value(JsonValue root, std::string_view where) {
-  if (!root.is_array()) return Status(Code::kFormat, where, "a list of messages", root.describe());
-  const auto arguments = [&](JsonValue json) -> Result<Value> {
-    return json.as_string() ? text::arguments_to_value(*json.as_string(), where) : text::to_value(json, where);
-  };
-  const auto function = [&](JsonValue json) { return with_member(json, "arguments", where, arguments); };
-  const auto call = [&](JsonValue json) {
-    return json.find("function") ? with_member(json, "function", where, function) : function(json);
-  };
-  const auto calls = [&](JsonValue json) { return with_items(json, where, call); };
-  return with_items(root, where, [&](JsonValue json) -> Result<Value> {
-    if (!json.is_object()) return Status(Code::kFormat, where, "messages as objects", json.describe());
-    return with_member(json, "tool_calls", where, calls);
-  });
-}
+ private:
+  Result<Value> call(JsonValue json) {
+    if (!json.find("function")) return function(json);
+    return member(json, "function", [this](JsonValue inner) { return function(inner); });
+  }
+  Result<Value> function(JsonValue json) {
+    return member(json, "arguments", [this](JsonValue arguments) {
+      const auto text = arguments.as_string();
+      return text ? text::arguments_to_value(*text, where_, left_) : plain(arguments);
+    });
+  }
+  Result<Value> plain(JsonValue json) { return text::to_value(json, where_, left_); }
+
+  // A mapping whose member `key` is what `change` makes of it, where it is there.
+  template <class Change>
+  Result<Value> member(JsonValue object, std::string_view key, const Change& change) {
+    if (!object.is_object() || !object.find(key)) return plain(object);
+    std::vector<Value::Member> members;
+    for (const auto& each : object) {
+      MOXIE_TRY_LET(Value value, each.key == key ? change(each.value) : plain(each.value));
+      members.push_back({each.key, std::move(value)});
+    }
+    return Value::map(members);
+  }
+  template <class Change>
+  Result<Value> items(JsonValue list, const Change& change) {
+    if (!list.is_array()) return plain(list);
+    std::vector<Value> values;
+    values.reserve(list.size());
+    for (const auto& each : list) {
+      MOXIE_TRY_LET(Value value, change(each.value));
+      values.push_back(std::move(value));
+    }
+    return Value::list(values);
+  }
+
+  std::string_view where_;
+  std::size_t left_;
+};
 
 template <class T, class Body>
 Result<T> allocated(std::string_view where, Body&& body) noexcept {
@@ -191,7 +208,7 @@ Result<T> allocated(std::string_view where, Body&& body) noexcept {
 
 Result<std::vector<Message>> parse_messages(std::string_view json, std::string_view where) noexcept {
   return allocated<std::vector<Message>>(where, [&]() -> Result<std::vector<Message>> {
-    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::kMessageLimits, where));
+    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::message_limits(json.size()), where));
     if (!document.root().is_array()) {
       return Status(Code::kFormat, where, "a list of messages", document.root().describe());
     }
@@ -210,8 +227,8 @@ Result<Value> parse_value(std::string_view json, std::string_view where) noexcep
 
 Result<Value> parse_chat(std::string_view json, std::string_view where) noexcept {
   return allocated<Value>(where, [&]() -> Result<Value> {
-    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::kMessageLimits, where));
-    return chat_value(document.root(), where);
+    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::message_limits(json.size()), where));
+    return ChatReader(where, text::most_values(json.size())).chat(document.root());
   });
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer/bpe.hpp"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "text/tokenizer/utf8.hpp"
@@ -92,11 +94,16 @@ void Bpe::word(std::string_view piece, const PieceOptions& options, ModelScratch
       return;
     }
   }
-  scratch.ids.clear();
-  symbols(piece, options.escapes, scratch.ids);
-  scratch.merger.run(scratch.ids, [this](TokenId left, TokenId right) { return merges_.find(left, right); });
-  if (cached) scratch.cache.keep(piece, scratch.ids);
-  out.insert(out.end(), scratch.ids.begin(), scratch.ids.end());
+  // In the place where the tokens will be: a long word costs no second list.
+  const std::size_t first = out.size();
+  symbols(piece, options.escapes, out);
+  const auto find = [this](TokenId left, TokenId right) { return merges_.find(left, right); };
+  if (!scratch.merger.run(out, first, find)) {
+    out.resize(first);
+    symbols(piece, options.escapes, out);
+    scratch.merger.run_whole(out, first, find);
+  }
+  if (cached) scratch.cache.keep(piece, std::span(out).subspan(first));
 }
 
 // Collects symbols; unknown ones wait, for several in a row may become one.

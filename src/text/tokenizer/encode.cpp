@@ -9,6 +9,10 @@
 namespace moxie::text {
 namespace {
 
+constexpr std::size_t kReserveBytes = 64U << 10;
+// Ids that are copied to a place of their size; more of them would be too much to have twice.
+constexpr std::size_t kMaxShrunk = 2U << 20;
+
 Status check_spans(std::span<const TextSpan> spans, std::size_t size) {
   std::size_t least = 0;
   for (const TextSpan& span : spans) {
@@ -56,13 +60,23 @@ class Encoding final : private PieceSink {
     in.marks = marks_.data();
   }
 
+  static std::size_t escaped_size(std::string_view text) noexcept {
+    std::size_t size = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const Character c = decode_at(text, at);
+      size += c.code == kNoCharacter || is_escaped_byte(c.code) ? 4 * c.size : c.size;
+      at += c.size;
+    }
+    return size;
+  }
+
   // Bytes that are no UTF-8 become characters for the way through the steps.
   void escape(MarkedView& in) {
     const std::string_view text = in.text;
     std::size_t at = valid_utf8(text);
     if (at == text.size()) return;
     escapes_ = true;
-    escaped_.start(in.marks != nullptr, text.size() + text.size() / 8 + 16);
+    escaped_.start(in.marks != nullptr, escaped_size(text));
     std::string bytes;
     std::size_t done = 0;
     // Before the first bad byte too, for characters of the range that escapes take are escaped themselves.
@@ -122,9 +136,14 @@ class Encoding final : private PieceSink {
 
 Status TokenizerParts::encode(std::string_view text, const EncodeOptions& options, std::vector<TokenId>& out) const {
   MOXIE_TRY(check_spans(options.untrusted, text.size()));
+  // Room for the most that there can be, unless a normalizer adds something: a list that grows would at times be there
+  // twice, and pages that nobody touches cost nothing.
+  const std::size_t around = options.add_special ? prefix.size() + suffix.size() : 0;
+  if (text.size() >= kReserveBytes) out.reserve(text.size() + around + 16);
   if (options.add_special) out.insert(out.end(), prefix.begin(), prefix.end());
   MOXIE_TRY(Encoding(*this, out).run(text, options.untrusted));
   if (options.add_special) out.insert(out.end(), suffix.begin(), suffix.end());
+  if (out.size() < out.capacity() / 2 && out.size() < kMaxShrunk) out.shrink_to_fit();
   return {};
 }
 

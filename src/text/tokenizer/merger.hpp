@@ -19,29 +19,47 @@ namespace moxie::text {
 /// Short words are done by looking over all pairs again and again. Long ones keep their pairs in queues: one for each
 /// rank, and a heap of the ranks that have any. Within a rank positions mostly come in order, so a queue is a list
 /// read from its front; only one that came out of order becomes a heap. Time n log n, and close to n for long runs of
-/// one character.
+/// one character. Very long ones are done in windows (run_windows), so that this takes little memory and stays in
+/// the cache.
 class Merger {
  public:
-  /// Merges in place; the result is shorter or as long.
+  static constexpr std::size_t kWindow = 16384;  ///< symbols
+
+  /// Merges ids[first] and those behind it in place; the result is shorter or as long. False: what is there now is of
+  /// no use, and run_whole() has to be called with the same symbols anew.
   template <class Find>
-  void run(std::vector<TokenId>& ids, const Find& find) {
-    // 24: from there on the queues win (bench/tokenizer.cpp).
-    if (ids.size() < 2) return;
-    if (ids.size() <= kShort) {
-      run_short(ids, find);
-    } else {
-      run_long(ids, find);
+  [[nodiscard]] bool run(std::vector<TokenId>& ids, std::size_t first, const Find& find) {
+    const std::size_t n = ids.size() - first;
+    if (n < 2) return true;
+    if (n <= kShort) {
+      ids.resize(first + run_short(ids.data() + first, n, find));
+      return true;
     }
+    if (n <= 2 * kWindow) {
+      run_whole(ids, first, find);
+      return true;
+    }
+    std::size_t merged = 0;
+    if (!run_windows(ids.data() + first, n, find, merged)) return false;
+    ids.resize(first + merged);
+    return true;
+  }
+
+  template <class Find>
+  void run_whole(std::vector<TokenId>& ids, std::size_t first, const Find& find) {
+    run_long(ids.data() + first, ids.size() - first, find);
+    ids.erase(std::remove(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end(), kGone), ids.end());
   }
 
  private:
+  // 24: from there on the queues win (bench/tokenizer.cpp).
   static constexpr std::size_t kShort = 24;
+  static constexpr TokenId kGone = -1;
   static constexpr std::uint32_t kNone = 0xffffffff;
 
   template <class Find>
-  static void run_short(std::vector<TokenId>& ids, const Find& find) {
+  static std::size_t run_short(TokenId* ids, std::size_t n, const Find& find) {
     Merge pairs[kShort];
-    std::size_t n = ids.size();
     for (std::size_t i = 0; i + 1 < n; ++i) pairs[i] = find(ids[i], ids[i + 1]);
     while (n > 1) {
       std::size_t best = 0;
@@ -58,7 +76,7 @@ class Merger {
       if (best > 0) pairs[best - 1] = find(ids[best - 1], ids[best]);
       if (best + 1 < n) pairs[best] = find(ids[best], ids[best + 1]);
     }
-    ids.resize(n);
+    return n;
   }
 
   // Positions of one rank that wait. Those before `front` are done, unless it is a heap.
@@ -98,9 +116,10 @@ class Merger {
     Merge pair;  // with the next one
   };
 
+  // What was merged into its left neighbour is kGone.
   template <class Find>
-  void run_long(std::vector<TokenId>& ids, const Find& find) {
-    const auto n = static_cast<std::uint32_t>(ids.size());
+  void run_long(TokenId* ids, std::size_t size, const Find& find) {
+    const auto n = static_cast<std::uint32_t>(size);
     symbols_.resize(n);
     clear_queues();
     for (std::uint32_t i = 0; i < n; ++i) {
@@ -124,7 +143,7 @@ class Merger {
       if (ids[at] < 0 || symbol.pair.rank != queue.rank) continue;
       const std::uint32_t gone = symbol.next;
       ids[at] = symbol.pair.id;
-      ids[gone] = -1;
+      ids[gone] = kGone;
       symbol.next = symbols_[gone].next;
       symbol.pair = {};
       if (symbol.next != kNone) {
@@ -137,7 +156,63 @@ class Merger {
         offer(symbol.previous);
       }
     }
-    std::erase(ids, -1);
+  }
+
+  // Tokens t1 ... tn are what merging makes of their symbols if, and only if, merging makes of the symbols of each two
+  // neighbours just these two. For until the first merge across a border between tokens, what happens to the
+  // two at its sides is what happens to them alone; so where the one has such a merge, the other has it too. So a
+  // window's tokens are right up to a border behind which the next window's first token stays apart from the last.
+  //
+  // Tokens near a window's end may be wrong: the border is sought from a few of them backwards, further each time.
+  // A window without a border, which takes a token as long as the window or merges that undo one another from its end
+  // to its beginning, may make the one before it wrong: false.
+  template <class Find>
+  bool run_windows(TokenId* ids, std::size_t n, const Find& find, std::size_t& done) {
+    std::size_t begin = 0;
+    merge_window(ids, 0, kWindow, current_, find);
+    while (begin + current_.size() < n) {
+      const std::size_t border = border_before_end(ids, begin, n, find);
+      if (border == 0) return false;
+      keep(border, ids, done);
+      begin += border;
+      current_.swap(next_);
+    }
+    keep(current_.size(), ids, done);
+    return true;
+  }
+
+  // Never writes over a symbol that is still to be read: there are no more tokens than symbols.
+  void keep(std::size_t border, TokenId* ids, std::size_t& done) const noexcept {
+    for (std::size_t i = 0; i < border; ++i) {
+      if (current_[i] != kGone) ids[done++] = current_[i];
+    }
+  }
+
+  // A place in the current window where its tokens end and those of next_ begin; 0 where there is none.
+  template <class Find>
+  std::size_t border_before_end(const TokenId* ids, std::size_t begin, std::size_t n, const Find& find) {
+    std::size_t at = current_.size();
+    for (std::size_t tokens = 8;; tokens *= 2) {
+      for (std::size_t passed = 0; passed < tokens && at > 0;) passed += current_[--at] != kGone ? 1U : 0U;
+      if (at == 0) return 0;
+      std::size_t last = at - 1;
+      while (current_[last] == kGone) --last;
+      merge_window(ids, begin + at, std::min(kWindow, n - begin - at), next_, find);
+      std::size_t end = at + 1;
+      while (end - at < next_.size() && next_[end - at] == kGone) ++end;
+      merge_window(ids, begin + last, end - last, pair_, find);
+      if (std::count_if(pair_.begin(), pair_.end(), [](TokenId id) { return id != kGone; }) == 2 &&
+          pair_[at - last] != kGone) {
+        return at;
+      }
+    }
+  }
+
+  template <class Find>
+  void merge_window(const TokenId* ids, std::size_t begin, std::size_t size, std::vector<TokenId>& out,
+                    const Find& find) {
+    out.assign(ids + begin, ids + begin + size);
+    run_long(out.data(), size, find);
   }
 
   void offer(std::uint32_t at) {
@@ -197,6 +272,9 @@ class Merger {
     ranks_.clear();
   }
 
+  std::vector<TokenId> current_;
+  std::vector<TokenId> next_;
+  std::vector<TokenId> pair_;
   std::vector<Symbol> symbols_;
   std::vector<Queue> queues_;
   std::vector<std::uint32_t> table_;

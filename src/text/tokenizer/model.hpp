@@ -16,7 +16,6 @@ namespace moxie::text {
 
 /// A step of the best way through a piece, of Unigram.
 struct PathNode {
-  double score = 0;
   std::uint32_t begin = 0;  ///< where the last token on the way begins
   TokenId id = -1;          ///< -1: no way leads here
 };
@@ -26,6 +25,7 @@ struct ModelScratch {
   Merger merger;
   WordCache cache;
   std::vector<PathNode> path;
+  std::vector<double> scores;  ///< of the places that the next token may reach
   std::vector<TokenId> ids;
 };
 

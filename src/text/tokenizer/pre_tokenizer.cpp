@@ -32,6 +32,9 @@ class PreTokenizer::Runner {
 
   Status cut(const Pattern& pattern, Behavior behavior, bool invert, std::size_t step, std::string_view text,
              bool at_start) {
+    // One character alone is one piece whether it matches or not, and so for every step to come: a text of line ends
+    // is a million of them.
+    if (behavior != Behavior::kRemoved && character_size(text[0]) >= text.size()) return run(step + 1, text, at_start);
     auto emit = next(step, text, at_start);
     Cutter cutter(behavior, invert, emit);
     std::size_t done = 0;

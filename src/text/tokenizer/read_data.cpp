@@ -82,11 +82,19 @@ Status read_special(std::optional<TokenId> id, std::string_view name, const Toke
   return {};
 }
 
+// Where no key names it, the token of that type.
+std::optional<TokenId> unknown_token(const TokenizerData& data) {
+  if (data.unk) return data.unk;
+  const auto found = std::find(data.types.begin(), data.types.end(), TokenType::kUnknown);
+  if (found == data.types.end()) return std::nullopt;
+  return static_cast<TokenId>(found - data.types.begin());
+}
+
 // add_bos, add_eos: what tokenizers of this kind do where the data do not say.
 Status read_around(const TokenizerData& data, bool add_bos, bool add_eos, TokenizerParts& parts) {
   MOXIE_TRY(read_special(data.bos, "bos_token_id", parts, parts.bos));
   MOXIE_TRY(read_special(data.eos, "eos_token_id", parts, parts.eos));
-  MOXIE_TRY(read_special(data.unk, "unknown_token_id", parts, parts.unk));
+  MOXIE_TRY(read_special(unknown_token(data), "unknown_token_id", parts, parts.unk));
   MOXIE_TRY(read_special(data.pad, "padding_token_id", parts, parts.pad));
   const auto need = [&](bool wanted, std::optional<TokenId> id, std::string_view flag, std::vector<TokenId>& out) {
     if (!wanted) return Status();
@@ -154,13 +162,6 @@ Status check_scores(const TokenizerData& data) {
     if (!std::isfinite(score)) return Status(Code::kFormat, kWhere, "finite scores", "one that is not");
   }
   return {};
-}
-
-std::optional<TokenId> unknown_token(const TokenizerData& data) {
-  if (data.unk) return data.unk;
-  const auto found = std::find(data.types.begin(), data.types.end(), TokenType::kUnknown);
-  if (found == data.types.end()) return std::nullopt;
-  return static_cast<TokenId>(found - data.types.begin());
 }
 
 // SentencePiece merges the two neighbours whose joined text has the best score. As a table: every way to cut a token

@@ -52,6 +52,9 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) noexcept {
       MOXIE_TRY_LET(parts, text::read_tokenizer_metadata(checkpoint.metadata()));
       return {};
     }
+    if (std::filesystem::is_regular_file(path, ignored)) {
+      return Status(Code::kNotFound, path.native(), "a folder with tokenizer.json, or a .gguf file", "another file");
+    }
     MOXIE_TRY_LET(const std::string json, read_file(path / "tokenizer.json", kMaxFileBytes));
     auto config = read_file(path / "tokenizer_config.json", kMaxConfigBytes);
     if (!config.ok() && config.status().code() != Code::kNotFound) return config.status();

@@ -7,6 +7,7 @@
 #include <moxie/core/result.hpp>
 
 #include "text/tokenizer/marked_text.hpp"
+#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::text {
 
@@ -29,7 +30,7 @@ class UnicodeForm {
   static constexpr char32_t kTableEnd = 0x30000;
 
   [[nodiscard]] bool stable(char32_t c) const noexcept {
-    return c < kTableEnd && (stable_[c / 64] >> (c % 64) & 1) != 0;
+    return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : is_escaped_byte(c);
   }
   [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
   Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;

@@ -2,6 +2,7 @@
 #include "text/tokenizer/unigram.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
@@ -43,9 +44,12 @@ Unigram::Unigram(const Vocabulary& vocabulary, const ControlSet& controls, std::
   }
   unk_score_ = least - kUnknownPenalty;
   beginnings_.assign(bytes / 8 + 1, 0);  // 8 bits for each
+  slots_.assign(vocabulary_.count() + vocabulary_.count() / 2 + 1, -1);
   for (std::size_t i = 0; i < vocabulary_.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
     std::uint64_t hash = seed_;
-    for (const char byte : vocabulary_.text(static_cast<TokenId>(i))) remember_beginning(hash = longer(hash, byte));
+    for (const char byte : vocabulary_.text(id)) remember_beginning(hash = longer(hash, byte));
+    if (vocabulary_.findable(id)) remember_token(mix(hash), id);
   }
 }
 
@@ -55,10 +59,22 @@ void Unigram::remember_beginning(std::uint64_t hash) {
                                                                                         << (bits >> 6 & 63);
 }
 
-bool Unigram::may_begin(std::uint64_t hash) const noexcept {
-  const std::uint64_t bits = mix(hash);
+// bits: mix() of a hash.
+bool Unigram::may_begin(std::uint64_t bits) const noexcept {
   const std::uint64_t wanted = std::uint64_t{1} << (bits & 63) | std::uint64_t{1} << (bits >> 6 & 63);
   return (beginnings_[place(bits, beginnings_.size())] & wanted) == wanted;
+}
+
+void Unigram::remember_token(std::uint64_t bits, TokenId id) noexcept {
+  std::size_t slot = place(bits, slots_.size());
+  while (slots_[slot] >= 0) slot = slot + 1 == slots_.size() ? 0 : slot + 1;
+  slots_[slot] = id;
+}
+
+TokenId Unigram::token_of(std::uint64_t bits, std::string_view text) const noexcept {
+  std::size_t slot = place(bits, slots_.size());
+  while (slots_[slot] >= 0 && vocabulary_.text(slots_[slot]) != text) slot = slot + 1 == slots_.size() ? 0 : slot + 1;
+  return slots_[slot];
 }
 
 Status Unigram::encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
@@ -68,25 +84,31 @@ Status Unigram::encode(std::string_view piece, const PieceOptions& options, Mode
   }
   auto& path = scratch.path;
   path.assign(piece.size() + 1, {});
+  // No token, known or not, reaches further than that: older scores give way to new ones.
+  const std::size_t longest = std::max<std::size_t>(vocabulary_.longest(), 4);
+  const std::size_t mask = std::bit_ceil(longest + 1) - 1;
+  auto& scores = scratch.scores;
+  scores.assign(mask + 1, 0);
   const auto reach = [&](std::size_t begin, std::size_t end, TokenId id, double score) {
     PathNode& node = path[end];
-    if (node.id >= 0 && score <= node.score) return;
-    node = {.score = score, .begin = static_cast<std::uint32_t>(begin), .id = id};
+    if (node.id >= 0 && score <= scores[end & mask]) return;
+    scores[end & mask] = score;
+    node = {.begin = static_cast<std::uint32_t>(begin), .id = id};
   };
-  const std::size_t longest = vocabulary_.longest();
   for (std::size_t begin = 0; begin < piece.size();) {
-    const double here = path[begin].score;
+    const double here = scores[begin & mask];
     const std::size_t character = character_size(piece[begin]);
     const std::size_t most = std::min(piece.size(), begin + longest);
     bool has_single = false;
     std::uint64_t hash = seed_;
     for (std::size_t end = begin; end < most;) {
       hash = longer(hash, piece[end++]);
-      if (!may_begin(hash)) break;
+      const std::uint64_t bits = mix(hash);
+      if (!may_begin(bits)) break;
       if (end < piece.size() && (static_cast<unsigned char>(piece[end]) & 0xc0) == 0x80) continue;
-      const auto id = vocabulary_.find(piece.substr(begin, end - begin));
-      if (!id || (options.plain && controls_.contains(*id))) continue;
-      reach(begin, end, *id, here + scores_[static_cast<std::size_t>(*id)]);
+      const TokenId id = token_of(bits, piece.substr(begin, end - begin));
+      if (id < 0 || (options.plain && controls_.contains(id))) continue;
+      reach(begin, end, id, here + scores_[static_cast<std::size_t>(id)]);
       has_single = has_single || end - begin == character;
     }
     if (!has_single) {

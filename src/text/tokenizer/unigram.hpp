@@ -19,7 +19,8 @@ struct UnigramOptions {
 /// characters in a row become one token.
 ///
 /// A filter of all beginnings of tokens tells where looking for a longer one is in vain: two bits for each beginning,
-/// so a wrong yes costs a look-up and never an answer.
+/// so a wrong yes costs a look-up and never an answer. Tokens are found by the same hash, which grows with the text
+/// byte by byte.
 class Unigram final : public Model {
  public:
   /// Tokens are no longer. SentencePiece makes them of 16 characters unless told otherwise.
@@ -34,7 +35,9 @@ class Unigram final : public Model {
 
  private:
   void remember_beginning(std::uint64_t hash);
-  [[nodiscard]] bool may_begin(std::uint64_t hash) const noexcept;
+  [[nodiscard]] bool may_begin(std::uint64_t bits) const noexcept;
+  void remember_token(std::uint64_t bits, TokenId id) noexcept;
+  [[nodiscard]] TokenId token_of(std::uint64_t bits, std::string_view text) const noexcept;
   void unknown(std::string_view text, const PieceOptions& options, std::vector<TokenId>& out) const;
 
   const Vocabulary& vocabulary_;
@@ -43,6 +46,7 @@ class Unigram final : public Model {
   UnigramOptions options_;
   std::array<TokenId, 256> fallback_{};
   std::vector<std::uint64_t> beginnings_;
+  std::vector<TokenId> slots_;  // -1: free
   std::uint64_t seed_ = 0;
   double unk_score_ = 0;
 };

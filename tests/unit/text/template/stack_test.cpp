@@ -1,43 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <pthread.h>
-
-#include <functional>
 #include <string>
 
 #include "rendering.hpp"
 #include "support/catch.hpp"
+#include "support/small_stack.hpp"
 
 namespace {
 
 using namespace moxie;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStack = 4U << 20U;  // a sanitizer's frames are many times as large
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr std::size_t kStack = 4U << 20U;
-#else
-constexpr std::size_t kStack = 256U << 10U;
-#endif
-#else
-constexpr std::size_t kStack = 256U << 10U;
-#endif
-
-void* run(void* body) {
-  (*static_cast<std::function<void()>*>(body))();
-  return nullptr;
-}
-
-/// Runs `body` on a thread with a small stack; one that overflows ends the test program.
-void on_small_stack(std::function<void()> body) {
-  pthread_attr_t attributes;
-  REQUIRE(pthread_attr_init(&attributes) == 0);
-  REQUIRE(pthread_attr_setstacksize(&attributes, kStack) == 0);
-  pthread_t thread;
-  REQUIRE(pthread_create(&thread, &attributes, run, &body) == 0);
-  REQUIRE(pthread_join(thread, nullptr) == 0);
-  pthread_attr_destroy(&attributes);
-}
 
 std::string repeated(std::string_view text, std::size_t times) {
   std::string out;
@@ -96,7 +66,7 @@ TEST_CASE("the deepest templates of every kind fit on a stack of 256 KiB") {
   }
   std::size_t rendered = 0;
   std::size_t refused = 0;
-  on_small_stack([&] {
+  test::on_small_stack([&] {
     for (const std::string& source : sources) {
       const auto result = test::render(source);
       (result.ok() ? rendered : refused) += 1;

@@ -4,6 +4,7 @@
 
 #include "rendering.hpp"
 #include "support/catch.hpp"
+#include "support/gguf_writer.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
@@ -105,6 +106,32 @@ TEST_CASE("nothing but data can be reached, and nothing can be changed") {
 TEST_CASE("a key of a message may be named as a method, in brackets") {
   const test::Variables variables = {{"m", test::data(R"({"items": 1, "get": 2, "plain": 3})")}};
   CHECK(test::render("{{ m['items'] }}{{ m['get'] }}{{ m.plain }}{{ m.get('plain') }}", variables)->text == "1233");
+}
+
+TEST_CASE("a .gguf file gives its templates and its special tokens") {
+  using test::gguf_string;
+  using test::gguf_u32;
+  const test::TemporaryFolder folder;
+  const auto write = [&](std::vector<std::string> keys) {
+    keys.push_back(gguf_string("general.architecture", "qwen3moe"));
+    test::write_file(folder / "m.gguf", test::GgufFile{.keys = std::move(keys)}.bytes());
+    return folder / "m.gguf";
+  };
+  CHECK(load_chat_template(write({})).status().code() == Code::kNotFound);
+  CHECK(load_chat_template(write({gguf_u32("tokenizer.chat_template", 1)})).status().code() == Code::kFormat);
+  CHECK(load_chat_template(write({gguf_string("tokenizer.chat_template", "{{ 1")})).status().code() == Code::kFormat);
+  CHECK(load_chat_template(folder / "absent.gguf").status().code() == Code::kNotFound);
+  const auto path = write({gguf_string("tokenizer.chat_template", "{{ bos_token }}d{{ pad_token }}"),
+                           gguf_string("tokenizer.chat_template.tool_use", "t"),
+                           test::gguf_strings("tokenizer.ggml.tokens", {"<unk>", "<s>"}),
+                           gguf_u32("tokenizer.ggml.bos_token_id", 1), gguf_u32("tokenizer.ggml.padding_token_id", 2)});
+  const auto loaded = load_chat_template(path);
+  INFO(loaded.status().message());
+  REQUIRE(loaded.ok());
+  const test::Variables variables(loaded->special_tokens.begin(), loaded->special_tokens.end());
+  CHECK(test::marked(*loaded->chat.render({.variables = variables})) == "<s>d");
+  CHECK(load_chat_template(path, "tool_use")->chat.render({})->text == "t");
+  CHECK(load_chat_template(path, "rag").status().code() == Code::kNotFound);
 }
 
 TEST_CASE("a checkpoint's folder gives its template and its special tokens") {

@@ -64,6 +64,7 @@ std::vector<Case> cases() {
       {"an added token with a negative id", [](Json& j) { j["added_tokens"][0]["id"] = -3; }, Code::kFormat, "id"},
       {"a huge added token", [](Json& j) { j["added_tokens"][0]["content"] = std::string(5000, '<'); },
        Code::kUnsupported, "5000"},
+      {"text with a lone surrogate", [](Json& j) { j["model"]["vocab"]["SURROGATE"] = 262; }, Code::kFormat, ""},
       {"an unknown token that is absent", [](Json& j) { j["model"]["unk_token"] = "<unk>"; }, Code::kFormat,
        "unk_token"},
       {"dropout", [](Json& j) { j["model"]["dropout"] = 0.1; }, Code::kUnsupported, "dropout"},
@@ -131,7 +132,10 @@ TEST_CASE("a tokenizer.json that contradicts itself or asks for the unknown is r
     INFO(one.name);
     Json json = small_json();
     one.change(json);
-    const auto tokenizer = load(json);
+    std::string text = json.dump();
+    // JSON can write half of a character, which no text has.
+    if (const std::size_t at = text.find("SURROGATE"); at != std::string::npos) text.replace(at, 9, "\\ud800");
+    const auto tokenizer = Tokenizer::from_json(text);
     REQUIRE(!tokenizer.ok());
     INFO(tokenizer.status().message());
     const Code code = tokenizer.status().code();
@@ -176,6 +180,29 @@ TEST_CASE("ids with a hole, and tokens that look like bytes, are harmless") {
   CHECK(tokenizer.token(280).empty());
   CHECK(tokenizer.decode(std::vector<TokenId>{280}).status().code() == Code::kInvalidArgument);
   CHECK(tokenizer.decode(std::vector<TokenId>{300, 301}).value() == "<0x-1><0xGG>");
+}
+
+TEST_CASE("a tokenizer_config.json is no way in either") {
+  const auto code = [](const std::string& config) {
+    return Tokenizer::from_json(small_json().dump(), config).status().code();
+  };
+  CHECK(code("{}") == Code::kOk);
+  CHECK(code(R"({"bos_token": "absent", "add_bos_token": true})") == Code::kOk);
+  for (const std::string config : {"[]", "{", R"({"bos_token": 7})", R"({"eos_token": {"content": 7}})",
+                                   R"({"add_bos_token": "yes"})", R"({"eos_token": "\ud800"})", "{\"a\": \"\xff\"}"}) {
+    INFO(config);
+    CHECK(code(config) == Code::kFormat);
+  }
+  CHECK(code(std::string(1000, '[')) == Code::kFormat);
+}
+
+TEST_CASE("control tokens in text from somebody else stay text, wherever they lie") {
+  const Tokenizer tokenizer = small_tokenizer();
+  for (const std::string text : {"<|end|>", "a<|end|>b", "<|end|><|end|>", "<tool>", " <tool> x<|end|"}) {
+    const auto ids = tokenizer.encode(text, EncodeOptions::plain_text()).value();
+    for (const TokenId id : ids) CHECK(!tokenizer.is_control(id));
+    CHECK(tokenizer.decode(ids).value() == text);
+  }
 }
 
 TEST_CASE("a pattern that would go on for ever is stopped") {

@@ -5,35 +5,23 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
+#include "read_text.hpp"
 #include "small_tokenizer.hpp"
 
 namespace moxie::test {
 
-namespace {
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(std::filesystem::file_size(path)), '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(text.size())))
-    throw std::runtime_error("cannot read " + path.string());
-  return text;
-}
-
-}  // namespace
-
 TEST_CASE("ids and texts are those of the tokenizers library") {
   const std::filesystem::path root = std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers";
-  const std::string text = read(root / "text.txt");
+  const std::string text = read_text(root / "text.txt");
   std::size_t cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(root)) {
     if (!entry.is_directory()) continue;
     ++cases;
     INFO(entry.path().filename().string());
     const Tokenizer tokenizer = Tokenizer::load(entry.path()).value();
-    const Json expected = Json::parse(read(entry.path() / "expected.json"));
+    const Json expected = Json::parse(read_text(entry.path() / "expected.json"));
     const auto ids = tokenizer.encode(text).value();
     REQUIRE(ids.size() > 500);
     CHECK(ids == expected["ids"].get<std::vector<TokenId>>());

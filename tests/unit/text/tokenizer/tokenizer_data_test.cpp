@@ -91,6 +91,15 @@ TEST_CASE("SentencePiece's data merge by score and fall back to bytes") {
   }
 }
 
+TEST_CASE("the unknown token is the one of that type where no key names it") {
+  std::vector<std::string> texts;
+  TokenizerData data = piece_data(texts);
+  data.unk.reset();
+  CHECK(Tokenizer::create(data).value().unk() == 0);
+  data.unk = 5;
+  CHECK(Tokenizer::create(data).value().unk() == 5);
+}
+
 TEST_CASE("every name of a pre-tokenizer makes a tokenizer") {
   std::vector<std::string> texts;
   TokenizerData data = small_data(texts);
