@@ -42,6 +42,18 @@ struct LogitsOfTokens {
 };
 Status run_logits(const LogitsOfTokens& options);
 
+/// Tokens per second of a prompt and of generation.
+struct Bench {
+  Common common;
+  std::size_t prompt = 512;
+  std::size_t generate = 128;
+  std::size_t parallel = 1;
+  std::size_t depth = 0;  ///< tokens that are in each context before
+  std::size_t repeat = 5;
+  bool json = false;
+};
+Status run_bench(const Bench& options);
+
 struct Convert {
   std::string model;
   std::string output;
@@ -49,6 +61,13 @@ struct Convert {
   std::size_t threads = 0;
 };
 Status run_convert(const Convert& options);
+
+struct Pack {
+  std::string model;
+  std::string output;
+  std::size_t threads = 0;
+};
+Status run_pack(const Pack& options);
 
 /// Sizes as of Qwen3-30B-A3B.
 struct Synth {
@@ -66,6 +85,36 @@ struct Synth {
   std::size_t vocab = 151936;
 };
 Status run_synth(const Synth& options);
+
+/// What `run` and `chat` choose tokens by, and what they may use.
+struct Answering {
+  Sampling sampling;
+  std::optional<std::uint64_t> seed;  ///< none: another one each time
+  std::size_t context = 0;            ///< positions; 0: as many as the checkpoint says
+  std::uint64_t memory_mib = 8192;    ///< of contexts and workspaces
+  std::string tools = "none";         ///< names, separated by commas; "all"; "none"
+  std::string folder;                 ///< that list_files and read_file see
+  std::string system;
+
+  [[nodiscard]] Sampling seeded() const;
+};
+
+struct Run {
+  Common common;
+  Answering answering;
+  std::string prompt;
+  std::size_t max_tokens = SIZE_MAX;
+  std::vector<std::string> stop;
+  bool raw = false;
+  bool json = false;
+};
+Status run_run(const Run& options);
+
+struct ChatCommand {
+  Common common;
+  Answering answering;
+};
+Status run_chat(const ChatCommand& options);
 
 struct Tokenize {
   std::string model;
