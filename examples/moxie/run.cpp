@@ -107,7 +107,7 @@ Status run_run(const Run& options) {
   }
   if (options.json) {
     // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
-    std::printf("%s\n", describe(answer, answerer).dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf("%s\n", describe(answer, answerer).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
     std::printf("\n");
   }
