@@ -2,7 +2,7 @@
 # Public headers, as file sets: what is installed, and what all_verify_interface_header_sets compiles alone.
 
 # Layers that need nothing compiled belong to moxie::core, all others to moxie::moxie.
-set(moxie_header_only_layers core router expert tool moe testing)
+set(moxie_header_only_layers core router expert moe testing)
 
 set(moxie_include_dir ${PROJECT_SOURCE_DIR}/include)
 file(GLOB_RECURSE moxie_headers CONFIGURE_DEPENDS ${moxie_include_dir}/*.hpp)

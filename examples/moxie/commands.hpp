@@ -86,6 +86,36 @@ struct Synth {
 };
 Status run_synth(const Synth& options);
 
+/// What `run` and `chat` choose tokens by, and what they may use.
+struct Answering {
+  Sampling sampling;
+  std::optional<std::uint64_t> seed;  ///< none: another one each time
+  std::size_t context = 0;            ///< positions; 0: as many as the checkpoint says
+  std::uint64_t memory_mib = 8192;    ///< of contexts and workspaces
+  std::string tools = "none";         ///< names, separated by commas; "all"; "none"
+  std::string folder;                 ///< that list_files and read_file see
+  std::string system;
+
+  [[nodiscard]] Sampling seeded() const;
+};
+
+struct Run {
+  Common common;
+  Answering answering;
+  std::string prompt;
+  std::size_t max_tokens = SIZE_MAX;
+  std::vector<std::string> stop;
+  bool raw = false;
+  bool json = false;
+};
+Status run_run(const Run& options);
+
+struct ChatCommand {
+  Common common;
+  Answering answering;
+};
+Status run_chat(const ChatCommand& options);
+
 struct Tokenize {
   std::string model;
   std::optional<std::string> text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program moxie: looks at checkpoints and runs them, over the library's public headers alone.
+// The program moxie: looks at checkpoints, runs them and talks with them, over the library's public headers alone.
 
 #include <cstdio>
 #include <exception>
@@ -70,6 +70,46 @@ CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
   return command;
 }
 
+void add_answering(CLI::App& command, program::Answering& answering) {
+  Sampling& sampling = answering.sampling;
+  auto* group = command.add_option_group("Choosing tokens");
+  group->add_option("--temperature", sampling.temperature, "0: always the most probable token (default: 0)");
+  group->add_option("--top-k", sampling.top_k, "Only the K most probable ones; 0: all (default: 0)");
+  group->add_option("--top-p", sampling.top_p, "Only the most probable ones that have P together (default: 1)");
+  group->add_option("--min-p", sampling.min_p, "Only those at least P times as probable as the best (default: 0)");
+  group->add_option("--repetition-penalty", sampling.repetition_penalty, "Above 1: less of what was said (default: 1)");
+  group->add_option("--seed", answering.seed, "The same seed, the same answer (default: another one each time)");
+  auto* tools = command.add_option_group("Tools");
+  tools->add_option("--tools", answering.tools,
+                    "What the model may use: names, separated by commas, all or none (default: none)\n"
+                    "calculate, now, convert, remember, recall; with --folder list_files, read_file");
+  tools->add_option("--folder", answering.folder, "The folder that list_files and read_file see");
+  command.add_option("--system", answering.system, "Instructions that come before the conversation");
+  command.add_option("--context", answering.context, "Tokens that a conversation has room for (default: the model's)");
+  command.add_option("--memory", answering.memory_mib, "MiB for contexts and workspaces (default: 8192)");
+}
+
+CLI::App* add_run(CLI::App& app, program::Run& run) {
+  CLI::App* command = app.add_subcommand("run", "Answer a prompt");
+  command->add_option("-m,--model", run.common.model, "Folder with config.json and safetensors, or a .gguf file")
+      ->required();
+  command->add_option("-p,--prompt", run.prompt, "What to answer; -: what comes on standard input")->required();
+  command->add_option("-n,--max-tokens", run.max_tokens, "Tokens of the answer at most (default: until it ends)");
+  command->add_option("--stop", run.stop, "End the answer at this text; may be given several times");
+  command->add_flag("--raw", run.raw, "Go on with the prompt as it is, without the checkpoint's chat template");
+  command->add_flag("--json", run.json, "Print JSON: text, tokens, stop reason, timings, tool calls");
+  add_answering(*command, run.answering);
+  return command;
+}
+
+CLI::App* add_chat(CLI::App& app, program::ChatCommand& chat) {
+  CLI::App* command = app.add_subcommand("chat", "Talk with a model");
+  command->add_option("-m,--model", chat.common.model, "Folder with config.json and safetensors, or a .gguf file")
+      ->required();
+  add_answering(*command, chat.answering);
+  return command;
+}
+
 CLI::App* add_bench(CLI::App& app, program::Bench& bench) {
   CLI::App* command = app.add_subcommand("bench", "Measure tokens per second of a prompt and of generation");
   command->add_option("-m,--model", bench.common.model, "Folder with config.json and safetensors, or a .gguf file")
@@ -119,7 +159,7 @@ CLI::App* add_synth(CLI::App& app, program::Synth& synth) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("moxie runs Mixture-of-Experts language models inside your program. This one looks at them.");
+  CLI::App app("moxie runs Mixture-of-Experts language models inside your program. This one runs them from a shell.");
   app.require_subcommand(1);
   app.set_version_flag("--version", kVersion);
 
@@ -142,6 +182,16 @@ int main(int argc, char** argv) try {
   logits_command->add_flag("--json", logits.json, "Print JSON");
   add_executor_options(*logits_command, logits.common);
   add_backend_options(*logits_command, logits.common);
+
+  program::Run run;
+  CLI::App* run_command = add_run(app, run);
+  add_executor_options(*run_command, run.common);
+  add_backend_options(*run_command, run.common);
+
+  program::ChatCommand talk;
+  CLI::App* talk_command = add_chat(app, talk);
+  add_executor_options(*talk_command, talk.common);
+  add_backend_options(*talk_command, talk.common);
 
   program::Bench bench;
   CLI::App* bench_command = add_bench(app, bench);
@@ -194,6 +244,8 @@ int main(int argc, char** argv) try {
   Status status;
   if (info_command->parsed()) status = program::run_info(info);
   if (logits_command->parsed()) status = program::run_logits(logits);
+  if (run_command->parsed()) status = program::run_run(run);
+  if (talk_command->parsed()) status = program::run_chat(talk);
   if (bench_command->parsed()) status = program::run_bench(bench);
   if (convert_command->parsed()) status = program::run_convert(convert);
   if (pack_command->parsed()) status = program::run_pack(pack);

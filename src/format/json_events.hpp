@@ -5,12 +5,9 @@
 #include <string_view>
 
 #include <moxie/core/status.hpp>
+#include <moxie/format/json_value.hpp>
 
 namespace moxie::format {
-
-/// What a JSON value is. Numbers keep the form they were written in: a whole number that fits is never
-/// rounded through a double, and neither 2.0 nor -0 is a whole number.
-enum class JsonKind : std::uint8_t { kNull, kBool, kUnsigned, kNegative, kReal, kString, kArray, kObject };
 
 /// A value that is neither an array nor an object. Only the member that `kind` names means something.
 struct JsonScalar {

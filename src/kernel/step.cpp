@@ -21,6 +21,20 @@ std::size_t step_scratch_bytes(std::size_t rows) noexcept {
       .total();
 }
 
+Code stop_code(const Feed& feed) noexcept {
+  if (feed.cancel != nullptr && feed.cancel->load(std::memory_order_relaxed)) return Code::kCancelled;
+  constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+  return feed.deadline != kNever && std::chrono::steady_clock::now() >= feed.deadline ? Code::kDeadline : Code::kOk;
+}
+
+Status stopped(const Feed& feed) noexcept {
+  const Code code = stop_code(feed);
+  if (code == Code::kOk) return {};
+  return Status(code, "Kernel::step", code == Code::kDeadline ? "an end within the time given" : "the feed to go on",
+                Text(code == Code::kDeadline ? "the deadline" : "a cancel", " after ", feed.done, " of ",
+                     feed.tokens.size(), " tokens"));
+}
+
 bool Step::belongs(const Feed& feed) const noexcept {
   return !feed.finished() && feed.context->pool() == program_.pool();
 }
@@ -55,7 +69,7 @@ void Step::add(Feed& feed, std::size_t rows) noexcept {
 bool Step::all_cancelled(const void* object) noexcept {
   const auto& step = *static_cast<const Step*>(object);
   return std::ranges::all_of(step.shares_.first(step.n_shares_),
-                             [](const Share& share) { return is_cancelled(*share.feed); });
+                             [](const Share& share) { return stop_code(*share.feed) != Code::kOk; });
 }
 
 Result<std::size_t> Step::run(std::size_t room) noexcept {
@@ -103,7 +117,7 @@ void Step::run_one_by_one() noexcept {
     for (model::Output& output : outputs) output.row -= share.begin;
     segments_[i].begin = 0;
     const auto tokens = tokens_.subspan(share.begin, share.rows);
-    const auto stop = [](const void* feed) noexcept { return is_cancelled(*static_cast<const Feed*>(feed)); };
+    const auto stop = [](const void* feed) noexcept { return stop_code(*static_cast<const Feed*>(feed)) != Code::kOk; };
     finish(share, tokens,
            decoder.forward({.tokens = tokens,
                             .positions = positions_.subspan(share.begin, share.rows),
@@ -116,15 +130,14 @@ void Step::run_one_by_one() noexcept {
 
 void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept {
   Feed& feed = *share.feed;
-  if (outcome.ok() && !is_cancelled(feed)) {
+  const Status stop = stopped(feed);
+  if (outcome.ok() && stop.ok()) {
     feed.status = feed.context->commit(tokens);
     if (feed.status.ok()) feed.done += share.rows;
     return;
   }
   feed.context->rollback();
-  feed.status = is_cancelled(feed) ? Status(Code::kCancelled, "Kernel::step", "the feed to go on",
-                                            Text("a cancel after ", feed.done, " of ", feed.tokens.size(), " tokens"))
-                                   : outcome;
+  feed.status = stop.ok() ? outcome : stop;
 }
 
 }  // namespace moxie::kernel

@@ -50,9 +50,9 @@ class Step {
   std::size_t n_outputs_ = 0;
 };
 
-/// Whether the host wants it to stop.
-[[nodiscard]] inline bool is_cancelled(const Feed& feed) noexcept {
-  return feed.cancel != nullptr && feed.cancel->load(std::memory_order_relaxed);
-}
+/// Why the host wants it to stop: kCancelled, kDeadline, or ok.
+[[nodiscard]] Code stop_code(const Feed& feed) noexcept;
+/// The same as an error of Kernel::step.
+[[nodiscard]] Status stopped(const Feed& feed) noexcept;
 
 }  // namespace moxie::kernel

@@ -7,6 +7,7 @@
 #include "model/config.hpp"
 #include "model/fingerprint.hpp"
 #include "model/gguf_config.hpp"
+#include "model/model_text.hpp"
 #include "model/qwen3_moe.hpp"
 
 namespace moxie {
@@ -16,6 +17,7 @@ struct Model::State {
   Backend backend;
   std::unique_ptr<const model::Decoder> decoder;
   std::uint64_t fingerprint = 0;
+  model::ModelText text;
 };
 
 Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions& options) noexcept try {
@@ -26,8 +28,9 @@ Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions&
   MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
   const std::uint64_t fingerprint = model::fingerprint(checkpoint);
   MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files, options.executor));
-  return Model(
-      std::make_shared<const State>(State{std::move(config), std::move(backend), std::move(decoder), fingerprint}));
+  model::ModelText text = model::read_model_text(checkpoint, path, config.vocab_size);
+  return Model(std::make_shared<const State>(
+      State{std::move(config), std::move(backend), std::move(decoder), fingerprint, std::move(text)}));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Model::load", "memory for the model", "a refusal from the system");
 }
@@ -37,6 +40,9 @@ const Backend& Model::backend() const noexcept { return state_->backend; }
 KvShape Model::kv_shape() const noexcept { return state_->decoder->kv_shape(); }
 std::uint64_t Model::fingerprint() const noexcept { return state_->fingerprint; }
 const model::Decoder& Model::decoder() const noexcept { return *state_->decoder; }
+const Result<Tokenizer>& Model::tokenizer() const noexcept { return state_->text.tokenizer; }
+const Result<CheckpointTemplate>& Model::chat_template() const noexcept { return state_->text.chat_template; }
+const Result<std::vector<TokenId>>& Model::end_tokens() const noexcept { return state_->text.end_tokens; }
 
 Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
   std::vector<WeightPath> paths;

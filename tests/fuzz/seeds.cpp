@@ -104,12 +104,26 @@ void write_seeds(const std::filesystem::path& folder) {
  "rms_norm_eps": 1e-05, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}, "vocab_size": 64})");
 }
 
+void write_tool_seeds(const std::filesystem::path& folder) {
+  for (const char* name : {"calculate", "tool_arguments"}) {
+    std::filesystem::remove_all(folder / name);
+    std::filesystem::create_directories(folder / name);
+  }
+  write_file(folder / "calculate" / "brackets", "(1.5 + 2) * 3^4 / 7 - -2**-3 % 5e-2");
+  write_file(folder / "calculate" / "large", "2^3300/3^2000+10^999-1e-999");
+  write_file(folder / "tool_arguments" / "whole", R"({"x":{"flag":true,"small":-128,"large":18446744073709551615,
+ "real":-1.5e-7,"text":"\u00e9\ud83d\ude00\"","unit":"metric","grid":[[1,null],[]],
+ "trip":{"places":[{"city":"a"},{"city":"b","country":"c"}],"unit":"imperial \"old\"","price":3}}})");
+  write_file(folder / "tool_arguments" / "least", R"({"x":{"flag":false,"small":3.0,"large":-0,"grid":[]}})");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     if (argc != 2) throw std::invalid_argument("usage: fuzz_seeds FOLDER");
     write_seeds(argv[1]);
+    write_tool_seeds(argv[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -2,17 +2,21 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <moxie/backend/executors.hpp>
 #include <moxie/context/context.hpp>
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/units.hpp>
+#include <moxie/kernel/chat.hpp>
+#include <moxie/kernel/generation.hpp>
 #include <moxie/model/model.hpp>
 #include <moxie/model/pathway.hpp>
 
@@ -49,6 +53,8 @@ struct Feed {
   Rows logits = {};                           ///< [1, V] for kLast, [tokens.size(), V] for kAll
   const std::atomic<bool>* cancel = nullptr;  ///< true: stop; looked at before, in and after a step
   std::size_t max_rows = SIZE_MAX;            ///< rows of one step at most: where a prompt is cut
+  /// Looked at where `cancel` is; then it stops with kDeadline.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 
   std::size_t done = 0;  ///< tokens that are in the context now
   Status status = {};    ///< why it stopped; ok while it goes on or when it is done
@@ -59,12 +65,17 @@ struct Feed {
 /// What one step did.
 struct StepReport {
   std::size_t rows = 0;        ///< tokens computed
-  std::size_t unfinished = 0;  ///< feeds that want another step
+  std::size_t sampled = 0;     ///< tokens chosen
+  std::size_t unfinished = 0;  ///< feeds or generations that want another step
 };
 
 /// Runs models for a host: forms batches from what contexts are fed, and keeps to its memory.
 ///
 ///     MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = 8, .memory_bytes = 24_GiB}));
+///     for (std::string_view piece : kernel.generate(model, "The sky is")) std::cout << piece;
+///
+/// A host that wants the logits feeds a context by itself:
+///
 ///     MOXIE_TRY_LET(Context context, kernel.open(model));
 ///     Feed feed{.context = &context, .tokens = prompt, .logits = Rows(out.data(), 1, vocab_size)};
 ///     while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
@@ -72,11 +83,16 @@ struct StepReport {
 /// The bits of a row depend on its context's tokens and on nothing else: not on the other feeds, on
 /// max_rows, on the executor or its threads.
 ///
+/// and one that has many answers to give hands them to step() together:
+///
+///     while (kernel.step(generations).value().unfinished > 0) for (Generation* g : generations) show(g->take());
+///
 /// Errors   create: kInvalidArgument, kNoThreads, kNoMemory, kUnsupported (an executor not in this build).
-///          open: kBudget, kNoMemory. step: see there.
+///          open: kBudget, kNoMemory. chat: those of open, of Model::tokenizer() and of Model::chat_template().
+///          step: see there. generate: in the generation's status().
 /// Threads  step() and open() by one thread at a time; a second step() meanwhile is kPrecondition and
-///          changes nothing. A context that is being fed is not touched by others. Contexts and models
-///          may outlive the kernel.
+///          changes nothing. A context that is being fed is not touched by others. Contexts, chats,
+///          generations and models may outlive the kernel.
 class MOXIE_API Kernel {
  public:
   static Result<Kernel> create(const KernelOptions& options = {}) noexcept;
@@ -89,6 +105,19 @@ class MOXIE_API Kernel {
   Result<Context> open(const Model& model, const ContextOptions& options = {}) noexcept;
   Result<Context> open(const Pathway& pathway, const ContextOptions& options = {}) noexcept;
 
+  /// A conversation with a model, by its own chat template.
+  Result<Chat> chat(const Model& model, const ChatOptions& options = {}) noexcept;
+  Result<Chat> chat(const Pathway& pathway, const ChatOptions& options = {}) noexcept;
+
+  /// Goes on with a context: appends the prompt, then chooses tokens. An empty prompt goes on with what is there. A
+  /// text is encoded by the checkpoint's tokenizer, control tokens included, and begins as the checkpoint's texts
+  /// begin where the context is empty.
+  Generation generate(Context& context, std::span<const TokenId> prompt,
+                      const GenerationOptions& options = {}) noexcept;
+  Generation generate(Context& context, std::string_view prompt, const GenerationOptions& options = {}) noexcept;
+  /// In a context of its own.
+  Generation generate(const Model& model, std::string_view prompt, const GenerationOptions& options = {}) noexcept;
+
   /// Computes one batch: the next tokens of each unfinished feed, in order, until max_step_rows are full.
   /// Allocates nothing where contexts have room (Context::reserve) and the libraries below do not.
   ///
@@ -98,6 +127,13 @@ class MOXIE_API Kernel {
   ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kCancelled, and what a router
   ///          or an expert said.
   Result<StepReport> step(std::span<Feed> feeds) noexcept;
+  /// The same for generations: one token of each that is past its prompt, then pieces of prompts, until
+  /// max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where not all fit, they take
+  /// turns. Finished ones are passed over.
+  ///
+  /// Errors   of the call: kPrecondition, kNoMemory. Everything else is told in Generation::status().
+  Result<StepReport> step(std::span<Generation* const> generations) noexcept;
+  Result<StepReport> step(std::span<Generation> generations) noexcept;
 
   /// Workspaces and pages together.
   [[nodiscard]] const Budget& memory() const noexcept;
@@ -105,9 +141,8 @@ class MOXIE_API Kernel {
   [[nodiscard]] const KernelOptions& options() const noexcept;
 
  private:
-  class State;
-  explicit Kernel(std::unique_ptr<State> state) noexcept;
-  std::unique_ptr<State> state_;
+  explicit Kernel(std::shared_ptr<kernel::KernelState> state) noexcept;
+  std::shared_ptr<kernel::KernelState> state_;
 };
 
 }  // namespace moxie

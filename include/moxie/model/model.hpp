@@ -13,6 +13,8 @@
 #include <moxie/core/result.hpp>
 #include <moxie/format/load_options.hpp>
 #include <moxie/model/model_config.hpp>
+#include <moxie/text/chat_template.hpp>
+#include <moxie/text/tokenizer.hpp>
 
 namespace moxie {
 
@@ -55,6 +57,13 @@ class MOXIE_API Model {
   /// Names this checkpoint: a hash of its configuration or metadata, of every tensor's name, type and shape, and
   /// of samples of their bytes. Equal checkpoints have equal fingerprints on every machine.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept;
+  /// How the checkpoint reads and writes text, from its own files or metadata. A checkpoint without, or with one that
+  /// moxie does not run, is a model all the same; then this is the error that says so.
+  [[nodiscard]] const Result<Tokenizer>& tokenizer() const noexcept;
+  [[nodiscard]] const Result<CheckpointTemplate>& chat_template() const noexcept;
+  /// The tokens that end an answer, ascending: those that the configuration names (config.json,
+  /// generation_config.json, or the metadata), the tokenizer's, and what the template writes behind an answer.
+  [[nodiscard]] const Result<std::vector<TokenId>>& end_tokens() const noexcept;
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
 

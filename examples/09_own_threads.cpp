@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that has a thread pool already lends it: moxie then starts no thread of its own. Who computes what never
+// shows in the answer.
+
+#include <atomic>
+#include <barrier>
+#include <cstdio>
+#include <thread>
+#include <vector>
+
+#include <moxie/kernel/kernel.hpp>
+
+namespace {
+
+/// The host's pool, as small as one can be: workers that wait for something to do.
+class Pool {
+ public:
+  explicit Pool(std::size_t width) : gate_(static_cast<std::ptrdiff_t>(width)) {
+    for (std::size_t worker = 1; worker < width; ++worker) threads_.emplace_back([this, worker] { work(worker); });
+  }
+  ~Pool() {
+    task_ = nullptr;
+    gate_.arrive_and_wait();
+  }
+  void run(std::size_t n, moxie::TaskRef task) {
+    task_ = &task;
+    size_ = n;
+    next_ = 0;
+    gate_.arrive_and_wait();
+    take(0);
+    gate_.arrive_and_wait();
+  }
+
+ private:
+  void work(std::size_t worker) {
+    while (gate_.arrive_and_wait(), task_ != nullptr) {
+      take(worker);
+      gate_.arrive_and_wait();
+    }
+  }
+  void take(std::size_t worker) {
+    for (std::size_t i = next_++; i < size_; i = next_++) (*task_)(i, worker);
+  }
+
+  std::barrier<> gate_;
+  moxie::TaskRef* task_ = nullptr;
+  std::size_t size_ = 0;
+  std::atomic<std::size_t> next_{0};
+  std::vector<std::jthread> threads_;
+};
+
+moxie::Status example(const char* path) {
+  Pool pool(3);
+  moxie::HostExecutor lent(3,
+                           [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task), moxie::Status(); });
+  MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
+  MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = &lent}));
+  MOXIE_TRY_LET(auto serial, moxie::Kernel::create({.executor = moxie::ExecutorKind::kSerial}));
+
+  auto answer = kernel.generate(model, "Once upon a time", {.max_tokens = 20});
+  MOXIE_TRY(answer.run());
+  auto same = serial.generate(model, "Once upon a time", {.max_tokens = 20});
+  MOXIE_TRY(same.run());
+  std::printf("%.*s\n", static_cast<int>(answer.text().size()), answer.text().data());
+  if (answer.text() != same.text()) return {moxie::Code::kInternal, "example", same.text(), answer.text()};
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const moxie::Status status = example(argc > 1 ? argv[1] : "model.gguf");
+  if (!status.ok()) std::fprintf(stderr, "%.*s\n", static_cast<int>(status.message().size()), status.message().data());
+  return status.ok() ? 0 : 1;
+}

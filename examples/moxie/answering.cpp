@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "answering.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <random>
+
+#include <unistd.h>
+
+#include <moxie/tool/folder.hpp>
+#include <moxie/tool/notes.hpp>
+#include <moxie/tool/ready.hpp>
+
+#include "progress.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+std::atomic<bool> interrupted{false};
+struct sigaction before;
+
+void on_interrupt(int) { interrupted.store(true, std::memory_order_relaxed); }
+
+Status add(Toolbox& toolbox, const Result<AnyTool>& tool) {
+  MOXIE_TRY(tool.status());
+  return toolbox.add(*tool);
+}
+
+Status grant(Toolbox& toolbox, const std::string& wanted) {
+  if (wanted == "all") {
+    MOXIE_TRY_LET(const std::vector<std::string> names, toolbox.names());
+    for (const std::string& name : names) MOXIE_TRY(toolbox.grant(name));
+    return {};
+  }
+  for (std::size_t begin = 0; begin <= wanted.size();) {
+    const std::size_t end = std::min(wanted.find(',', begin), wanted.size());
+    const std::string name = wanted.substr(begin, end - begin);
+    MOXIE_TRY_LET(const std::vector<std::string> names, toolbox.names());
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      std::string known = "all, none, or some of";
+      for (const std::string& one : names) known += " " + one;
+      if (names.size() == 5) known += ", and with --folder of list_files read_file";
+      return Status(Code::kInvalidArgument, "--tools", known, name.empty() ? "an empty name" : name);
+    }
+    MOXIE_TRY(toolbox.grant(name));
+    begin = end + 1;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Toolbox>> make_toolbox(const Answering& answering) {
+  if (answering.tools == "none") return std::unique_ptr<Toolbox>();
+  auto toolbox = std::make_unique<Toolbox>();
+  const auto notes = std::make_shared<tools::Notes>();
+  MOXIE_TRY(add(*toolbox, tools::calculate()));
+  MOXIE_TRY(add(*toolbox, tools::now()));
+  MOXIE_TRY(add(*toolbox, tools::convert()));
+  MOXIE_TRY(add(*toolbox, tools::remember(notes)));
+  MOXIE_TRY(add(*toolbox, tools::recall(notes)));
+  if (!answering.folder.empty()) {
+    MOXIE_TRY_LET(tools::Folder folder, tools::Folder::open(answering.folder));
+    const auto shared = std::make_shared<const tools::Folder>(std::move(folder));
+    MOXIE_TRY(add(*toolbox, tools::list_files(shared)));
+    MOXIE_TRY(add(*toolbox, tools::read_file(shared)));
+  }
+  MOXIE_TRY(grant(*toolbox, answering.tools));
+  return toolbox;
+}
+
+}  // namespace
+
+Sampling Answering::seeded() const {
+  Sampling chosen = sampling;
+  chosen.seed = seed ? *seed : std::random_device()();
+  return chosen;
+}
+
+Result<Answerer> Answerer::make(const Common& common, const Answering& answering) {
+  MOXIE_TRY_LET(std::unique_ptr<Toolbox> toolbox, make_toolbox(answering));
+  ModelOptions model_options = common.model_options();
+  model_options.files.callbacks = progress_bar();
+  const auto begin = std::chrono::steady_clock::now();
+  MOXIE_TRY_LET(Model model, Model::load(common.model, model_options));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = common.threads,
+                                               .memory_bytes = answering.memory_mib << 20U,
+                                               .executor = common.executor}));
+  return Answerer{std::move(model), std::move(kernel), std::move(toolbox), seconds.count()};
+}
+
+ChatOptions Answerer::chat_options(const Answering& answering) const {
+  ChatOptions options;
+  options.system = answering.system;
+  options.toolbox = toolbox.get();
+  if (answering.context != 0) options.context.max_positions = answering.context;
+  return options;
+}
+
+Interrupt::Interrupt() {
+  struct sigaction action = {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &before);
+}
+Interrupt::~Interrupt() { sigaction(SIGINT, &before, nullptr); }
+const std::atomic<bool>* Interrupt::flag() const noexcept { return &interrupted; }
+void Interrupt::clear() noexcept { interrupted.store(false); }
+
+std::string for_terminal(std::string_view text) {
+  if (isatty(STDOUT_FILENO) == 0) return std::string(text);
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+      out += '^';
+      out += static_cast<char>(byte ^ 0x40);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "answering.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string read_input() {
+  std::string text;
+  char block[65536];
+  while (const std::size_t bytes = std::fread(block, 1, sizeof(block), stdin)) text.append(block, bytes);
+  return text;
+}
+
+double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+Json rate(std::size_t tokens, std::chrono::nanoseconds time) {
+  return time.count() == 0 ? Json() : Json(static_cast<double>(tokens) / seconds(time));
+}
+
+Json describe(const Generation& answer, const Answerer& answerer) {
+  const Usage& usage = answer.usage();
+  Json calls = Json::array();
+  for (const ToolUse& use : answer.tool_uses()) {
+    calls.push_back({{"name", use.call.name},
+                     {"arguments", use.call.arguments},
+                     {"verdict", name(use.outcome.verdict)},
+                     {"result", use.outcome.text}});
+  }
+  const std::size_t prompt = usage.prompt_tokens - usage.cached_tokens;
+  return {
+      {"text", answer.text()},
+      {"reasoning", answer.reasoning()},
+      {"tokens", std::vector<TokenId>(answer.tokens().begin(), answer.tokens().end())},
+      {"stop_reason", name(answer.stop_reason())},
+      {"usage",
+       {{"prompt_tokens", usage.prompt_tokens},
+        {"cached_tokens", usage.cached_tokens},
+        {"generated_tokens", usage.generated_tokens},
+        {"computed_tokens", usage.computed_tokens}}},
+      {"timings",
+       {{"load_s", answerer.load_seconds},
+        {"prompt_s", seconds(usage.prompt_time)},
+        {"generation_s", seconds(usage.generation_time)},
+        {"prompt_ts", rate(prompt, usage.prompt_time)},
+        {"generation_ts", rate(usage.generated_tokens - (usage.generated_tokens > 0 ? 1 : 0), usage.generation_time)}}},
+      {"tool_calls", std::move(calls)}};
+}
+
+/// The checkpoint's template, unless there is none or the prompt is to be taken as it is.
+Result<bool> takes_template(const Run& options, const Model& model) {
+  if (options.raw) return false;
+  const Status& status = model.chat_template().status();
+  if (status.ok()) return true;
+  if (status.code() != Code::kNotFound) return status;
+  if (options.answering.tools != "none" || !options.answering.system.empty()) {
+    return Status(status.code(), "run", "a chat template for --tools and --system", status.came());
+  }
+  std::fprintf(stderr, "moxie: %s has no chat template; the prompt is taken as it is\n", options.common.model.c_str());
+  return false;
+}
+
+}  // namespace
+
+Status run_run(const Run& options) {
+  const std::string prompt = options.prompt == "-" ? read_input() : options.prompt;
+  if (options.raw && (options.answering.tools != "none" || !options.answering.system.empty())) {
+    return Status(Code::kInvalidArgument, "run", "--tools and --system with a chat template", "--raw");
+  }
+  MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
+  MOXIE_TRY_LET(const bool by_template, takes_template(options, answerer.model));
+
+  Interrupt interrupt;
+  GenerationOptions generation;
+  generation.sampling = options.answering.seeded();
+  generation.max_tokens = options.max_tokens;
+  generation.stop = options.stop;
+  generation.cancel = interrupt.flag();
+
+  std::optional<Chat> chat;
+  std::optional<Context> context;
+  if (by_template) {
+    MOXIE_TRY_LET(chat, answerer.kernel.chat(answerer.model, answerer.chat_options(options.answering)));
+  } else {
+    MOXIE_TRY(answerer.model.tokenizer().status());
+    const std::size_t longest = answerer.model.config().max_position_embeddings;
+    ContextOptions limits;
+    if (longest != 0) limits.max_positions = longest;
+    if (options.answering.context != 0) limits.max_positions = options.answering.context;
+    MOXIE_TRY_LET(context, answerer.kernel.open(answerer.model, limits));
+  }
+  Generation answer =
+      chat ? chat->ask(prompt, generation) : answerer.kernel.generate(*context, std::string_view(prompt), generation);
+  for (const std::string_view piece : answer) {
+    if (options.json) continue;
+    const std::string shown = for_terminal(piece);
+    std::fwrite(shown.data(), 1, shown.size(), stdout);
+    std::fflush(stdout);
+  }
+  if (options.json) {
+    // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
+    std::printf("%s\n", describe(answer, answerer).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  } else {
+    std::printf("\n");
+  }
+  return answer.status();
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/chat_state.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "kernel/generation_state.hpp"
+#include "kernel/kernel_state.hpp"
+
+namespace moxie::kernel {
+
+ChatState::ChatState(std::shared_ptr<KernelState> kernel, const Pathway& pathway, const ChatOptions& options,
+                     Context context)
+    : kernel_(std::move(kernel)), pathway_(pathway), options_(options), context_(std::move(context)) {}
+
+Result<std::shared_ptr<ChatState>> ChatState::create(std::shared_ptr<KernelState> kernel, const Pathway& pathway,
+                                                     const ChatOptions& options) {
+  const Model& model = pathway.model();
+  MOXIE_TRY(model.tokenizer().status());
+  MOXIE_TRY(model.chat_template().status());
+  if (options.toolbox != nullptr && !options.tool_schemas.empty()) {
+    return Status(Code::kInvalidArgument, "Kernel::chat", "a toolbox or schemas of tools", "both");
+  }
+  ContextOptions limits = options.context;
+  const std::size_t longest = model.config().max_position_embeddings;
+  if (limits.max_positions == ContextOptions().max_positions && longest > 0) limits.max_positions = longest;
+  MOXIE_TRY_LET(Context context, kernel->open(pathway, limits));
+  std::shared_ptr<ChatState> state(new ChatState(std::move(kernel), pathway, options, std::move(context)));
+  if (!options.system.empty()) state->messages_.push_back({.role = "system", .content = options.system});
+  MOXIE_TRY(state->tools().status());
+  return state;
+}
+
+Result<std::shared_ptr<ChatState>> ChatState::fork() const {
+  MOXIE_TRY(at_rest("Chat::fork"));
+  MOXIE_TRY_LET(Context context, context_.fork());
+  std::shared_ptr<ChatState> state(new ChatState(kernel_, pathway_, options_, std::move(context)));
+  state->messages_ = messages_;
+  state->spoken_ = spoken_;
+  state->pending_ = pending_;
+  state->calls_ = calls_;
+  return state;
+}
+
+Status ChatState::at_rest(std::string_view where) const noexcept {
+  if (!open_) return {};
+  return Status(Code::kPrecondition, where, "a chat whose last answer is finished", "one that still goes on");
+}
+
+Status ChatState::open_turn(std::optional<std::string_view> question) {
+  MOXIE_TRY(at_rest("Chat::ask"));
+  const std::size_t before = messages_.size();
+  if (question) messages_.push_back({.role = "user", .content = std::string(*question)});
+  messages_before_ = before;
+  rounds_ = 0;
+  open_ = true;
+  return {};
+}
+
+void ChatState::close_turn(bool well) noexcept {
+  open_ = false;
+  if (well) return;
+  messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(messages_before_), messages_.end());
+  spoken_.clear();  // the context may hold a part of a prompt or an answer that is no message now
+  pending_.clear();
+}
+
+Status ChatState::append(Message message) {
+  MOXIE_TRY(at_rest("Chat::append"));
+  messages_.push_back(std::move(message));
+  return {};
+}
+
+Status ChatState::truncate(std::size_t n) {
+  MOXIE_TRY(at_rest("Chat::truncate"));
+  if (n > messages_.size()) {
+    return Status(Code::kInvalidArgument, "Chat::truncate", Text("at most ", messages_.size(), " messages"), Text(n));
+  }
+  messages_.resize(n);
+  return {};
+}
+
+Result<Value> ChatState::tools() const {
+  std::string schemas = options_.tool_schemas;
+  if (options_.toolbox != nullptr) {
+    MOXIE_TRY_LET(schemas, options_.toolbox->schemas());
+    if (schemas == "[]") schemas.clear();
+  }
+  if (schemas.empty()) return Value::null();
+  MOXIE_TRY_LET(Value value, parse_value(schemas, "ChatOptions::tool_schemas"));
+  if (value.kind() != Value::Kind::kSequence) {
+    return Status(Code::kInvalidArgument, "ChatOptions::tool_schemas", "a JSON array of tools", "something else");
+  }
+  return value;
+}
+
+Result<Rendered> ChatState::render(const Value& tools) const {
+  const CheckpointTemplate& chat = *pathway_.model().chat_template();
+  MOXIE_TRY_LET(const Value messages, to_value(messages_));
+  std::vector<std::pair<std::string_view, Value>> variables;
+  const auto set = [&](std::string_view name, Value value) {
+    std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
+    variables.emplace_back(name, std::move(value));
+  };
+  for (const auto& [name, value] : chat.special_tokens) set(name, value);
+  set("messages", messages);
+  set("add_generation_prompt", Value(true, Origin::kTemplate));
+  set("tools", tools);
+  set("documents", Value::null());
+  for (const auto& [name, value] : options_.variables) set(name, value);
+  return chat.chat.render({.variables = variables});
+}
+
+/// The tokens of what the prompt says from that byte on. Messages cannot write control tokens.
+Result<std::vector<TokenId>> ChatState::encode(const Rendered& prompt, std::size_t from) const {
+  std::vector<TextSpan> untrusted;
+  std::size_t begin = 0;
+  for (const Rendered::Span& span : prompt.spans) {
+    if (span.origin == Origin::kData && span.end > from) {
+      untrusted.push_back({std::max(begin, from) - from, span.end - from});
+    }
+    begin = span.end;
+  }
+  return pathway_.model().tokenizer()->encode(std::string_view(prompt.text).substr(from),
+                                              {.add_special = false, .untrusted = untrusted});
+}
+
+ToolSyntax ChatState::syntax() const {
+  if (options_.tool_syntax) return *options_.tool_syntax;
+  const Tokenizer& tokenizer = *pathway_.model().tokenizer();
+  if (tokenizer.find("[TOOL_CALLS]")) return ToolSyntax::kMistral;
+  if (tokenizer.find("<|python_tag|>")) return ToolSyntax::kLlama3;
+  return ToolSyntax::kHermes;
+}
+
+Result<ChatState::Prompt> ChatState::begin_round() {
+  MOXIE_TRY_LET(const Value offered, tools());
+  MOXIE_TRY_LET(Rendered rendered, render(offered));
+  Prompt prompt;
+  const Tokenizer& tokenizer = *pathway_.model().tokenizer();
+  bool goes_on = false;
+  if (!spoken_.empty() && rendered.text.size() > spoken_.size() && rendered.text.starts_with(spoken_)) {
+    // The context holds what the model said, token by token. Text behind it is encoded alone where it begins with a
+    // control token, for those are never a part of another.
+    MOXIE_TRY_LET(const std::vector<TokenId> fresh, encode(rendered, spoken_.size()));
+    goes_on = !fresh.empty() && tokenizer.is_control(fresh.front());
+    if (goes_on) {
+      prompt.tokens = pending_;
+      prompt.tokens.insert(prompt.tokens.end(), fresh.begin(), fresh.end());
+    }
+  }
+  if (!goes_on) {
+    MOXIE_TRY_LET(prompt.tokens, encode(rendered, 0));
+    if (prompt.tokens.empty()) {
+      return Status(Code::kInvalidArgument, "Chat::ask", "a template that writes a prompt", "an empty text");
+    }
+    const auto held = context_.tokens();
+    const auto differ = std::ranges::mismatch(held, prompt.tokens);
+    const auto same = std::min(static_cast<std::size_t>(differ.in1 - held.begin()), prompt.tokens.size() - 1);
+    MOXIE_TRY(context_.truncate(same));
+    prompt.tokens.erase(prompt.tokens.begin(), prompt.tokens.begin() + static_cast<std::ptrdiff_t>(same));
+  }
+  prompt_ = std::move(rendered.text);
+  spoken_.clear();
+  pending_.clear();
+  const std::size_t end = prompt_.find_last_not_of(" \r\n\t");
+  prompt.answer = {.tools = offered.is(Value::Kind::kNull) ? ToolSyntax::kNone : syntax(),
+                   .begins_in_reasoning =
+                       end != std::string::npos && std::string_view(prompt_).substr(0, end + 1).ends_with("<think>")};
+  return prompt;
+}
+
+Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason reason) {
+  Message answer{.role = "assistant",
+                 .content = std::string(generation.round_text()),
+                 .reasoning = std::string(generation.round_reasoning()),
+                 .tool_calls = generation.calls()};
+  for (ToolCall& call : answer.tool_calls) {
+    // Nine letters and digits: some templates want exactly that.
+    if (call.id.empty()) call.id = Text("call", 10000 + calls_++ % 90000).view();
+  }
+  const std::vector<ToolCall> calls = answer.tool_calls;
+  messages_.push_back(std::move(answer));
+
+  std::vector<TokenId> shown;
+  for (const TokenId id : generation.round_tokens()) {
+    if (generation.shows(id)) shown.push_back(id);
+  }
+  MOXIE_TRY_LET(const std::string said, pathway_.model().tokenizer()->decode(shown));
+  spoken_ = prompt_ + said;
+  if (generation.last_is_unfed()) pending_.assign(1, generation.round_tokens().back());
+
+  const bool complete = reason == StopReason::kEndToken || reason == StopReason::kStopString;
+  const bool malformed = !generation.malformed_call().ok() && options_.toolbox != nullptr && complete;
+  if (calls.empty() && !malformed) return reason;
+  if (options_.toolbox == nullptr) return StopReason::kToolCalls;
+  if (rounds_++ >= options_.max_tool_rounds) return StopReason::kToolRounds;
+  for (const ToolCall& call : calls) answer_call(generation, call);
+  if (calls.empty()) {
+    // Nobody can be called; the model is told why.
+    ToolUse use{.call = {}, .outcome = {.verdict = ToolVerdict::kBadArguments, .status = generation.malformed_call()}};
+    use.outcome.text = R"({"error":"the tool call is malformed: write one JSON object with name and arguments"})";
+    messages_.push_back({.role = "tool", .content = use.outcome.text});
+    generation.use(std::move(use));
+  }
+  return StopReason::kNone;
+}
+
+void ChatState::answer_call(GenerationState& generation, ToolCall call) {
+  ToolLimits limits = options_.tool_limits.value_or(ToolLimits());
+  if (generation.options().deadline) {
+    const auto left = *generation.options().deadline - std::chrono::steady_clock::now();
+    limits.time = std::min<std::chrono::nanoseconds>(limits.time, std::max<std::chrono::nanoseconds>(left, {}));
+  }
+  ToolUse use{.call = std::move(call), .outcome = {}};
+  use.outcome = options_.toolbox->call(use.call.name, use.call.arguments, limits);
+  messages_.push_back(
+      {.role = "tool", .content = use.outcome.text, .tool_call_id = use.call.id, .name = use.call.name});
+  generation.use(std::move(use));
+}
+
+}  // namespace moxie::kernel

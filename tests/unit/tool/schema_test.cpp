@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Schemas against JSON written by hand from JSON Schema and OpenAI's `tools`; the order of keys is part of the promise,
+// for templates put the text into prompts.
+#include <functional>
+
+#include <moxie/tool/toolbox.hpp>
+
+#include "support/catch.hpp"
+#include "support/described_types.hpp"
+
+namespace {
+
+using namespace moxie;
+using namespace moxie::test;
+
+std::string plain(Arg<"x", int> x) { return std::to_string(*x); }
+
+template <class T>
+std::string schema_of() {
+  const auto one = tool("one", "One", [](Arg<"x", T>) { return std::string(); });
+  return std::string(one.parameters());
+}
+
+std::string with(std::string_view type) {
+  return R"({"type":"object","properties":{"x":{)" + std::string(type) +
+         R"(}},"required":["x"],"additionalProperties":false})";
+}
+
+TEST_CASE("a schema says what each type accepts") {
+  CHECK(schema_of<bool>() == with(R"("type":"boolean")"));
+  CHECK(schema_of<std::string>() == with(R"("type":"string")"));
+  CHECK(schema_of<double>() == with(R"("type":"number")"));
+  CHECK(schema_of<float>() == with(R"("type":"number")"));
+  CHECK(schema_of<std::int8_t>() == with(R"("type":"integer","minimum":-128,"maximum":127)"));
+  CHECK(schema_of<std::uint8_t>() == with(R"("type":"integer","minimum":0,"maximum":255)"));
+  CHECK(schema_of<std::int16_t>() == with(R"("type":"integer","minimum":-32768,"maximum":32767)"));
+  CHECK(schema_of<std::uint16_t>() == with(R"("type":"integer","minimum":0,"maximum":65535)"));
+  CHECK(schema_of<std::int32_t>() == with(R"("type":"integer","minimum":-2147483648,"maximum":2147483647)"));
+  CHECK(schema_of<std::uint32_t>() == with(R"("type":"integer","minimum":0,"maximum":4294967295)"));
+  CHECK(schema_of<std::int64_t>() ==
+        with(R"("type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807)"));
+  CHECK(schema_of<std::uint64_t>() == with(R"("type":"integer","minimum":0,"maximum":18446744073709551615)"));
+  CHECK(schema_of<Between<int, -3, 14>>() == with(R"("type":"integer","minimum":-3,"maximum":14)"));
+  CHECK(schema_of<Unit>() == with(R"("type":"string","enum":["metric","imperial \"old\""])"));
+  CHECK(schema_of<std::vector<std::vector<bool>>>() ==
+        with(R"("type":"array","items":{"type":"array","items":{"type":"boolean"}})"));
+}
+
+TEST_CASE("an optional argument may be left out or null") {
+  CHECK(schema_of<std::optional<std::string>>() ==
+        R"({"type":"object","properties":{"x":{"anyOf":[{"type":"string"},{"type":"null"}]}},)"
+        R"("required":[],"additionalProperties":false})");
+}
+
+TEST_CASE("a nested struct is an object with nothing else in it") {
+  CHECK(schema_of<Place>() == with(R"("type":"object","properties":{"city":{"type":"string","description":"Its name"},)"
+                                   R"("country":{"anyOf":[{"type":"string"},{"type":"null"}]}},"required":["city"],)"
+                                   R"("additionalProperties":false)"));
+}
+
+TEST_CASE("a tool without arguments takes an empty object") {
+  const auto nothing = tool("nothing", "", [] { return std::string(); });
+  CHECK(nothing.parameters() == R"({"type":"object","properties":{},"required":[],"additionalProperties":false})");
+}
+
+TEST_CASE("a schema is known to the compiler") {
+  const auto one = [](Arg<"x", bool, "So">) { return std::string(); };
+  static_assert(
+      Tool<decltype(one)>::parameters().starts_with(R"({"type":"object","properties":{"x":{"type":"boolean")"));
+}
+
+TEST_CASE("functions, lambdas and std::function are tools; the control is no argument") {
+  const std::string expected = schema_of<int>();
+  CHECK(tool("a", "", &plain).parameters() == expected);
+  CHECK(tool("b", "", std::function<std::string(Arg<"x", int>)>(&plain)).parameters() == expected);
+  const auto controlled = [](const Arg<"x", int>&, const ToolControl&) noexcept { return Status(); };
+  CHECK(tool("c", "", controlled).parameters() == expected);
+}
+
+TEST_CASE("a toolbox shows what was granted, in OpenAI's form") {
+  Toolbox toolbox;
+  CHECK(toolbox.schemas().value() == "[]");
+  REQUIRE(toolbox.add(tool("say", "Says \"x\"\nloudly, as in caf\u00e9", &plain)).ok());
+  REQUIRE(toolbox.add(tool("hide", "Hidden", &plain)).ok());
+  REQUIRE(toolbox.add(tool("do-it_2", "", [] { return Status(); })).ok());
+  CHECK(toolbox.schemas().value() == "[]");
+  REQUIRE(toolbox.grant("do-it_2").ok());
+  REQUIRE(toolbox.grant("say").ok());
+  CHECK(toolbox.schemas().value() ==
+        "[{\"type\":\"function\",\"function\":{\"name\":\"say\",\"description\":\"Says \\\"x\\\"\\nloudly, as in "
+        "caf\u00e9\",\"parameters\":" +
+            schema_of<int>() +
+            "}},{\"type\":\"function\",\"function\":{\"name\":\"do-it_2\",\"description\":\"\",\"parameters\":"
+            "{\"type\":\"object\",\"properties\":{},\"required\":[],\"additionalProperties\":false}}}]");
+  CHECK(toolbox.names().value() == std::vector<std::string>{"say", "hide", "do-it_2"});
+}
+
+}  // namespace
