@@ -146,7 +146,7 @@ Result<GgufFiles> open_gguf(const fs::path& path, const LoadOptions& options) {
   files.shards.reserve(rest.size() + 1);
   files.shards.push_back(std::move(first.shard));
   for (Shard& shard : rest) files.shards.push_back(std::move(shard));
-  if (count > 0) MOXIE_TRY(check_names(files.shards, tensors));
+  if (count > 0 || tensors != own) MOXIE_TRY(check_names(files.shards, tensors));
   files.metadata = std::move(first.header.metadata);
   files.by_key = std::move(first.header.by_key);
   files.offsets = std::move(first.header.offsets);

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "gguf_parts.hpp"
-#include "hostile_values.hpp"
 #include "support/catch.hpp"
+#include "support/hostile_values.hpp"
 
 using namespace moxie;
 using namespace moxie::test;
