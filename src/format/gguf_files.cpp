@@ -46,7 +46,7 @@ Result<OpenFile> open_file(const fs::path& path, bool map) {
     if (parse.wanted_bytes > most) {
       return Status(Code::kFormat, parse.status.where(), Text("a header of at most ", most, " bytes"), "a longer one");
     }
-    bytes = std::clamp(bytes * 2, parse.wanted_bytes, most);
+    bytes = std::clamp(checked::multiply(bytes, std::uint64_t{2}).value_or(most), parse.wanted_bytes, most);
   }
   open.shard.data_begin = open.header.data_begin;
   open.shard.data_bytes = open.header.data_bytes;

@@ -96,7 +96,9 @@ std::optional<std::string> GgufWriter::State::header() const {
     if (offset) offset = checked::align_up(*offset, kAlignment);
     if (!offset) return std::nullopt;
   }
-  out.resize((out.size() + kAlignment - 1) / kAlignment * kAlignment, '\0');
+  const auto padded = checked::align_up(out.size(), kAlignment);
+  if (!padded) return std::nullopt;
+  out.resize(static_cast<std::size_t>(*padded), '\0');
   return out;
 }
 
