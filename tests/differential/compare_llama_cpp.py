@@ -15,6 +15,7 @@ where the two best are closer than the two programs (which are counted: each rou
 Exits with 1 where anything differs by more. Needs numpy, gguf, torch, llama-quantize and libllama.
 """
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def quantise(source: Path, target: Path, kind: str) -> None:
     done = subprocess.run(["llama-quantize", source, target, kind, "2"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+
+
+def write_tokenizer(source: Path, folder: Path) -> None:
+    """The tokenizer of a GGUF file as Hugging Face has it."""
+    fields = gguf.GGUFReader(source).fields
+    tokens, types, merges = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type", "merges"))
+    added = [{"id": i, "content": token, "special": True} for i, token in enumerate(tokens) if types[i] != 1]
+    model = {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens) if types[i] == 1}, "merges": merges}
+    text = json.dumps({"version": "1.0", "added_tokens": added, "model": model}, ensure_ascii=False)
+    (folder / "tokenizer.json").write_text(text)
 
 
 def judge(what: str, moxie: Moxie, path: Path, prompt: list[int], count: int) -> None:
@@ -102,12 +113,13 @@ def main() -> int:
         exact = folder / "synth-f32.gguf"
         hugging_face = folder / "hugging_face"
         gguf_qwen3_moe.write_folder(gguf_qwen3_moe.GgufQwen3Moe(exact), hugging_face)
+        write_tokenizer(exact, hugging_face)
         for kind in CONVERTED:
             ours, theirs = folder / "converted.gguf", folder / "quantised.gguf"
             moxie.run("convert", "-m", hugging_face, "--type", kind, "-o", ours)
             quantise(exact, theirs, kind.upper())
             same_tensors(f"convert {kind}", ours, theirs)
-        moxie.run("convert", "-m", hugging_face, "--type", "q4_k_m", "-o", ours)
+            judge(f"convert {kind}", moxie, ours, prompt, options.tokens)
         for kind in QUANTISED:
             quantise(exact, theirs, kind)
             judge(f"quantise {kind}", moxie, theirs, prompt, options.tokens)
