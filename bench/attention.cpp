@@ -57,6 +57,8 @@ void run(benchmark::State& state, Isa isa) {
     for (std::size_t g = 0; g < kKvHeads; ++g) {
       backend->ops().attend({.q = q.data() + g * kGroup * kWidth,
                              .q_stride = kWidth,
+                             .rows = 1,
+                             .q_row_stride = 0,
                              .heads = kGroup,
                              .pages = view.pages.data(),
                              .key_offset = static_cast<std::size_t>(view.keys(0, layer, g) - pages[0]),
@@ -66,7 +68,8 @@ void run(benchmark::State& state, Isa isa) {
                              .visible = positions,
                              .scale = 1.0f / std::sqrt(static_cast<float>(kWidth)),
                              .y = y.data() + g * kGroup * kWidth,
-                             .y_stride = kWidth});
+                             .y_stride = kWidth,
+                             .y_row_stride = 0});
     }
     benchmark::DoNotOptimize(y.data());
     layer = (layer + 1) % shape.layers;

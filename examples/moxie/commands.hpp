@@ -42,6 +42,18 @@ struct LogitsOfTokens {
 };
 Status run_logits(const LogitsOfTokens& options);
 
+/// Tokens per second of a prompt and of generation.
+struct Bench {
+  Common common;
+  std::size_t prompt = 512;
+  std::size_t generate = 128;
+  std::size_t parallel = 1;
+  std::size_t depth = 0;  ///< tokens that are in each context before
+  std::size_t repeat = 5;
+  bool json = false;
+};
+Status run_bench(const Bench& options);
+
 struct Convert {
   std::string model;
   std::string output;
@@ -49,6 +61,13 @@ struct Convert {
   std::size_t threads = 0;
 };
 Status run_convert(const Convert& options);
+
+struct Pack {
+  std::string model;
+  std::string output;
+  std::size_t threads = 0;
+};
+Status run_pack(const Pack& options);
 
 /// Sizes as of Qwen3-30B-A3B.
 struct Synth {

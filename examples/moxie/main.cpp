@@ -70,6 +70,28 @@ CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
   return command;
 }
 
+CLI::App* add_bench(CLI::App& app, program::Bench& bench) {
+  CLI::App* command = app.add_subcommand("bench", "Measure tokens per second of a prompt and of generation");
+  command->add_option("-m,--model", bench.common.model, "Folder with config.json and safetensors, or a .gguf file")
+      ->required();
+  command->add_option("-p,--prompt", bench.prompt, "Tokens of the prompt; 0: none (default: 512)");
+  command->add_option("-n,--generate", bench.generate, "Tokens to generate; 0: none (default: 128)");
+  command->add_option("--parallel", bench.parallel, "Contexts that run at once (default: 1)");
+  command->add_option("--depth", bench.depth, "Tokens in each context before, not counted (default: 0)");
+  command->add_option("-r,--repeat", bench.repeat, "Repetitions (default: 5)");
+  command->add_flag("--json", bench.json, "Print JSON");
+  return command;
+}
+
+CLI::App* add_pack(CLI::App& app, program::Pack& pack) {
+  CLI::App* command =
+      app.add_subcommand("pack", "Write a GGUF model in moxie's tiles, which are mapped as they are: it loads at once");
+  command->add_option("-m,--model", pack.model, "The .gguf file")->required();
+  command->add_option("-o,--output", pack.output, "The .gguf file to write; other programs do not read it")->required();
+  command->add_option("-t,--threads", pack.threads, "Threads that pack (default: all of the machine)");
+  return command;
+}
+
 CLI::App* add_synth(CLI::App& app, program::Synth& synth) {
   CLI::App* command = app.add_subcommand("synth", "Write a synthetic checkpoint: random weights, a working tokenizer");
   command->add_option("-o,--output", synth.output, "The .gguf file to write")->required();
@@ -121,6 +143,14 @@ int main(int argc, char** argv) try {
   add_executor_options(*logits_command, logits.common);
   add_backend_options(*logits_command, logits.common);
 
+  program::Bench bench;
+  CLI::App* bench_command = add_bench(app, bench);
+  add_executor_options(*bench_command, bench.common);
+  add_backend_options(*bench_command, bench.common);
+
+  program::Pack pack;
+  CLI::App* pack_command = add_pack(app, pack);
+
   program::Synth synth;
   CLI::App* synth_command = add_synth(app, synth);
 
@@ -157,7 +187,9 @@ int main(int argc, char** argv) try {
   Status status;
   if (info_command->parsed()) status = program::run_info(info);
   if (logits_command->parsed()) status = program::run_logits(logits);
+  if (bench_command->parsed()) status = program::run_bench(bench);
   if (convert_command->parsed()) status = program::run_convert(convert);
+  if (pack_command->parsed()) status = program::run_pack(pack);
   if (synth_command->parsed()) status = program::run_synth(synth);
   if (tokenize_command->parsed()) status = program::run_tokenize(tokenize);
   if (template_command->parsed()) status = program::run_template(chat);

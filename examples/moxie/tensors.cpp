@@ -44,6 +44,7 @@ Json describe(const Checkpoint& checkpoint) {
     tensors.push_back({{"name", printable(tensor.name)},
                        {"type", name(tensor.type)},
                        {"shape", std::vector<std::uint64_t>(tensor.dims.begin(), tensor.dims.end())},
+                       {"tiled", tensor.tiled},
                        {"bytes", tensor.bytes.size()}});
     auto& [count, bytes] = types[std::string(name(tensor.type))];
     ++count;
@@ -72,8 +73,8 @@ Status list_tensors(const Info& options) {
   if (!json.at("metadata").empty()) std::printf("\n");
   for (const Tensor& tensor : checkpoint.tensors()) {
     const std::string_view type = name(tensor.type);
-    std::printf("%-44s %-6.*s %-22s %14zu\n", printable(tensor.name).c_str(), static_cast<int>(type.size()),
-                type.data(), shape(tensor).c_str(), tensor.bytes.size());
+    std::printf("%-44s %-6.*s %-22s %14zu%s\n", printable(tensor.name).c_str(), static_cast<int>(type.size()),
+                type.data(), shape(tensor).c_str(), tensor.bytes.size(), tensor.tiled ? "  tiled" : "");
   }
   std::printf("\n");
   for (const auto& [type, sum] : json.at("types").items()) {

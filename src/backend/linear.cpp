@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/backend/linear.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <new>
 
 #include <moxie/core/checked.hpp>
 #include <moxie/core/guard.hpp>
+#include <moxie/core/scratch.hpp>
 
 #include "backend/linear_body.hpp"
+#include "backend/linear_team.hpp"
 #include "backend/onednn/engine.hpp"
+#include "backend/quant/kernels/tile_packer.hpp"
 
 namespace moxie {
 
 namespace {
-
-Status check_shapes(const backend::LinearBody& body, ConstRows x, Rows y) noexcept {
-  if (x.width != body.in_width() || x.stride < x.width) {
-    return Status(Code::kShape, "Linear::apply", Text("x of [T, ", body.in_width(), "]"),
-                  Text("[", x.rows, ", ", x.width, "] with stride ", x.stride));
-  }
-  if (y.rows != x.rows || y.width != body.out_width() || y.stride < y.width) {
-    return Status(Code::kShape, "Linear::apply", Text("y of [", x.rows, ", ", body.out_width(), "]"),
-                  Text("[", y.rows, ", ", y.width, "] with stride ", y.stride));
-  }
-  return {};
-}
 
 /// Whether the bytes of the weights can be counted on every path: widened to f32, in whole panels. Behind
 /// this, sizes are multiplied as they come.
@@ -39,14 +29,21 @@ bool is_countable(const Weights& weights) noexcept {
 }
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget) {
+                              Budget* budget, Executor* executor) {
+  if (weights.tiled &&
+      (!has_tiles(weights.type) || (!is_quantised(weights.type) && backend.matmul() == MatmulPath::kReference) ||
+       backend.matmul() == MatmulPath::kOneDnn)) {
+    return Status(Code::kUnsupported, "Linear::create",
+                  "a path that takes tiles: auto or native, and a type that has them",
+                  Text(name(weights.type), " for ", name(backend.matmul())));
+  }
   if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
     const bool plain = backend.matmul() == MatmulPath::kReference;
-    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget);
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget, executor);
   }
   switch (backend.matmul()) {
     case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
-    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget);
+    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
     case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, budget);
     case MatmulPath::kAuto: break;
   }
@@ -56,13 +53,13 @@ backend::BodyResult make_body(const Backend& backend, const Weights& weights, st
     auto body = backend.engine()->make_linear(weights, bias, budget);
     if (body.ok() || body.status().code() != Code::kUnsupported) return body;
   }
-  return backend::make_native_linear(backend.ops(), weights, bias, budget);
+  return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
 }
 
 }  // namespace
 
 Result<Linear> Linear::create(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget) try {
+                              Budget* budget, Executor* executor) try {
   if (weights.in_width == 0 || weights.out_width == 0) {
     return Status(Code::kShape, "Linear::create", "weights of [out, in], both at least 1",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -76,7 +73,7 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
   }
-  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget));
+  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget, executor));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Linear::create", Text("weights of [", weights.out_width, ", ", weights.in_width, "]"),
@@ -85,7 +82,9 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
 
 std::size_t Linear::in_width() const noexcept { return body_->in_width(); }
 std::size_t Linear::out_width() const noexcept { return body_->out_width(); }
-std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept { return body_->scratch_bytes(rows); }
+std::size_t Linear::scratch_bytes(std::size_t rows) const noexcept {
+  return ScratchSize().bytes(backend::operand_bytes(*body_, rows)).bytes(body_->scratch_bytes(rows)).total();
+}
 std::string_view Linear::path() const noexcept { return body_->path(); }
 std::size_t Linear::bytes() const noexcept { return body_->bytes(); }
 
@@ -94,29 +93,49 @@ Status Linear::warm_up(backend::Worker& worker) const noexcept {
 }
 
 Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
-  MOXIE_TRY(check_shapes(*body_, x, y));
+  MOXIE_TRY(backend::check_shapes(*body_, x, y));
   if (x.rows == 0) return {};
   const Workspace::Frame frame(workspace);
-  return body_->run(x, y, 0, body_->tiles(), workspace);
+  MOXIE_TRY_LET(const backend::BlockTable table, backend::take_table(*body_, x.rows, workspace));
+  if (table.data == nullptr) return body_->run({.rows = x}, y, 0, body_->tiles(), workspace);
+  body_->quantise(x, 0, 0, table);
+  return body_->run(table.operand(0, x.rows), y, 0, body_->tiles(), workspace);
 }
 
 Status Linear::apply(ConstRows x, Rows y, Team& team) const noexcept {
-  MOXIE_TRY(check_shapes(*body_, x, y));
-  if (x.rows == 0) return {};
-  // Tasks are runs of tiles, and blocks of rows where there are fewer tiles than threads. A few for
-  // each worker let an uneven machine even out; neither cut changes a bit.
-  const std::size_t tiles = body_->tiles();
-  const std::size_t wanted = team.width() == 1 ? 1 : team.width() * 4;
-  const std::size_t column_tasks = std::min(tiles, wanted);
-  const std::size_t row_tasks = std::clamp<std::size_t>(wanted / column_tasks, 1, (x.rows + 31) / 32);
-  const std::size_t block = (x.rows + row_tasks - 1) / row_tasks;
-  return team.each(column_tasks * row_tasks, [&](std::size_t task, Workspace& workspace) -> Status {
-    const std::size_t column = task / row_tasks;
-    const std::size_t row = std::min(task % row_tasks * block, x.rows);
-    const std::size_t rows = std::min(block, x.rows - row);
-    if (rows == 0) return {};
-    return body_->run(x.slice(row, rows), y.slice(row, rows), column * tiles / column_tasks,
-                      (column + 1) * tiles / column_tasks, workspace);
+  const backend::Product product{.body = body_.get(), .y = y};
+  return backend::run_products(x, {&product, 1}, team);
+}
+
+bool has_tiles(ElementType type) noexcept {
+  return is_quantised(type) || type == ElementType::kBF16 || type == ElementType::kF16;
+}
+
+std::size_t tile_bytes(ElementType type, std::size_t in_width) noexcept {
+  if (is_quantised(type)) return backend::quant::tile_bytes(type, in_width);
+  return has_tiles(type) ? backend::quant::kTileRows * in_width * size_of(type) : 0;
+}
+
+Status pack_tiles(const Weights& weights, std::size_t first, std::span<std::byte> tiles) noexcept {
+  constexpr std::string_view kWhere = "pack_tiles";
+  if (!has_tiles(weights.type) || weights.tiled) {
+    return Status(Code::kUnsupported, kWhere, "rows of BF16, F16 or a block-quantised type", name(weights.type));
+  }
+  const std::size_t bytes = tile_bytes(weights.type, weights.in_width);
+  const std::size_t all = (weights.out_width + backend::quant::kTileRows - 1) / backend::quant::kTileRows;
+  const std::size_t count = bytes == 0 ? 0 : tiles.size() / bytes;
+  if (weights.in_width % traits(weights.type).block_elements != 0 || count * bytes != tiles.size() || first > all ||
+      count > all - first) {
+    return Status(Code::kShape, kWhere, Text("tiles of ", bytes, " bytes, ", all, " in all"),
+                  Text(tiles.size(), " bytes from tile ", first, " on"));
+  }
+  return guarded(kWhere, [&]() -> Status {
+    if (is_quantised(weights.type)) {
+      backend::pack_quant_tiles(weights, first, count, tiles.data());
+    } else {
+      backend::pack_panel_tiles(weights, first, count, tiles.data());
+    }
+    return {};
   });
 }
 

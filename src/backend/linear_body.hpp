@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -10,8 +11,34 @@
 #include <moxie/backend/linear.hpp>
 
 #include "backend/cpu/ops.hpp"
+#include "backend/quant/kernels/tile_format.hpp"
 
 namespace moxie::backend {
+
+/// Rows as a body multiplies them: f32 as they are or, where it says so, quantised.
+struct Operand {
+  ConstRows rows;                              ///< f32; of quantised ones only their number means something
+  const quant::Activations* blocks = nullptr;  ///< [in_width / 256, rounded up][stride], or null
+  std::size_t stride = 0;
+
+  [[nodiscard]] Operand slice(std::size_t begin, std::size_t count) const noexcept {
+    if (blocks == nullptr) return {.rows = rows.slice(begin, count)};
+    Operand part = *this;
+    part.rows.rows = count;
+    part.blocks += begin;
+    return part;
+  }
+};
+
+/// Where quantised rows go: block b of row r is data[b * stride + r].
+struct BlockTable {
+  quant::Activations* data = nullptr;
+  std::size_t stride = 0;
+
+  [[nodiscard]] Operand operand(std::size_t begin, std::size_t count) const noexcept {
+    return {.rows = ConstRows(nullptr, count, 0), .blocks = data + begin, .stride = stride};
+  }
+};
 
 /// One way to carry a product. Its columns come in tiles that do not know of each other: how tiles
 /// are spread over threads changes nothing in the result.
@@ -30,11 +57,28 @@ class LinearBody {
 
   [[nodiscard]] virtual std::size_t tile_width() const noexcept = 0;
   [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+  /// Of each thread that runs tiles.
   [[nodiscard]] virtual std::size_t scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// How rows are quantised for it; a block of 0: not at all. Bodies of one rule and width take the same operand.
+  [[nodiscard]] virtual quant::ActivationRule rule() const noexcept { return {}; }
+  /// Quantises what stands in columns [column, column + x.width) of rows; both are whole blocks of 256, but for the
+  /// end.
+  virtual void quantise(ConstRows, std::size_t /*column*/, std::size_t /*row*/, const BlockTable&) const noexcept {}
   /// Makes what a thread needs to run it without making anything.
   virtual Status warm_up(Worker&) const { return {}; }
-  /// Columns of tiles [begin, end) of y. Shapes are checked by the caller.
-  virtual Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept = 0;
+  /// Tiles [begin, end); y's first column is the first one's. Shapes are checked by the caller.
+  virtual Status run(const Operand& x, Rows y, std::size_t begin, std::size_t end,
+                     Workspace& workspace) const noexcept = 0;
+
+  [[nodiscard]] std::size_t operand_blocks() const noexcept {
+    return rule().block == 0 ? 0 : (in_width_ + quant::kSuper - 1) / quant::kSuper;
+  }
+  [[nodiscard]] bool shares_operand(const LinearBody& other) const noexcept {
+    const quant::ActivationRule mine = rule();
+    const quant::ActivationRule theirs = other.rule();
+    return mine.block == theirs.block && mine.group == theirs.group && mine.bias == theirs.bias &&
+           in_width_ == other.in_width_;
+  }
 
  protected:
   /// Bias of the columns from `column`, or null.
@@ -51,10 +95,29 @@ class LinearBody {
 
 using BodyResult = Result<std::shared_ptr<const LinearBody>>;
 
-BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget);
+/// body(first, end) over tiles, by an executor in a few runs, or by the calling thread.
+template <class F>
+Status each_tile(Executor* executor, std::size_t tiles, F&& body) {
+  if (executor == nullptr || executor->width() == 1 || tiles < 8) {
+    body(std::size_t{0}, tiles);
+    return {};
+  }
+  const std::size_t runs = std::min(tiles, executor->width() * 4);
+  const auto task = [&](std::size_t run, std::size_t) noexcept { body(run * tiles / runs, (run + 1) * tiles / runs); };
+  return executor->run(runs, TaskRef(task));
+}
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget,
+                              Executor* executor);
 /// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget);
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
+                             Executor* executor);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
+
+/// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantised ones, and slices of the
+/// panels of native bodies.
+void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept;
+void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles);
 
 /// The panel type that stores a checkpoint's type, or kUnsupported.
 Result<PanelType> panel_type(ElementType type);

@@ -37,22 +37,31 @@ class NativeLinear final : public LinearBody {
     path_ = std::string("native ") + ops.isa + " " + kTypes[static_cast<std::size_t>(type)];
   }
 
-  Status pack_all(const Weights& weights, Budget* budget) {
+  Status pack_all(const Weights& weights, Budget* budget, Executor* executor) {
     const std::size_t last = out_width() / kPanelWidth * kPanelWidth;
-    const std::size_t stored = last + stored_width(out_width() - last);
-    MOXIE_TRY_LET(panels_, AlignedBuffer::create(stored * in_width() * element_size_, budget));
-    for (std::size_t column = 0; column < out_width(); column += kPanelWidth) {
-      const std::size_t columns = panel_columns(out_width(), column);
-      pack_panel(weights, column, columns, stored_width(columns), panels_.data() + column * in_width() * element_size_);
+    stored_bytes_ = (last + stored_width(out_width() - last)) * in_width() * element_size_;
+    if (weights.tiled) {
+      panels_ = weights.data;
+      return {};
     }
-    return {};
+    MOXIE_TRY_LET(packed_, AlignedBuffer::create(stored_bytes_, budget));
+    panels_ = packed_.data();
+    return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
+      for (std::size_t column = begin * kPanelWidth; column < end * kPanelWidth && column < out_width();
+           column += kPanelWidth) {
+        const std::size_t columns = panel_columns(out_width(), column);
+        pack_panel(weights, column, columns, stored_width(columns),
+                   packed_.data() + column * in_width() * element_size_);
+      }
+    });
   }
 
   [[nodiscard]] std::size_t tile_width() const noexcept override { return kPanelWidth; }
-  [[nodiscard]] std::size_t bytes() const noexcept override { return panels_.size(); }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return stored_bytes_; }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+  Status run(const Operand& operand, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    const ConstRows& x = operand.rows;
     for (std::size_t column = begin * kPanelWidth; column < end * kPanelWidth && column < out_width();
          column += kPanelWidth) {
       const std::size_t columns = panel_columns(out_width(), column);
@@ -60,11 +69,11 @@ class NativeLinear final : public LinearBody {
              .x_stride = x.stride,
              .rows = x.rows,
              .depth = in_width(),
-             .panel = panels_.data() + column * in_width() * element_size_,
+             .panel = panels_ + column * in_width() * element_size_,
              .panel_width = stored_width(columns),
              .columns = columns,
              .bias = bias(column),
-             .y = y.data + column,
+             .y = y.data + (column - begin * kPanelWidth),
              .y_stride = y.stride});
     }
     return {};
@@ -73,7 +82,9 @@ class NativeLinear final : public LinearBody {
  private:
   void (*gemm_)(const GemmArgs&) noexcept;
   std::size_t element_size_;
-  AlignedBuffer panels_;  // panels one after the other; only the last may be narrower
+  std::size_t stored_bytes_ = 0;
+  AlignedBuffer packed_;               // or nothing: panels of a packed file are used as they lie
+  const std::byte* panels_ = nullptr;  // one after the other; only the last may be narrower
 };
 
 }  // namespace
@@ -97,10 +108,28 @@ void pack_panel(const Weights& weights, std::size_t column, std::size_t columns,
   }
 }
 
-BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget) {
+void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) {
+  const std::size_t tile_bytes = kVectorWidth * weights.in_width * size_of(weights.type);
+  std::vector<std::byte> panel;
+  for (std::size_t tile = first; tile < first + count;) {
+    const std::size_t column = tile * kVectorWidth / kPanelWidth * kPanelWidth;
+    const std::size_t columns = panel_columns(weights.out_width, column);
+    const std::size_t n_tiles = stored_width(columns) / kVectorWidth;
+    const std::size_t skip = tile - column / kVectorWidth;
+    const std::size_t wanted = std::min(n_tiles - skip, first + count - tile);
+    panel.resize(n_tiles * tile_bytes);
+    pack_panel(weights, column, columns, stored_width(columns), panel.data());
+    std::copy_n(panel.data() + skip * tile_bytes, wanted * tile_bytes, tiles);
+    tiles += wanted * tile_bytes;
+    tile += wanted;
+  }
+}
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget,
+                              Executor* executor) {
   MOXIE_TRY_LET(const PanelType type, panel_type(weights.type));
   auto body = std::make_shared<NativeLinear>(ops, type, weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget));
+  MOXIE_TRY(body->pack_all(weights, budget, executor));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

@@ -37,13 +37,14 @@ class ReferenceLinear final : public LinearBody {
   [[nodiscard]] std::size_t bytes() const noexcept override { return weights_.size(); }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+  Status run(const Operand& operand, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    const ConstRows& x = operand.rows;
     const ConstRows w(weights_.as<const float>().data(), out_width(), in_width());
     for (std::size_t t = 0; t < x.rows; ++t) {
       for (std::size_t n = begin * kPanelWidth; n < end * kPanelWidth && n < out_width(); ++n) {
         float sum = 0.0f;
         for (std::size_t k = 0; k < in_width(); ++k) sum = std::fma(x.row(t)[k], w.row(n)[k], sum);
-        y.row(t)[n] = bias(n) == nullptr ? sum : sum + *bias(n);
+        y.row(t)[n - begin * kPanelWidth] = bias(n) == nullptr ? sum : sum + *bias(n);
       }
     }
     return {};

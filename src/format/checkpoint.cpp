@@ -77,7 +77,8 @@ Status Checkpoint::State::fill_tensors() {
                          .type = entry.type,
                          .dims = entry.shape(),
                          .bytes = data.subspan(static_cast<std::size_t>(entry.begin),
-                                               static_cast<std::size_t>(entry.end - entry.begin))});
+                                               static_cast<std::size_t>(entry.end - entry.begin)),
+                         .tiled = entry.tiled});
       const auto sum = checked::add(bytes, entry.end - entry.begin);
       if (!sum) return Status(Code::kFormat, name, "tensors whose bytes fit in 64 bits", "larger ones");
       bytes = *sum;

@@ -194,7 +194,8 @@ class Parser {
   }
 
   Status measure(TensorEntry& entry, std::uint32_t number, std::string_view where) const {
-    const auto type = element_type_of_gguf(number);
+    entry.tiled = (number & 0xffff0000U) == kTiledTypes;
+    const auto type = element_type_of_gguf(entry.tiled ? number - kTiledTypes : number);
     if (!type) {
       return Status(Code::kUnsupported, where, Text("one of ", kGgufTypes),
                     Text("type ", number, ", ", other_gguf_type(number)));
@@ -206,7 +207,11 @@ class Parser {
       return Status(Code::kFormat, where, Text("rows in whole blocks of ", block, ", as ", name(*type), " has"),
                     Text("rows of ", innermost));
     }
-    const auto bytes = tensor_bytes(*type, entry.shape());
+    const auto bytes = entry.tiled ? tiled_bytes(*type, entry.shape()) : tensor_bytes(*type, entry.shape());
+    if (entry.tiled && !bytes) {
+      return Status(Code::kFormat, where, "matrices of a type that has tiles, whose bytes fit in 64 bits",
+                    Text(entry.rank, " dimensions of ", name(*type)));
+    }
     const auto end = bytes ? checked::add(entry.begin, *bytes) : std::nullopt;
     if (!end) return Status(Code::kFormat, where, "a shape and an offset whose bytes fit in 64 bits", "larger ones");
     entry.end = *end;

@@ -48,6 +48,14 @@ struct Layout {
 };
 
 std::optional<Layout> layout_of(const GgufTensor& tensor) noexcept {
+  if (tensor.tiled) {
+    const auto bytes = tiled_bytes(tensor.type, tensor.dims);
+    if (!bytes) return std::nullopt;
+    const std::uint64_t dims[] = {1, tensor.dims.back()};  // one row, padded to a tile
+    const auto tile = tiled_bytes(tensor.type, dims);
+    if (!tile || *tile == 0) return Layout{};
+    return Layout{.bytes = *bytes, .rows = *bytes / *tile, .row_bytes = *tile};
+  }
   const auto bytes = tensor_bytes(tensor.type, tensor.dims);
   if (!bytes) return std::nullopt;
   const std::span<const std::uint64_t> dims = tensor.dims;
@@ -72,6 +80,10 @@ struct [[gnu::visibility("hidden")]] GgufWriter::State {
     keys.emplace(key);
     return {};
   }
+  [[nodiscard]] bool has_tiles() const noexcept {
+    return std::any_of(tensors.begin(), tensors.end(), [](const GgufTensor& tensor) { return tensor.tiled; });
+  }
+  [[nodiscard]] std::uint64_t alignment() const noexcept { return has_tiles() ? kTiledAlignment : kAlignment; }
   [[nodiscard]] std::optional<std::string> header() const;
   [[nodiscard]] std::optional<std::uint64_t> file_bytes(std::uint64_t header) const noexcept;
   Status write_tensor(OutputFile & file, const GgufTensor& tensor, std::vector<std::byte>& chunk,
@@ -83,20 +95,25 @@ std::optional<std::string> GgufWriter::State::header() const {
   std::string out = "GGUF";
   put(out, 3, 4);
   put(out, tensors.size(), 8);
-  put(out, keys.size(), 8);
+  put(out, keys.size() + (has_tiles() ? 1 : 0), 8);
+  if (has_tiles()) {
+    put(out, "general.alignment");
+    put(out, static_cast<std::uint64_t>(MetadataType::kU32), 4);
+    put(out, kTiledAlignment, 4);
+  }
   out += metadata;
   std::optional<std::uint64_t> offset = 0;
   for (const GgufTensor& tensor : tensors) {
     put(out, tensor.name);
     put(out, tensor.dims.size(), 4);
     for (auto dim = tensor.dims.rbegin(); dim != tensor.dims.rend(); ++dim) put(out, *dim, 8);
-    put(out, *gguf_type(tensor.type), 4);
+    put(out, *gguf_type(tensor.type) + (tensor.tiled ? kTiledTypes : 0), 4);
     put(out, *offset, 8);
     offset = checked::add(*offset, layout_of(tensor)->bytes);
-    if (offset) offset = checked::align_up(*offset, kAlignment);
+    if (offset) offset = checked::align_up(*offset, alignment());
     if (!offset) return std::nullopt;
   }
-  const auto padded = checked::align_up(out.size(), kAlignment);
+  const auto padded = checked::align_up(out.size(), alignment());
   if (!padded) return std::nullopt;
   out.resize(static_cast<std::size_t>(*padded), '\0');
   return out;
@@ -106,7 +123,7 @@ std::optional<std::uint64_t> GgufWriter::State::file_bytes(std::uint64_t header)
   std::optional<std::uint64_t> total = header;
   for (const GgufTensor& tensor : tensors) {
     total = checked::add(*total, layout_of(tensor)->bytes);
-    if (total) total = checked::align_up(*total, kAlignment);
+    if (total) total = checked::align_up(*total, alignment());
     if (!total) return std::nullopt;
   }
   return total;
@@ -126,9 +143,10 @@ Status GgufWriter::State::write_tensor(OutputFile& file, const GgufTensor& tenso
     progress.done += chunk.size();
     row += count;
   }
-  const std::byte padding[kAlignment] = {};
-  const auto left = static_cast<std::size_t>(layout.bytes % kAlignment);
-  return left == 0 ? Status() : file.write(std::span(padding).subspan(left));
+  const std::byte padding[kTiledAlignment] = {};
+  const auto left = static_cast<std::size_t>(layout.bytes % alignment());
+  return left == 0 ? Status()
+                   : file.write(std::span(padding).first(static_cast<std::size_t>(alignment())).subspan(left));
 }
 
 GgufWriter::GgufWriter() noexcept = default;

@@ -22,6 +22,7 @@ struct TensorEntry {
   std::uint64_t end = 0;
   ElementType type = ElementType::kF32;
   std::uint8_t rank = 0;
+  bool tiled = false;
 
   [[nodiscard]] std::span<const std::uint64_t> shape() const noexcept { return std::span(dims).first(rank); }
 };
@@ -42,6 +43,27 @@ constexpr std::optional<std::uint64_t> tensor_bytes(ElementType type, std::span<
   if (!elements) return std::nullopt;
   const auto bytes = checked::multiply(*elements / block.block_elements, std::uint64_t{block.block_bytes});
   return bytes && empty ? 0 : bytes;
+}
+
+/// The bytes of matrices ([..., out, in], at least 2 dimensions) in moxie's tiles: rows padded to whole tiles of 16,
+/// and where blocks have 32 elements, each row to pairs of them. Nothing as in tensor_bytes(), for types that have no
+/// tiles, and for vectors.
+constexpr std::optional<std::uint64_t> tiled_bytes(ElementType type, std::span<const std::uint64_t> dims) noexcept {
+  if (dims.size() < 2 || (!is_quantised(type) && type != ElementType::kBF16 && type != ElementType::kF16)) {
+    return std::nullopt;
+  }
+  constexpr std::uint64_t kRows = 16;
+  const std::uint64_t out = dims[dims.size() - 2];
+  const std::uint64_t in = dims.back();
+  if (in % traits(type).block_elements != 0) return std::nullopt;
+  const auto rows = checked::align_up(out, kRows);
+  const auto width = traits(type).block_elements == 32 ? checked::align_up(in, std::uint64_t{64}) : in;
+  if (!rows || !width) return std::nullopt;
+  std::array<std::uint64_t, Tensor::kMaxRank> padded{};
+  for (std::size_t i = 0; i < dims.size(); ++i) padded[i] = dims[i];
+  padded[dims.size() - 2] = *rows;
+  padded[dims.size() - 1] = *width;
+  return tensor_bytes(type, std::span(padded).first(dims.size()));
 }
 
 /// "<file>: tensor '<name>'", for the `where` of an error. A long name is cut.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/linear_team.hpp"
+
 namespace moxie::model {
 
 namespace {
@@ -15,17 +17,21 @@ const Segment& segment_of(const Batch& batch, std::size_t row) noexcept {
 
 }  // namespace
 
-std::size_t Attention::scratch_bytes(std::size_t rows) const noexcept {
-  std::size_t bytes = 0;
-  each_linear([&](const Linear& linear) { bytes = std::max(bytes, linear.scratch_bytes(rows)); });
-  return bytes;
+DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
+  ScratchSize own;
+  std::size_t worker = 0;
+  each_linear([&](const Linear& linear) {
+    own.bytes(backend::operand_bytes(linear.body(), rows));
+    worker = std::max(worker, linear.body().scratch_bytes(rows));
+  });
+  return {.own = own.total(), .worker = worker};
 }
 
 Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
                           const Buffers& buffers, Team& team) const noexcept {
-  MOXIE_TRY(parts_.query.apply(x, buffers.query, team));
-  MOXIE_TRY(parts_.key.apply(x, buffers.key, team));
-  MOXIE_TRY(parts_.value.apply(x, buffers.value, team));
+  const backend::Product products[] = {
+      {&parts_.query.body(), buffers.query}, {&parts_.key.body(), buffers.key}, {&parts_.value.body(), buffers.value}};
+  MOXIE_TRY(backend::run_products(x, products, team));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* head) {
     for (std::size_t h = 0; h < heads; ++h, head += parts_.head_width) {
       if (norm) norm->apply(head, head);
@@ -59,26 +65,37 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
   const std::size_t width = parts_.head_width;
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
   const Rows mixed(buffers.mixed.data, rows.size(), query_width());
-  // A task is one row and one key/value head: rows of a long prompt see more the later they come, so
-  // small tasks even out.
-  MOXIE_TRY(team.each(rows.size() * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
-    const std::size_t i = task / parts_.kv_heads;
+  // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
+  // tasks even out. Within a block, rows that follow each other in a context go together.
+  const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
+  MOXIE_TRY(team.each(blocks * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
     const std::size_t g = task % parts_.kv_heads;
-    const Segment& segment = segment_of(batch, rows[i]);
-    const KvView& kv = segment.kv;
-    const std::size_t key_offset = (layer * kv.shape.kv_heads + g) * kv.shape.block_floats();
-    ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
-                .q_stride = width,
-                .heads = group,
-                .pages = kv.pages.data(),
-                .key_offset = key_offset,
-                .value_offset = key_offset + kv.shape.key_width * kKvPagePositions,
-                .key_width = width,
-                .value_width = width,
-                .visible = segment.position + (rows[i] - segment.begin) + 1,
-                .scale = scale,
-                .y = mixed.row(i) + g * group * width,
-                .y_stride = width});
+    const std::size_t end = std::min(rows.size(), (task / parts_.kv_heads + 1) * backend::kAttendRows);
+    for (std::size_t i = task / parts_.kv_heads * backend::kAttendRows; i < end;) {
+      const Segment& segment = segment_of(batch, rows[i]);
+      std::size_t count = 1;
+      while (i + count < end && rows[i + count] == rows[i] + count && rows[i + count] < segment.begin + segment.rows) {
+        ++count;
+      }
+      const KvView& kv = segment.kv;
+      const std::size_t key_offset = (layer * kv.shape.kv_heads + g) * kv.shape.block_floats();
+      ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
+                  .q_stride = width,
+                  .rows = count,
+                  .q_row_stride = buffers.query.stride,
+                  .heads = group,
+                  .pages = kv.pages.data(),
+                  .key_offset = key_offset,
+                  .value_offset = key_offset + kv.shape.key_width * kKvPagePositions,
+                  .key_width = width,
+                  .value_width = width,
+                  .visible = segment.position + (rows[i] - segment.begin) + 1,
+                  .scale = scale,
+                  .y = mixed.row(i) + g * group * width,
+                  .y_stride = width,
+                  .y_row_stride = mixed.stride});
+      i += count;
+    }
     return {};
   }));
   return parts_.output.apply(mixed, y, team);

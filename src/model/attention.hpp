@@ -9,6 +9,7 @@
 
 #include "backend/cpu/ops.hpp"
 #include "model/batch.hpp"
+#include "model/decoder.hpp"
 #include "model/parts.hpp"
 
 namespace moxie::model {
@@ -45,7 +46,7 @@ class Attention {
   Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer, const backend::Ops& ops,
                 const Buffers& buffers, Rows y, Team& team) const noexcept;
 
-  [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept;
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept;
   template <class F>
   void each_linear(F&& visit) const {
     for (const Linear* linear : {&parts_.query, &parts_.key, &parts_.value, &parts_.output}) visit(*linear);

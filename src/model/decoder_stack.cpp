@@ -5,6 +5,8 @@
 
 #include <moxie/backend/quant.hpp>
 
+#include "backend/linear_team.hpp"
+
 namespace moxie::model {
 
 namespace {
@@ -38,17 +40,22 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
   const std::size_t D = hidden_width();
   ScratchSize own;
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
-  std::size_t worker = parts_.head->scratch_bytes(std::min(T, kOutputRows));
+  const backend::LinearBody& head = parts_.head->body();
+  std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
   std::size_t query = 0, kv = 0, inner = 0;
   for (const Layer& layer : parts_.layers) {
     query = std::max(query, layer.attention.query_width());
     kv = std::max(kv, layer.attention.kv_width());
     const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T);
-    inner = std::max(inner, feed_forward.own);
-    worker = std::max({worker, feed_forward.worker, layer.attention.scratch_bytes(T)});
+    const DecoderScratch attention = layer.attention.scratch_bytes(T);
+    inner = std::max({inner, feed_forward.own, attention.own});
+    worker = std::max({worker, feed_forward.worker, attention.worker});
   }
   own.rows(T, query).rows(T, kv).rows(T, kv).rows(T, query);
-  const std::size_t logits = ScratchSize().rows(std::min(T, kOutputRows), parts_.head->out_width()).total();
+  const std::size_t logits = ScratchSize()
+                                 .rows(std::min(T, kOutputRows), head.out_width())
+                                 .bytes(backend::operand_bytes(head, std::min(T, kOutputRows)))
+                                 .total();
   own.bytes(std::max(inner, logits));
   // The calling thread is a worker too, on top of what it holds for all.
   return {.own = own.bytes(worker).total(), .worker = worker};

@@ -45,6 +45,7 @@ class DecoderStack final : public Decoder {
     std::unique_ptr<const Linear> head;  ///< [V, D]
     KvShape kv_shape;
     const backend::Ops* ops = nullptr;
+    std::shared_ptr<const void> files;  ///< the checkpoint, where matrices lie in it
   };
   explicit DecoderStack(Parts parts) noexcept : parts_(std::move(parts)) {}
 

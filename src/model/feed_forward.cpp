@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backend/linear_team.hpp"
 #include "model/parts.hpp"
 
 namespace moxie::model {
@@ -17,8 +18,8 @@ class Dense final : public FeedForward {
     const Workspace::Frame frame(team.own());
     MOXIE_TRY_LET(const Rows gated, team.own().rows(x.rows, mlp_.inner_width()));
     MOXIE_TRY_LET(const Rows up, team.own().rows(x.rows, mlp_.inner_width()));
-    MOXIE_TRY(mlp_.gate().apply(x, gated, team));
-    MOXIE_TRY(mlp_.up().apply(x, up, team));
+    const backend::Product products[] = {{&mlp_.gate().body(), gated}, {&mlp_.up().body(), up}};
+    MOXIE_TRY(backend::run_products(x, products, team));
     MOXIE_TRY(each_row(team, x.rows,
                        [&](std::size_t row) { silu_times(gated.row(row), up.row(row), gated.row(row), gated.width); }));
     return mlp_.down().apply(gated, y, team);
@@ -26,7 +27,14 @@ class Dense final : public FeedForward {
 
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
     const std::size_t inner = mlp_.inner_width();
-    return {.own = ScratchSize().rows(rows, inner).rows(rows, inner).total(), .worker = mlp_.scratch_bytes(rows)};
+    ScratchSize own;
+    own.rows(rows, inner).rows(rows, inner);
+    std::size_t worker = 0;
+    each_linear([&](const Linear& linear) {
+      own.bytes(backend::operand_bytes(linear.body(), rows));
+      worker = std::max(worker, linear.body().scratch_bytes(rows));
+    });
+    return {.own = own.total(), .worker = worker};
   }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
@@ -52,8 +60,9 @@ class Experts final : public FeedForward {
 
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
     const MoeScratch experts = experts_.scratch_bytes(rows);
-    return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(experts.own).total(),
-            .worker = std::max(experts.worker, gate_.scratch_bytes(rows))};
+    const std::size_t gate = backend::operand_bytes(gate_.body(), rows);
+    return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(std::max(experts.own, gate)).total(),
+            .worker = std::max(experts.worker, gate_.body().scratch_bytes(rows))};
   }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {

@@ -5,11 +5,11 @@
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/expert/gated_mlp.hpp>
-#include <moxie/moe/bank.hpp>
 #include <moxie/moe/moe_layer.hpp>
 #include <moxie/router/top_k.hpp>
 
 #include "model/decoder.hpp"
+#include "moe/fused_bank.hpp"
 
 namespace moxie::model {
 
@@ -28,7 +28,7 @@ class FeedForward {
 /// One gated MLP, its products spread over the team.
 std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp);
 
-using ExpertLayer = MoeLayer<TopK, ExpertBank<GatedMlp<Linear>>>;
+using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
 /// Router scores by `gate` ([N, D]), then the experts.
 std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
 

@@ -88,7 +88,10 @@ void check_supported(const Metadata& metadata, Keys& keys) {
     keys.fail(Code::kUnsupported, Text(Keys::full("expert_weights_norm"), " true, or none"), norm.describe());
   }
   if (const MetadataValue layout = metadata.find("moxie.layout")) {
-    keys.fail(Code::kUnsupported, "tensors in llama.cpp's own layout, without moxie.layout", layout.describe());
+    if (layout.as_string() != kTileLayout) {
+      keys.fail(Code::kUnsupported, Text("tensors in llama.cpp's layout, or moxie.layout ", kTileLayout),
+                layout.describe());
+    }
   }
 }
 

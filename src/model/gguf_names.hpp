@@ -5,6 +5,10 @@
 
 namespace moxie::model {
 
+/// What `moxie.layout` says in a packed file. Another arrangement of tiles gets another number, and versions that do
+/// not know it refuse the file.
+inline constexpr std::string_view kTileLayout = "tiles16-1";
+
 /// What GGUF calls tensors: the same for all families.
 /// Source   docs/gguf.md of github.com/ggml-org/ggml, "Standardized tensor names", and the names in llama.cpp's files
 inline constexpr TensorNames kGgufNames({

@@ -25,7 +25,7 @@ Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions&
                 gguf ? model::read_gguf_config(checkpoint) : model::read_config(checkpoint.config_json()));
   MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
   const std::uint64_t fingerprint = model::fingerprint(checkpoint);
-  MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files));
+  MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files, options.executor));
   return Model(
       std::make_shared<const State>(State{std::move(config), std::move(backend), std::move(decoder), fingerprint}));
 } catch (const std::bad_alloc&) {

@@ -86,7 +86,7 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
     MOXIE_TRY_LET(GatedMlp<Linear> expert, make_expert(config, layer, e, weights));
     experts.push_back(std::move(expert));
   }
-  MOXIE_TRY_LET(auto bank, ExpertBank<GatedMlp<Linear>>::create(std::move(experts)));
+  MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
   MOXIE_TRY_LET(TopK router, TopK::create({.num_experts = config.num_experts,
                                            .experts_per_token = config.num_experts_per_tok,
                                            .scores = Scores::kSoftmax,
@@ -127,8 +127,9 @@ Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& ro
 const TensorNames& qwen3_moe_names() noexcept { return kHuggingFaceNames; }
 
 Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config, const Checkpoint& checkpoint,
-                                                      const Backend& backend, const LoadOptions& options) {
-  WeightSource weights(checkpoint, kHuggingFaceNames, backend, options);
+                                                      const Backend& backend, const LoadOptions& options,
+                                                      Executor* executor) {
+  WeightSource weights(checkpoint, kHuggingFaceNames, backend, options, executor);
   DecoderStack::Parts parts;
   MOXIE_TRY_LET(const Weights embedding, weights.matrix({Part::kEmbedding}, config.vocab_size, config.hidden_size));
   MOXIE_TRY_LET(parts.embedding, make_embedding(checkpoint, embedding, options));
@@ -143,6 +144,7 @@ Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config,
   MOXIE_TRY_LET(Linear packed_head, weights.linear({head}, config.vocab_size, config.hidden_size));
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
   MOXIE_TRY(weights.finish());
+  if (weights.uses_tiles()) parts.files = std::make_shared<Checkpoint>(checkpoint);
   parts.rope = Rope(config.head_dim, config.rope_theta);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,

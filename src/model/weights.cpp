@@ -29,11 +29,12 @@ Status unsupported(const std::string& name, std::string_view needed, ElementType
 }  // namespace
 
 WeightSource::WeightSource(const Checkpoint& checkpoint, const TensorNames& hugging_face, const Backend& backend,
-                           const LoadOptions& options) noexcept
+                           const LoadOptions& options, Executor* executor) noexcept
     : checkpoint_(checkpoint),
       names_(checkpoint.kind() == CheckpointKind::kGguf ? kGgufNames : hugging_face),
       backend_(backend),
       options_(options),
+      executor_(executor),
       said_by_(checkpoint.kind() == CheckpointKind::kGguf ? "the metadata" : "config.json") {}
 
 Result<Tensor> WeightSource::find(const std::string& name, std::span<const std::uint64_t> dims) {
@@ -53,7 +54,7 @@ Result<Tensor> WeightSource::find_matrix(const Place& place, const std::string& 
 }
 
 Status WeightSource::done(const Tensor& tensor) {
-  checkpoint_.release_pages(tensor);
+  if (!tensor.tiled) checkpoint_.release_pages(tensor);
   packed_bytes_ += tensor.bytes.size();
   return report();
 }
@@ -70,8 +71,8 @@ Status WeightSource::report() const {
 Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::size_t width) {
   const std::string name = names_.name(place) + ".weight";
   MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, rows, width));
-  if (!is_float(tensor.type) && !is_quantised(tensor.type)) {
-    return unsupported(name, "F32, BF16, F16 or a block-quantised type", tensor.type);
+  if (tensor.tiled || (!is_float(tensor.type) && !is_quantised(tensor.type))) {
+    return unsupported(name, "F32, BF16, F16 or a block-quantised type, not tiled", tensor.type);
   }
   return Weights{.data = tensor.bytes.data(), .type = tensor.type, .out_width = rows, .in_width = width};
 }
@@ -100,12 +101,13 @@ Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::si
   } else if (checkpoint_.contains(bias_name)) {  // without it, the answer would be another model's
     return Status(Code::kFormat, bias_name, Text("no such tensor, as ", said_by_, " says"), "one");
   }
-  Result<Linear> linear =
-      Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in}, bias, options_.memory.get());
+  Result<Linear> linear = Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in, tensor.tiled}, bias,
+                                         options_.memory.get(), executor_);
   if (linear.status().code() == Code::kUnsupported) {  // which tensor it is, only we know
     return Status(Code::kUnsupported, name, linear.status().needed(), linear.status().came());
   }
   if (linear.ok()) MOXIE_TRY(done(tensor));
+  uses_tiles_ = uses_tiles_ || tensor.tiled;
   return linear;
 }
 

@@ -23,7 +23,7 @@ class WeightSource {
  public:
   /// `hugging_face`: the family's names there; those of GGUF are the same for all. Both outlive this.
   WeightSource(const Checkpoint& checkpoint, const TensorNames& hugging_face, const Backend& backend,
-               const LoadOptions& options) noexcept;
+               const LoadOptions& options, Executor* executor) noexcept;
 
   /// The weight of [out, in], and the bias of [out] where `with_bias`.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, bool with_bias = false);
@@ -36,6 +36,8 @@ class WeightSource {
   Status check_tied();
   /// Reports all bytes as done: those of tensors that stay in the file, or that nobody asked for, too.
   Status finish();
+  /// Whether a Linear that was made uses the checkpoint's memory, which then must stay.
+  [[nodiscard]] bool uses_tiles() const noexcept { return uses_tiles_; }
 
  private:
   Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims);
@@ -48,6 +50,8 @@ class WeightSource {
   const TensorNames& names_;
   const Backend& backend_;
   const LoadOptions& options_;
+  Executor* executor_;
+  bool uses_tiles_ = false;
   std::string_view said_by_;
   std::uint64_t packed_bytes_ = 0;
 };

@@ -14,12 +14,14 @@
 namespace moxie {
 
 /// A weight matrix as checkpoints store it: [out, in], row-major, without gaps; no alignment is asked. Rows of
-/// a quantised type are whole blocks.
+/// a quantised type are whole blocks. Or, tiled, as pack_tiles() writes it: a Linear then uses the memory as it lies,
+/// which must outlive it.
 struct Weights {
   const std::byte* data = nullptr;
   ElementType type = ElementType::kF32;
   std::size_t out_width = 0;
   std::size_t in_width = 0;
+  bool tiled = false;
 
   [[nodiscard]] constexpr std::size_t row_bytes() const noexcept {
     return in_width / traits(type).block_elements * traits(type).block_bytes;
@@ -42,9 +44,10 @@ class LinearBody;
 /// A row's result does not depend on the other rows, nor on how tiles are spread over threads.
 class MOXIE_API Linear {
  public:
-  /// Packs F32, BF16, F16 or block-quantised weights. They may go afterwards. `bias` is empty or [out_width].
+  /// Packs F32, BF16, F16 or block-quantised weights. They may go afterwards, unless they are tiled. `bias` is empty
+  /// or [out_width]. `executor` carries the packing; null: the calling thread does.
   static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
-                               Budget* budget = nullptr);
+                               Budget* budget = nullptr, Executor* executor = nullptr);
 
   [[nodiscard]] std::size_t in_width() const noexcept;
   [[nodiscard]] std::size_t out_width() const noexcept;
@@ -62,9 +65,23 @@ class MOXIE_API Linear {
   /// Bytes of the packed weights.
   [[nodiscard]] std::size_t bytes() const noexcept;
 
+  [[nodiscard]] const backend::LinearBody& body() const noexcept { return *body_; }  ///< for moxie's own layers
+
  private:
   explicit Linear(std::shared_ptr<const backend::LinearBody> body) noexcept : body_(std::move(body)) {}
   std::shared_ptr<const backend::LinearBody> body_;
 };
+
+/// Whether weights of that type have tiles: BF16, F16 and the block-quantised types.
+[[nodiscard]] MOXIE_API bool has_tiles(ElementType type) noexcept;
+/// Bytes of one tile of 16 output rows; the tiles of a matrix lie one after the other.
+[[nodiscard]] MOXIE_API std::size_t tile_bytes(ElementType type, std::size_t in_width) noexcept;
+/// Writes tiles [first, first + n) of a matrix that is not tiled, n being tiles.size() / tile_bytes(). The same on
+/// every machine.
+///
+/// Errors   kUnsupported: a type without tiles, or weights that are tiled.  kShape: `tiles` is no whole number of
+///          them, or reaches past the last; an in_width that is no whole number of blocks.
+/// Threads  many at once, each with its own tiles.
+MOXIE_API Status pack_tiles(const Weights& weights, std::size_t first, std::span<std::byte> tiles) noexcept;
 
 }  // namespace moxie

@@ -30,6 +30,9 @@ struct Tensor {
   ElementType type = ElementType::kF32;
   std::span<const std::uint64_t> dims;
   std::span<const std::byte> bytes;
+  /// The matrices lie in moxie's tiles instead of row after row, as `moxie.layout` names them (docs/design/010): for
+  /// Linear alone. Rows are padded to 16, of types with blocks of 32 to 64 elements.
+  bool tiled = false;
 };
 
 enum class CheckpointKind : std::uint8_t {

@@ -22,7 +22,8 @@ namespace moxie {
 /// One tensor that a GgufWriter is to write, and where its bytes come from.
 ///
 /// Shapes   dims: outermost first, at most Tensor::kMaxRank; the innermost a multiple of the type's block.
-///          A row is the innermost dimension; a scalar is one row.
+///          A row is the innermost dimension; a scalar is one row. Of a tiled tensor, [..., out, in], what is
+///          filled row by row are tiles of 16 rows, out / 16 of them for each matrix, rounded up.
 struct GgufTensor {
   /// Writes the rows from `first_row` on into `rows`: whole rows, as many as fit there exactly. Called in order,
   /// for each row once.
@@ -32,6 +33,7 @@ struct GgufTensor {
   ElementType type = ElementType::kF32;
   std::vector<std::uint64_t> dims;
   Fill fill;
+  bool tiled = false;  ///< in moxie's tiles: see Tensor::tiled
 };
 
 /// Writes a GGUF file, version 3. Metadata and the list of tensors are gathered first; their bytes are asked for while
@@ -52,8 +54,9 @@ struct GgufTensor {
 /// Source   docs/gguf.md of github.com/ggml-org/ggml
 class MOXIE_API GgufWriter {
  public:
-  /// Where each tensor begins is a multiple of this many bytes.
+  /// Where each tensor begins is a multiple of this many bytes; in a file with tiled tensors, of kTiledAlignment.
   static constexpr std::uint64_t kAlignment = 32;
+  static constexpr std::uint64_t kTiledAlignment = 64;
 
   GgufWriter() noexcept;
   GgufWriter(GgufWriter&& other) noexcept;

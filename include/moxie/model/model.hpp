@@ -9,6 +9,7 @@
 
 #include <moxie/backend/backend.hpp>
 #include <moxie/backend/kv_view.hpp>
+#include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/format/load_options.hpp>
 #include <moxie/model/model_config.hpp>
@@ -22,6 +23,8 @@ class Decoder;
 struct ModelOptions {
   BackendOptions backend = {};
   LoadOptions files = {};  ///< its budget pays for the packed weights as well
+  /// Carries the packing of weights; null: the calling thread does. Needed while load() runs, and not afterwards.
+  Executor* executor = nullptr;
 };
 
 /// Weights of one kind and what carries them: for reports.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -15,19 +16,13 @@
 #include <moxie/expert/expert.hpp>
 #include <moxie/moe/assignment.hpp>
 #include <moxie/moe/bank.hpp>
+#include <moxie/moe/batch_bank.hpp>
 #include <moxie/router/router.hpp>
 
 namespace moxie {
 
 /// In the place of a shared expert: there is none.
 struct NoShared {};
-
-/// What MoeLayer::run takes from a team's workspaces: workspace 0 (Team::own) needs `own + worker`
-/// bytes, each other one `worker`.
-struct MoeScratch {
-  std::size_t own = 0;
-  std::size_t worker = 0;
-};
 
 /// A Mixture-of-Experts layer: each row goes to the experts that the router chose for it, and their
 /// outputs are added under its weights.
@@ -96,10 +91,13 @@ class MoeLayer {
     const std::size_t block = std::min(T, kBlockRows);
     std::size_t inner = bank_.scratch_bytes(block);
     ScratchSize own;
-    own.table<std::int32_t>(T, K_)
-        .rows(T, K_)
-        .bytes(Assignment::scratch_bytes(T, N_, K_))
-        .rows(ScratchSize::product(T, K_), D_);
+    own.table<std::int32_t>(T, K_).rows(T, K_).bytes(Assignment::scratch_bytes(T, N_, K_));
+    if (const auto batch = batch_scratch(T)) {
+      own.bytes(batch->own);
+      inner = batch->worker;
+    } else {
+      own.rows(ScratchSize::product(T, K_), D_);
+    }
     if constexpr (kHasShared) {
       own.rows(T, D_);
       inner = std::max(inner, shared_.scratch_bytes(block));
@@ -128,11 +126,17 @@ class MoeLayer {
     }
     MOXIE_TRY(route(in, routes, team));
     MOXIE_TRY_LET(const Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
-    MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_places(), D_));
     Rows shared_output;
     if constexpr (kHasShared) {
       MOXIE_TRY_LET(shared_output, own.rows(T, D_));
     }
+    if constexpr (BatchBank<B>) {
+      if (bank_.takes_batches()) {
+        MOXIE_TRY(bank_.run_batch(in.hidden, assignment, y, team));
+        return add_shared(in.hidden, shared_output, y, team);
+      }
+    }
+    MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_places(), D_));
     MOXIE_TRY(run_experts(in.hidden, assignment, outputs, shared_output, team));
     return combine(assignment, outputs, shared_output, y, team);
   }
@@ -150,6 +154,29 @@ class MoeLayer {
         D_(bank_.width()) {}
 
   static constexpr std::size_t blocks(std::size_t rows, std::size_t of) noexcept { return (rows + of - 1) / of; }
+
+  /// Of a bank that runs the batch by itself.
+  [[nodiscard]] std::optional<MoeScratch> batch_scratch(std::size_t T) const noexcept {
+    if constexpr (BatchBank<B>) {
+      if (bank_.takes_batches()) return bank_.batch_scratch_bytes(T, ScratchSize::product(T, K_));
+    }
+    return std::nullopt;
+  }
+
+  /// Behind a bank that ran the batch by itself.
+  Status add_shared(ConstRows x, Rows shared_output, Rows y, Team& team) const noexcept {
+    if constexpr (!kHasShared) {
+      return {};
+    } else {
+      return team.each(blocks(x.rows, kBlockRows), [&](std::size_t index, Workspace& ws) -> Status {
+        const std::size_t begin = index * kBlockRows;
+        const std::size_t count = std::min(kBlockRows, x.rows - begin);
+        MOXIE_TRY(shared_.run(x.slice(begin, count), shared_output.slice(begin, count), ws));
+        for (std::size_t t = begin; t < begin + count; ++t) fma_into(1.0f, shared_output.row(t), y.row(t), D_);
+        return {};
+      });
+    }
+  }
 
   Status check(const RouteIn& in, const Rows& y) const noexcept {
     const std::size_t T = in.rows();

@@ -238,34 +238,50 @@ void add_values(const AttendArgs& a, float* y, const float* values, std::size_t 
   }
 }
 
+/// One page for one row, whose heads from `head` on are H.
+template <std::size_t H>
+void attend_page(const AttendArgs& a, const float* page, const float* q, float* y, std::size_t seen,
+                 Running<H>& running) {
+  float weights[H][kPage];
+  float fade[H];
+  score_page<H>(a, q, page + a.key_offset, seen, running, weights, fade);
+  constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
+  std::size_t c = 0;
+  for (; c + kStep <= a.value_width; c += kStep) {
+    add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, seen, c, kStep, weights, fade);
+  }
+  for (; c < a.value_width; c += kVectorWidth) {
+    add_values<H, 1>(a, y, page + a.value_offset, seen, c, a.value_width - c, weights, fade);
+  }
+}
+
 template <std::size_t H>
 void attend_heads(const AttendArgs& a, std::size_t head) {
   const float* q = a.q + head * a.q_stride;
   float* y = a.y + head * a.y_stride;
-  Running<H> running;
-  for (std::size_t h = 0; h < H; ++h) {
-    running.largest[h] = -__builtin_inff();
-    running.total[h] = Vec::zero();
-    for (std::size_t c = 0; c < a.value_width; ++c) y[h * a.y_stride + c] = 0.0f;
+  Running<H> running[moxie::backend::kAttendRows];
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    for (std::size_t h = 0; h < H; ++h) {
+      running[r].largest[h] = -__builtin_inff();
+      running[r].total[h] = Vec::zero();
+      for (std::size_t c = 0; c < a.value_width; ++c) y[r * a.y_row_stride + h * a.y_stride + c] = 0.0f;
+    }
   }
-  for (std::size_t begin = 0; begin < a.visible; begin += kPage) {
-    const std::size_t seen = a.visible - begin < kPage ? a.visible - begin : kPage;
+  for (std::size_t begin = 0; begin < a.visible + a.rows - 1; begin += kPage) {
     const float* page = a.pages[begin / kPage];
-    float weights[H][kPage];
-    float fade[H];
-    score_page<H>(a, q, page + a.key_offset, seen, running, weights, fade);
-    constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
-    std::size_t c = 0;
-    for (; c + kStep <= a.value_width; c += kStep) {
-      add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, seen, c, kStep, weights, fade);
-    }
-    for (; c < a.value_width; c += kVectorWidth) {
-      add_values<H, 1>(a, y, page + a.value_offset, seen, c, a.value_width - c, weights, fade);
+    for (std::size_t r = 0; r < a.rows; ++r) {
+      const std::size_t visible = a.visible + r;
+      if (visible <= begin) continue;
+      const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
+      attend_page<H>(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, seen, running[r]);
     }
   }
-  for (std::size_t h = 0; h < H; ++h) {
-    const float total = sum_of(running.total[h]);
-    for (std::size_t c = 0; c < a.value_width; ++c) y[h * a.y_stride + c] /= total;
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    for (std::size_t h = 0; h < H; ++h) {
+      const float total = sum_of(running[r].total[h]);
+      float* out = y + r * a.y_row_stride + h * a.y_stride;
+      for (std::size_t c = 0; c < a.value_width; ++c) out[c] /= total;
+    }
   }
 }
 

@@ -34,22 +34,27 @@ struct GemmArgs {
   std::size_t y_stride;
 };
 
-/// Attention of one row and one key/value head for `heads` query heads that share it.
-/// Pages are taken in ascending order with a running maximum, so a row's result depends on the
-/// positions that it sees and on nothing else.
+inline constexpr std::size_t kAttendRows = 16;
+
+/// Attention of up to kAttendRows rows at consecutive positions and one key/value head, for `heads` query heads that
+/// share it. A page is used for all rows while it is near. Pages are taken in ascending order with a running maximum,
+/// so a row's result depends on the positions that it sees and on nothing else.
 struct AttendArgs {
-  const float* q;  ///< [heads][key_width], q_stride apart
+  const float* q;  ///< [rows][heads][key_width], q_row_stride and q_stride apart
   std::size_t q_stride;
+  std::size_t rows;
+  std::size_t q_row_stride;
   std::size_t heads;
   float* const* pages;
   std::size_t key_offset;  ///< floats from a page's begin to the keys of this layer and head
   std::size_t value_offset;
   std::size_t key_width;
   std::size_t value_width;
-  std::size_t visible;  ///< positions [0, visible) are seen; at least 1
+  std::size_t visible;  ///< positions [0, visible) are seen by the first row, one more by each further; at least 1
   float scale;          ///< factor on every score
-  float* y;             ///< [heads][value_width], y_stride apart
+  float* y;             ///< [rows][heads][value_width], y_row_stride and y_stride apart
   std::size_t y_stride;
+  std::size_t y_row_stride;
 };
 
 struct Ops {

@@ -70,8 +70,9 @@ class OneDnnLinear final : public LinearBody {
     return bytes;
   }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept override
-      try {
+  Status run(const Operand& operand, Rows y, std::size_t begin, std::size_t end,
+             Workspace& workspace) const noexcept override try {
+    const ConstRows& x = operand.rows;
     if (workspace.worker() == nullptr || workspace.worker()->engine() == nullptr) {
       OneDnnWorker cold;  // a bare workspace: right, but the warm objects are made anew
       return run_warm(x, y, begin, end, workspace, cold);
@@ -141,7 +142,7 @@ class OneDnnLinear final : public LinearBody {
           from = in.data;
         }
         product.run(warm, step, from, weights, out.data);
-        store(out.data, product.columns(), y.slice(row, count), tile * kTile);
+        store(out.data, product.columns(), y.slice(row, count), tile * kTile, begin * kTile);
         row += count;
       }
     }
@@ -157,10 +158,10 @@ class OneDnnLinear final : public LinearBody {
     return static_cast<const float*>(wide.data());
   }
 
-  void store(const float* out, std::size_t columns, Rows y, std::size_t column) const noexcept {
+  void store(const float* out, std::size_t columns, Rows y, std::size_t column, std::size_t first) const noexcept {
     const float* add = bias(column);
     for (std::size_t i = 0; i < y.rows; ++i, out += columns) {
-      float* to = y.row(i) + column;
+      float* to = y.row(i) + (column - first);
       for (std::size_t n = 0; n < columns; ++n) to[n] = add == nullptr ? out[n] : out[n] + add[n];
     }
   }

@@ -60,6 +60,8 @@ struct AttendProblem {
     const float* page = pages[0];
     ops.attend({.q = queries.view().row(first),
                 .q_stride = queries.view().stride,
+                .rows = 1,
+                .q_row_stride = 0,
                 .heads = y.rows,
                 .pages = pages.data(),
                 .key_offset = static_cast<std::size_t>(view().keys(0, kLayer, kHead) - page),
@@ -69,7 +71,8 @@ struct AttendProblem {
                 .visible = visible,
                 .scale = scale,
                 .y = y.data,
-                .y_stride = y.stride});
+                .y_stride = y.stride,
+                .y_row_stride = 0});
   }
 
   /// Softmax over the visible positions in double, and what f32 may be off by in units of u times the

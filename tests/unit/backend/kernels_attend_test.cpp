@@ -182,3 +182,46 @@ TEST_CASE("more positions than one page do not change what fewer give") {
     }
   }
 }
+
+TEST_CASE("rows that go together have the bits of each by itself") {
+  const std::size_t H = 6, C = 40;
+  for (const std::size_t rows : {2u, 3u, 16u}) {
+    for (const std::size_t first : {1u, 20u, 32u, 60u}) {
+      const std::size_t last = first + rows - 1;
+      AttendProblem problem = AttendProblem::random(H * rows, C, C, last);
+      for (const backend::Ops* ops : ops_under_test()) {
+        INFO(ops->isa << ": " << rows << " rows from " << first << " positions on");
+        Table together(H * rows, C), alone(H * rows, C);
+        const float* page = problem.pages[0];
+        backend::AttendArgs args{.q = problem.queries.view().data,
+                                 .q_stride = problem.queries.view().stride,
+                                 .rows = rows,
+                                 .q_row_stride = H * problem.queries.view().stride,
+                                 .heads = H,
+                                 .pages = problem.pages.data(),
+                                 .key_offset = 0,
+                                 .value_offset = 0,
+                                 .key_width = C,
+                                 .value_width = C,
+                                 .visible = first,
+                                 .scale = problem.scale,
+                                 .y = together.view().data,
+                                 .y_stride = together.view().stride,
+                                 .y_row_stride = H * together.view().stride};
+        args.key_offset =
+            static_cast<std::size_t>(problem.view().keys(0, AttendProblem::kLayer, AttendProblem::kHead) - page);
+        args.value_offset =
+            static_cast<std::size_t>(problem.view().values(0, AttendProblem::kLayer, AttendProblem::kHead) - page);
+        ops->attend(args);
+        args.rows = 1;
+        for (std::size_t r = 0; r < rows; ++r) {
+          args.q = problem.queries.view().row(r * H);
+          args.y = alone.view().row(r * H);
+          args.visible = first + r;
+          ops->attend(args);
+        }
+        CHECK(bit_difference(ConstRows(together.view()), ConstRows(alone.view())) == "");
+      }
+    }
+  }
+}

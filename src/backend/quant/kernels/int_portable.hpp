@@ -113,6 +113,8 @@ inline Ints dot_pairs(const Ints& sum, const Ints& pairs, const std::int16_t* tw
            std::int32_t{static_cast<std::int16_t>(bits >> 16)} * two[1];
   });
 }
+/// Rows whose products go side by side over one tile.
+constexpr std::size_t kRowsAtOnce = 1;
 constexpr std::int32_t kSignedBias = 0;
 
 }  // namespace

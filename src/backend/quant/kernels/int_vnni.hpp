@@ -51,6 +51,12 @@ struct Codes {
     return {_mm512_slli_epi32(v, N)};
   }
   friend Codes operator|(Codes a, Codes b) { return {_mm512_or_si512(a.v, b.v)}; }
+  /// The same, in a register that will be used again: g++ 12 would load it anew for each use.
+  Codes kept() const {
+    Codes r = *this;
+    __asm__("" : "+v"(r.v));
+    return r;
+  }
   /// Stored with 128 added, and multiplied so: QuantOps::signed_bias.
   Codes as_signed() const { return *this; }
   /// The values of IQ4, with 128 added.
@@ -62,19 +68,29 @@ struct Codes {
   }
 };
 
-inline __m512i broadcast_four(const void* p) {
-  std::int32_t four = 0;
-  std::memcpy(&four, p, sizeof(four));
-  return _mm512_set1_epi32(four);
-}
+/// Four bytes at any address.
+using Four [[gnu::may_alias, gnu::aligned(1)]] = std::int32_t;
 
+// Written out: g++ 12 would broadcast into a register first, and half of what the loop issues were broadcasts.
 inline Ints dot_unsigned(Ints sum, Codes codes, const std::int8_t* four) {
-  return {_mm512_dpbusd_epi32(sum.v, codes.v, broadcast_four(four))};
+  __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum.v) : "v"(codes.v), "m"(*reinterpret_cast<const Four*>(four)));
+  return sum;
 }
 inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) { return dot_unsigned(sum, codes, four); }
 inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
-  return {_mm512_dpwssd_epi32(sum.v, pairs.v, broadcast_four(two))};
+  __asm__("vpdpwssd %2%{1to16%}, %1, %0" : "+v"(sum.v) : "v"(pairs.v), "m"(*reinterpret_cast<const Four*>(two)));
+  return sum;
 }
+/// Four activations, in every lane.
+struct Fours {
+  __m512i v;
+  static Fours broadcast(const std::int8_t* p) { return {_mm512_set1_epi32(*reinterpret_cast<const Four*>(p))}; }
+};
+inline Ints dot_fours(Ints sum, Codes codes, Fours x) { return {_mm512_dpbusd_epi32(sum.v, codes.v, x.v)}; }
+
+/// Rows whose products go side by side over one tile, and in the wide form.
+constexpr std::size_t kRowsAtOnce = 1;
+constexpr std::size_t kRowsWide = 4;
 constexpr std::int32_t kSignedBias = 128;
 
 }  // namespace

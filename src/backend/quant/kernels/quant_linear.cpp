@@ -25,68 +25,62 @@ class QuantLinear final : public LinearBody {
     path_ = std::string("native ") + ops.isa + " " + std::string(name(type_));
   }
 
-  Status pack_all(const Weights& weights, Budget* budget) {
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_ + kReadAhead, budget));
-    const std::size_t row_bytes = weights.row_bytes();
-    for (std::size_t tile = 0; tile < tiles(); ++tile) {
-      quant::pack_tile(type_, weights.data + tile * quant::kTileRows * row_bytes, row_bytes,
-                       std::min(quant::kTileRows, out_width() - tile * quant::kTileRows), in_width(),
-                       packed_.data() + tile * tile_bytes_);
+  Status pack_all(const Weights& weights, Budget* budget, Executor* executor) {
+    if (weights.tiled) {
+      tiles_ = weights.data;
+      return {};
     }
-    return {};
+    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_, budget));
+    tiles_ = packed_.data();
+    return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
+      pack_quant_tiles(weights, begin, end - begin, packed_.data() + begin * tile_bytes_);
+    });
   }
 
   [[nodiscard]] std::size_t tile_width() const noexcept override { return quant::kTileRows; }
-  [[nodiscard]] std::size_t bytes() const noexcept override { return packed_.size(); }
-  [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept override {
-    return Workspace::bytes_for<Activations>(std::min(rows, quant::kMostRows) * supers());
-  }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return tiles() * tile_bytes_; }
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
+  [[nodiscard]] quant::ActivationRule rule() const noexcept override { return rule_; }
 
-  Status run(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept override {
-    for (std::size_t row = 0; row < x.rows; row += quant::kMostRows) {
-      const std::size_t rows = std::min(quant::kMostRows, x.rows - row);
-      MOXIE_TRY(run_block(x.slice(row, rows), y.slice(row, rows), begin, end, workspace));
-    }
-    return {};
-  }
-
- private:
-  /// A prefetch past the last tile stays within the buffer's pages; nothing is read there.
-  static constexpr std::size_t kReadAhead = 64;
-
-  [[nodiscard]] std::size_t supers() const noexcept { return (in_width() + quant::kSuper - 1) / quant::kSuper; }
-
-  Status run_block(ConstRows x, Rows y, std::size_t begin, std::size_t end, Workspace& workspace) const noexcept {
-    const Workspace::Frame frame(workspace);
-    MOXIE_TRY_LET(const std::span<Activations> quantised, workspace.take<Activations>(x.rows * supers()));
-    for (std::size_t row = 0; row < x.rows; ++row) {
-      ops_.quantize({.x = x.row(row),
-                     .count = in_width(),
+  void quantise(ConstRows x, std::size_t column, std::size_t row, const BlockTable& table) const noexcept override {
+    Activations* out = table.data + column / quant::kSuper * table.stride + row;
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      ops_.quantize({.x = x.row(r),
+                     .count = x.width,
                      .block = rule_.block,
                      .group = rule_.group,
                      .bias = rule_.bias,
-                     .out = quantised.data() + row * supers()});
+                     .out = out + r,
+                     .out_stride = table.stride});
     }
-    for (std::size_t tile = begin; tile < end; ++tile) {
-      const std::size_t column = tile * quant::kTileRows;
-      ops_.gemm[quant::format_index(type_)]({.x = quantised.data(),
-                                             .supers = supers(),
+  }
+
+  Status run(const Operand& x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
+    const std::size_t column = begin * quant::kTileRows;
+    for (std::size_t row = 0; row < x.rows.rows; row += quant::kMostRows) {
+      ops_.gemm[quant::format_index(type_)]({.x = x.blocks + row,
+                                             .row_stride = x.stride,
+                                             .supers = operand_blocks(),
                                              .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
-                                             .rows = x.rows,
-                                             .tile = packed_.data() + tile * tile_bytes_,
-                                             .columns = std::min(quant::kTileRows, out_width() - column),
+                                             .rows = std::min(quant::kMostRows, x.rows.rows - row),
+                                             .tile = tiles_ + begin * tile_bytes_,
+                                             .tile_bytes = tile_bytes_,
+                                             .tiles = end - begin,
+                                             .columns = std::min(end * quant::kTileRows, out_width()) - column,
                                              .bias = bias(column),
-                                             .y = y.data + column,
+                                             .y = y.row(row),
                                              .y_stride = y.stride});
     }
     return {};
   }
 
+ private:
   const quant::QuantOps& ops_;
   ElementType type_;
   std::size_t tile_bytes_;
   quant::ActivationRule rule_;
-  AlignedBuffer packed_;
+  AlignedBuffer packed_;              // or nothing: tiles of a packed file are used as they lie
+  const std::byte* tiles_ = nullptr;  // prefetches reach past the last one; nothing is read there
 };
 
 const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
@@ -102,14 +96,25 @@ const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
 
 }  // namespace
 
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget) {
+void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept {
+  const std::size_t row_bytes = weights.row_bytes();
+  const std::size_t bytes = quant::tile_bytes(weights.type, weights.in_width);
+  for (std::size_t tile = first; tile < first + count; ++tile, tiles += bytes) {
+    const std::size_t row = tile * quant::kTileRows;
+    quant::pack_tile(weights.type, weights.data + row * row_bytes, row_bytes,
+                     std::min(quant::kTileRows, weights.out_width - row), weights.in_width, tiles);
+  }
+}
+
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
+                             Executor* executor) {
   const std::size_t block = traits(weights.type).block_elements;
   if (weights.in_width % block != 0) {
     return Status(Code::kShape, "Linear::create",
                   Text("an input width in blocks of ", block, " for ", name(weights.type)), Text(weights.in_width));
   }
   auto body = std::make_shared<QuantLinear>(quant_ops_for(isa), weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget));
+  MOXIE_TRY(body->pack_all(weights, budget, executor));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

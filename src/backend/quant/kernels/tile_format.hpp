@@ -95,6 +95,14 @@ struct alignas(64) Activations {
   std::int16_t sum[16];    ///< for each group: the sum of its q
 };
 
+/// Elements that share a scale of quantised activations (32 or 256), the elements of a group (16 or 32), and what the
+/// codes are off by on a path that multiplies signed ones with `signed_bias` added.
+struct ActivationRule {
+  std::size_t block = 0;
+  std::size_t group = 0;
+  std::int32_t bias = 0;
+};
+
 /// Quantises `count` values of a row (a multiple of 32; the rest of the last block is zero). Every rule is
 /// one of f32: scale = largest / 127, q = nearest even of x * (127 / largest). A block that holds a NaN
 /// or an infinity gets the scale NaN and zeros.
@@ -104,21 +112,25 @@ struct QuantizeArgs {
   std::size_t block;  ///< 32 or 256
   std::size_t group;  ///< 16 or 32
   std::int32_t bias;
-  Activations* out;
+  Activations* out;        ///< the row's first block
+  std::size_t out_stride;  ///< from block to block
 };
 
-/// y[rows, columns] = activations * tile (+ bias[columns]): 16 columns at most, at most kMostRows rows.
+/// y[rows, columns] = activations * tiles (+ bias[columns]): the last tile may be cut; at most kMostRows rows.
 ///
 /// Within a block of activations, integer sums are exact; each group's is widened to f32 and goes into
 /// one chain of fused multiply-adds, groups ascending. The same bits for any number of rows, on every path.
 struct QuantGemmArgs {
-  const Activations* x;  ///< [rows][supers], row after row
-  std::size_t supers;    ///< super-blocks of a row, the last perhaps not full
-  std::size_t chunks;    ///< of a row
+  const Activations* x;    ///< [supers][row_stride]: the same block of all rows side by side
+  std::size_t row_stride;  ///< at least rows
+  std::size_t supers;      ///< super-blocks of a row, the last perhaps not full
+  std::size_t chunks;      ///< of a row
   std::size_t rows;
-  const std::byte* tile;
-  std::size_t columns;
-  const float* bias;  ///< or null
+  const std::byte* tile;  ///< the first of them, one after the other
+  std::size_t tile_bytes;
+  std::size_t tiles;
+  std::size_t columns;  ///< of all tiles
+  const float* bias;    ///< [columns] or null
   float* y;
   std::size_t y_stride;
 };

@@ -86,25 +86,42 @@ std::uint8_t stored_code(std::int8_t value) noexcept {
   return static_cast<std::uint8_t>(value + T::kBias);
 }
 
-/// Puts row `row`'s codes into the planes of a chunk.
+/// Puts row `row`'s codes into the planes of a chunk, four codes at a time.
 template <class T>
 void put_codes(const ChunkCodes& from, std::size_t row, std::byte* planes) noexcept {
-  auto* low = reinterpret_cast<std::uint8_t*>(planes);
-  std::uint8_t* high = low + T::kLowBytes;
-  const auto set = [row](std::uint8_t* plane, std::size_t vector, std::size_t byte, int bits) {
-    plane[vector * 64 + row * 4 + byte] |= static_cast<std::uint8_t>(bits);
+  std::array<std::uint32_t, 16> words;  // word t holds the codes of code vector t
+  std::memcpy(words.data(), from.code.data(), sizeof(words));
+  const auto put = [row](std::byte* plane, std::size_t vector, std::uint32_t word) {
+    std::memcpy(plane + vector * 64 + row * 4, &word, sizeof(word));
   };
-  for (std::size_t k = 0; k < kChunk; ++k) {
-    const std::size_t t = k / 4;  // the code vector that it ends up in
-    const std::size_t byte = k % 4;
-    const int code = from.code[k];
-    const int low_bits = code & ((1 << T::kLowBits) - 1);
-    const int high_bits = code >> T::kLowBits;
-    if constexpr (T::kLowBits == 8) set(low, t, byte, low_bits);
-    if constexpr (T::kLowBits == 4) set(low, t % 8, byte, low_bits << (4 * (t / 8)));
-    if constexpr (T::kLowBits == 2) set(low, t / 4, byte, low_bits << (2 * (t % 4)));
-    if constexpr (T::kHighBits == 2) set(high, t / 4, byte, high_bits << (2 * (t % 4)));
-    if constexpr (T::kHighBits == 1) set(high, t / 8, byte, high_bits << (t % 8));
+  if constexpr (T::kLowBits == 8) {
+    for (std::size_t t = 0; t < 16; ++t) put(planes, t, words[t]);
+  } else if constexpr (T::kLowBits == 4) {
+    constexpr std::uint32_t kMask = 0x0f0f0f0f;
+    for (std::size_t t = 0; t < 8; ++t) put(planes, t, (words[t] & kMask) | ((words[t + 8] & kMask) << 4));
+  } else {
+    constexpr std::uint32_t kMask = 0x03030303;
+    for (std::size_t p = 0; p < 4; ++p) {
+      std::uint32_t word = 0;
+      for (std::size_t i = 0; i < 4; ++i) word |= (words[4 * p + i] & kMask) << (2 * i);
+      put(planes, p, word);
+    }
+  }
+  std::byte* high = planes + T::kLowBytes;
+  if constexpr (T::kHighBits == 2) {
+    constexpr std::uint32_t kMask = 0x03030303;
+    for (std::size_t p = 0; p < 4; ++p) {
+      std::uint32_t word = 0;
+      for (std::size_t i = 0; i < 4; ++i) word |= ((words[4 * p + i] >> T::kLowBits) & kMask) << (2 * i);
+      put(high, p, word);
+    }
+  } else if constexpr (T::kHighBits == 1) {
+    constexpr std::uint32_t kMask = 0x01010101;
+    for (std::size_t p = 0; p < 2; ++p) {
+      std::uint32_t word = 0;
+      for (std::size_t i = 0; i < 8; ++i) word |= ((words[8 * p + i] >> T::kLowBits) & kMask) << i;
+      put(high, p, word);
+    }
   }
 }
 
@@ -204,7 +221,8 @@ void pack_tile(ElementType type, const std::byte* blocks, std::size_t row_bytes,
                std::byte* tile) noexcept {
   visit_format(type, [&]<class F>(F) {
     using T = typename TileOf<F>::Type;
-    std::memset(tile, 0, bytes_of<T>(in_width));
+    // Otherwise every byte is written.
+    if (rows < kTileRows || T::kScales == ScaleForm::kSixBit32) std::memset(tile, 0, bytes_of<T>(in_width));
     for (std::size_t row = 0; row < rows; ++row) {
       if constexpr (T::kFlat) {
         pack_flat_row<F, T>(blocks + row * row_bytes, in_width, row, tile);

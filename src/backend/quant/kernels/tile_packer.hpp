@@ -6,6 +6,8 @@
 
 #include <moxie/core/element_type.hpp>
 
+#include "backend/quant/kernels/tile_format.hpp"
+
 namespace moxie::backend::quant {
 
 /// Bytes of one packed tile of 16 rows of that width; of exactly the file's size where the width is a
@@ -16,13 +18,6 @@ namespace moxie::backend::quant {
 void pack_tile(ElementType type, const std::byte* blocks, std::size_t row_bytes, std::size_t rows, std::size_t in_width,
                std::byte* tile) noexcept;
 
-/// Elements that share a scale of quantised activations (32 or 256), the elements of a group (16 or 32),
-/// and what the codes are off by on a path that multiplies signed ones with `signed_bias` added.
-struct ActivationRule {
-  std::size_t block;
-  std::size_t group;
-  std::int32_t bias;
-};
 [[nodiscard]] ActivationRule activation_rule(ElementType type, std::int32_t signed_bias) noexcept;
 
 /// Where a type stands in QuantOps::gemm.

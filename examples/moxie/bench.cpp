@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <moxie/core/philox.hpp>
+
+#include "commands.hpp"
+
+namespace moxie::program {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+/// One measurement: tokens per second of each repetition.
+struct Measured {
+  std::string test;
+  std::vector<double> samples;
+};
+
+/// Runs random tokens through contexts of one model. What they are matters little: experts are chosen anew for each.
+class Stopwatch {
+ public:
+  Stopwatch(const Bench& options, const Model& model, Kernel& kernel)
+      : options_(options), model_(model), kernel_(kernel), logits_(options.parallel * vocab()) {
+    const Philox random(42);
+    tokens_.resize(std::max({options.prompt, options.generate, options.depth, std::size_t{1}}) * options.parallel);
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      tokens_[i] = static_cast<TokenId>(random.block(i)[0] % static_cast<std::uint32_t>(vocab()));
+    }
+  }
+
+  /// The seconds that `prompt` tokens at once, then `generate` one by one take in each context, behind `depth` tokens
+  /// that are not counted.
+  Result<double> seconds(std::size_t prompt, std::size_t generate) {
+    std::vector<Context> contexts;
+    for (std::size_t i = 0; i < options_.parallel; ++i) {
+      MOXIE_TRY_LET(Context context, kernel_.open(model_));
+      MOXIE_TRY(context.reserve(options_.depth + prompt + generate));
+      contexts.push_back(std::move(context));
+    }
+    if (options_.depth != 0) MOXIE_TRY(feed(contexts, 0, options_.depth));
+    const Clock::time_point begin = Clock::now();
+    if (prompt != 0) MOXIE_TRY(feed(contexts, 0, prompt));
+    for (std::size_t i = 0; i < generate; ++i) MOXIE_TRY(feed(contexts, i, 1));
+    return seconds_since(begin);
+  }
+
+ private:
+  [[nodiscard]] std::size_t vocab() const { return model_.config().vocab_size; }
+
+  Status feed(std::vector<Context>& contexts, std::size_t from, std::size_t count) {
+    std::vector<Feed> feeds(contexts.size());
+    const std::size_t each = tokens_.size() / contexts.size();
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      feeds[i].context = &contexts[i];
+      feeds[i].tokens = std::span(tokens_).subspan(i * each + from, count);
+      feeds[i].logits = Rows(logits_.data() + i * vocab(), 1, vocab());
+    }
+    for (bool more = true; more;) {
+      MOXIE_TRY_LET(const StepReport report, kernel_.step(feeds));
+      more = report.unfinished != 0;
+    }
+    for (const Feed& done : feeds) MOXIE_TRY(done.status);
+    return {};
+  }
+
+  const Bench& options_;
+  const Model& model_;
+  Kernel& kernel_;
+  std::vector<TokenId> tokens_;
+  std::vector<float> logits_;
+};
+
+void print_json(const Bench& options, const Model& model, const Kernel& kernel, double load_s,
+                const std::vector<Measured>& results) {
+  nlohmann::ordered_json json;
+  json["model"] = options.common.model;
+  json["threads"] = kernel.executor().width();
+  json["executor"] = kernel.executor().name();
+  json["isa"] = name(model.backend().isa());
+  json["parallel"] = options.parallel;
+  json["depth"] = options.depth;
+  json["load_s"] = load_s;
+  for (const Measured& result : results) {
+    json["results"].push_back(
+        {{"test", result.test}, {"median_ts", median_of(result.samples)}, {"samples_ts", result.samples}});
+  }
+  std::printf("%s\n", json.dump().c_str());
+}
+
+void print_table(const std::vector<Measured>& results) {
+  std::printf("%-16s %10s %10s %10s   tokens/s\n", "test", "median", "lowest", "highest");
+  for (const Measured& result : results) {
+    const auto [low, high] = std::minmax_element(result.samples.begin(), result.samples.end());
+    std::printf("%-16s %10.2f %10.2f %10.2f\n", result.test.c_str(), median_of(result.samples), *low, *high);
+  }
+}
+
+Status check(const Bench& options) {
+  if (options.repeat == 0 || options.parallel == 0) {
+    return Status(Code::kInvalidArgument, "bench", "--repeat and --parallel of at least 1",
+                  Text(options.repeat, " and ", options.parallel));
+  }
+  if (options.prompt == 0 && options.generate == 0) {
+    return Status(Code::kInvalidArgument, "bench", "tokens to measure: --prompt or --generate", "none");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status run_bench(const Bench& options) {
+  MOXIE_TRY(check(options));
+  const Clock::time_point begin = Clock::now();
+  MOXIE_TRY_LET(const std::unique_ptr<Executor> packer, make_executor(ExecutorKind::kThreads, options.common.threads));
+  ModelOptions model_options = options.common.model_options();
+  model_options.executor = packer.get();
+  MOXIE_TRY_LET(const Model model, Model::load(options.common.model, model_options));
+  const double load_s = seconds_since(begin);
+  MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
+                                               .memory_bytes = Budget::kUnlimited,
+                                               .executor = options.common.executor}));
+  Stopwatch stopwatch(options, model, kernel);
+  // Once unmeasured: pages of the weights come in, workspaces are touched.
+  MOXIE_TRY(stopwatch.seconds(std::min<std::size_t>(options.prompt, 64), std::min<std::size_t>(options.generate, 4))
+                .status());
+
+  const std::string many = options.parallel == 1 ? "" : "x" + std::to_string(options.parallel);
+  const std::string deep = options.depth == 0 ? "" : "@" + std::to_string(options.depth);
+  std::vector<Measured> results;
+  const auto measure = [&](const std::string& test, std::size_t prompt, std::size_t generate) -> Status {
+    Measured measured{.test = test + many + deep, .samples = {}};
+    for (std::size_t i = 0; i < options.repeat; ++i) {
+      MOXIE_TRY_LET(const double seconds, stopwatch.seconds(prompt, generate));
+      measured.samples.push_back(static_cast<double>((prompt + generate) * options.parallel) / seconds);
+    }
+    results.push_back(std::move(measured));
+    return {};
+  };
+  if (options.prompt != 0) MOXIE_TRY(measure("pp" + std::to_string(options.prompt), options.prompt, 0));
+  if (options.generate != 0) MOXIE_TRY(measure("tg" + std::to_string(options.generate), 0, options.generate));
+  if (options.json) {
+    print_json(options, model, kernel, load_s, results);
+  } else {
+    print_table(results);
+  }
+  return {};
+}
+
+}  // namespace moxie::program

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backend/quant/kernels/tile_format.hpp"
+
+// One body for every format and ISA path, over that path's Vec (16 floats), Ints (16 x 32 bits) and Codes
+// (16 x 4 bytes), all of internal linkage.
+
+namespace {
+
+namespace q = moxie::backend::quant;
+using q::Activations;
+using q::CodeForm;
+using q::kChunks;
+using q::QuantGemmArgs;
+using q::QuantizeArgs;
+using q::ScaleForm;
+
+/// The 16 code vectors of a chunk: vector t holds elements 4t to 4t + 3 of all rows.
+template <class F>
+inline void load_codes(const std::byte* planes, Codes (&codes)[16]) {
+  const auto* low = reinterpret_cast<const std::uint8_t*>(planes);
+  const auto* high = low + F::kLowBytes;
+  if constexpr (F::kLowBits == 8) {
+#pragma GCC unroll 16
+    for (std::size_t t = 0; t < 16; ++t) codes[t] = Codes::load(low + 64 * t).as_signed();
+  } else if constexpr (F::kLowBits == 4) {
+#pragma GCC unroll 8
+    for (std::size_t t = 0; t < 8; ++t) {
+      const Codes both = Codes::load(low + 64 * t);
+      codes[t] = both.masked(0x0f);
+      codes[t + 8] = both.template shifted_right<4>().masked(0x0f);
+    }
+  } else {
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < 4; ++p) {
+      const Codes four = Codes::load(low + 64 * p);
+      codes[4 * p] = four.masked(0x03);
+      codes[4 * p + 1] = four.template shifted_right<2>().masked(0x03);
+      codes[4 * p + 2] = four.template shifted_right<4>().masked(0x03);
+      codes[4 * p + 3] = four.template shifted_right<6>().masked(0x03);
+    }
+  }
+  if constexpr (F::kHighBits == 2) {
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < 4; ++p) {
+      const Codes four = Codes::load(high + 64 * p);
+      codes[4 * p] = codes[4 * p] | four.template shifted_left<4>().masked(0x30);
+      codes[4 * p + 1] = codes[4 * p + 1] | four.template shifted_left<2>().masked(0x30);
+      codes[4 * p + 2] = codes[4 * p + 2] | four.masked(0x30);
+      codes[4 * p + 3] = codes[4 * p + 3] | four.template shifted_right<2>().masked(0x30);
+    }
+  } else if constexpr (F::kHighBits == 1) {
+    constexpr int kBit = F::kLowBits;
+    constexpr int kMask = 1 << kBit;
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < 2; ++p) {
+      Codes eight = Codes::load(high + 64 * p);
+      codes[8 * p] = codes[8 * p] | eight.template shifted_left<kBit>().masked(kMask);
+#pragma GCC unroll 7
+      for (std::size_t b = 1; b < 8; ++b) {
+        eight = eight.template shifted_right<1>();
+        codes[8 * p + b] = codes[8 * p + b] | eight.template shifted_left<kBit>().masked(kMask);
+      }
+    }
+  }
+  if constexpr (F::kCode == CodeForm::kTable) {
+#pragma GCC unroll 16
+    for (std::size_t t = 0; t < 16; ++t) codes[t] = codes[t].looked_up();
+  }
+}
+
+/// Scales of a chunk's groups, and the offsets where the format has some.
+template <class F>
+struct Scales {
+  Vec scale[F::kGroups];
+  Vec offset[2];  ///< kHalfMin: for each group. Pairs: offset[0] is -m, of the whole super-block
+  Ints pairs[2];  ///< pairs of 16-bit n, for two groups each
+};
+
+/// Two numbers of 16 bits in each lane.
+inline Ints paired(Ints even, Ints odd) { return even | odd.template shifted_left<16>(); }
+
+template <class F>
+inline void load_scales(const std::byte* header, const std::byte* at, std::size_t chunk, Scales<F>& s) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(at);
+  const auto* halves = reinterpret_cast<const std::uint16_t*>(at);
+  const auto* top = reinterpret_cast<const std::uint16_t*>(header);
+  if constexpr (F::kFlat) {
+    s.scale[0] = Vec::load_f16(halves);
+    s.scale[1] = Vec::load_f16(halves + 16);
+    if constexpr (F::kOffsets) {
+      s.offset[0] = Vec::load_f16(halves + 32);
+      s.offset[1] = Vec::load_f16(halves + 48);
+    }
+    return;
+  } else {
+    const Vec d = Vec::load_f16(top);
+    if constexpr (F::kOffsets) s.offset[0] = Vec::zero() - Vec::load_f16(top + 16);
+    if constexpr (F::kScales == ScaleForm::kSixBitPairs || F::kScales == ScaleForm::kSixBit16) {
+      // Four numbers of six bits in three bytes.
+      const Ints a = Ints::load_u8(bytes), b = Ints::load_u8(bytes + 16), c = Ints::load_u8(bytes + 32);
+      const Ints n0 = a.masked(63);
+      const Ints n1 = a.template shifted_right<6>() | b.masked(15).template shifted_left<2>();
+      const Ints n2 = b.template shifted_right<4>() | c.masked(3).template shifted_left<4>();
+      const Ints n3 = c.template shifted_right<2>();
+      if constexpr (F::kScales == ScaleForm::kSixBitPairs) {
+        s.scale[0] = d * n0.to_float();
+        s.scale[1] = d * n1.to_float();
+        s.pairs[0] = paired(n2, n3);
+      } else {
+        const Ints middle = Ints::broadcast(32);
+        s.scale[0] = d * (n0 - middle).to_float();
+        s.scale[1] = d * (n1 - middle).to_float();
+        s.scale[2] = d * (n2 - middle).to_float();
+        s.scale[3] = d * (n3 - middle).to_float();
+      }
+    } else if constexpr (F::kScales == ScaleForm::kFourBitPairs) {
+      Ints n[4];
+#pragma GCC unroll 4
+      for (std::size_t g = 0; g < 4; ++g) {
+        const Ints both = Ints::load_u8(bytes + 16 * g);
+        s.scale[g] = d * both.masked(15).to_float();
+        n[g] = both.template shifted_right<4>();
+      }
+      s.pairs[0] = paired(n[0], n[1]);
+      s.pairs[1] = paired(n[2], n[3]);
+    } else if constexpr (F::kScales == ScaleForm::kEightBit16) {
+#pragma GCC unroll 4
+      for (std::size_t g = 0; g < 4; ++g) s.scale[g] = d * Ints::load_i8(bytes + 16 * g).to_float();
+    } else {
+      // kSixBit32: planes of low halves for chunks 0 to 3, then two of top pairs.
+      const auto* planes = reinterpret_cast<const std::uint8_t*>(header + 32);
+      const Ints low = Ints::load_u8(planes + 16 * chunk);
+      Ints high = Ints::load_u8(planes + 64 + 16 * (chunk / 2));
+      if (chunk % 2 != 0) high = high.template shifted_right<4>();
+      const Ints middle = Ints::broadcast(32);
+      s.scale[0] = d * ((low.masked(15) | high.masked(3).template shifted_left<4>()) - middle).to_float();
+      s.scale[1] =
+          d * ((low.template shifted_right<4>() | high.masked(12).template shifted_left<2>()) - middle).to_float();
+    }
+  }
+}
+
+/// Touches the lines of the next super-blocks: the hardware follows too few of the streams of two cores
+/// closely enough (docs/design/009).
+inline void prefetch(const std::byte* at, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) {
+    __builtin_prefetch(at + i + 16384, 0, 2);
+    __builtin_prefetch(at + i + 1536, 0, 3);
+  }
+}
+
+/// Chunk `chunk` of the super-block at `at`.
+template <class F>
+inline void load_chunk(const std::byte* at, std::size_t chunk, Codes (&codes)[16], Scales<F>& s) {
+  if constexpr (F::kFlat) {
+    const std::byte* here = at + chunk * F::kChunkBytes;
+    prefetch(here, F::kChunkBytes);
+    load_codes<F>(here + F::kScaleBytes, codes);
+    load_scales<F>(here, here, chunk, s);
+  } else {
+    const std::byte* scales = at + F::kHeaderBytes;
+    const std::byte* planes = scales + kChunks * F::kScaleBytes + chunk * F::kCodeBytes;
+    prefetch(planes, F::kCodeBytes);
+    load_codes<F>(planes, codes);
+    load_scales<F>(at, scales + chunk * F::kScaleBytes, chunk, s);
+  }
+}
+
+/// R rows' part of a chunk: each row's `sum` grows by every group, in order. Rows go side by side so that R chains of
+/// products are in flight: one row's own would keep the multipliers waiting for each other.
+template <class F, std::size_t R>
+inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&codes)[16], const Scales<F>& s,
+                      Vec* sums) {
+  constexpr std::size_t kVectors = F::kGroup / 4;  // code vectors of a group
+  Vec sum[R];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) sum[r] = sums[r];
+#pragma GCC unroll 4
+  for (std::size_t g = 0; g < F::kGroups; ++g) {
+    Ints dot[R];
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) dot[r] = Ints::broadcast(x[r].start[chunk * F::kGroups + g]);
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      const std::size_t t = g * kVectors + i;
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < R; ++r) {
+        const std::int8_t* values = x[r].q + q::kChunk * chunk + 4 * t;
+        if constexpr (F::kCode == CodeForm::kUnsigned) {
+          dot[r] = dot_unsigned(dot[r], codes[t], values);
+        } else {
+          dot[r] = dot_signed(dot[r], codes[t], values);
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      if constexpr (F::kFlat) {
+        const std::size_t block = chunk * 2 + g;
+        sum[r] = Vec::fma(s.scale[g], dot[r].to_float() * Vec::broadcast(x[r].scale[block]), sum[r]);
+        if constexpr (F::kOffsets) sum[r] = Vec::fma(s.offset[g], Vec::broadcast(x[r].scaled_sum[block]), sum[r]);
+      } else {
+        sum[r] = Vec::fma(s.scale[g], dot[r].to_float(), sum[r]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) sums[r] = sum[r];
+}
+
+/// All rows of one chunk.
+template <class F>
+inline void add_chunk_rows(const Activations* x, std::size_t rows, std::size_t chunk, const Codes (&codes)[16],
+                           const Scales<F>& s, Vec* sums) {
+  std::size_t r = 0;
+  for (; r + kRowsAtOnce <= rows; r += kRowsAtOnce) add_chunk<F, kRowsAtOnce>(x + r, chunk, codes, s, sums + r);
+  if constexpr (kRowsAtOnce > 2) {
+    if (r + 2 <= rows) {
+      add_chunk<F, 2>(x + r, chunk, codes, s, sums + r);
+      r += 2;
+    }
+  }
+  for (; r < rows; ++r) add_chunk<F, 1>(x + r, chunk, codes, s, sums + r);
+}
+
+/// Writes the columns of the tile that begins at `column`; row r's sums are total[r * stride].
+inline void store_columns(const QuantGemmArgs& a, std::size_t column, const Vec* total, std::size_t stride) {
+  const std::size_t columns = a.columns - column < q::kTileRows ? a.columns - column : q::kTileRows;
+  const Vec bias = a.bias == nullptr ? Vec::zero() : Vec::load_first(a.bias + column, columns);
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    const Vec result = a.bias == nullptr ? total[r * stride] : total[r * stride] + bias;
+    result.store_first(a.y + r * a.y_stride + column, columns);
+  }
+}
+
+}  // namespace

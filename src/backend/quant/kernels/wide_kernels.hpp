@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backend/quant/kernels/chunk_kernels.hpp"
+
+// Many rows: N tiles are unpacked once, a super-block at a time, and stay in L1 while all rows go past, R at once. A
+// broadcast of activations then serves N tiles and a vector of codes R rows, so that loads no longer stand in the way
+// of the products; nor do activations, which are read N times less often. Every output is the chain of
+// chunk_kernels.hpp.
+
+namespace {
+
+/// What a super-block of N tiles looks like between unpacking and multiplying. At most 21 KB.
+template <class F, std::size_t N>
+struct Unpacked {
+  Codes codes[q::kSuper / 4][N];
+  Vec scale[q::kSuper / F::kGroup][N];
+  Vec offset[F::kFlat ? q::kSuper / F::kGroup : 1][N];  // flat formats: of each group; otherwise of the super-block
+  Ints pairs[q::kChunks * (F::kGroups / 2)][N];
+};
+
+template <class F, std::size_t N>
+void unpack(const std::byte* tile, std::size_t tile_bytes, std::size_t chunks, Unpacked<F, N>& to) {
+  for (std::size_t n = 0; n < N; ++n, tile += tile_bytes) {
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      Codes codes[16];
+      Scales<F> s;
+      load_chunk<F>(tile, chunk, codes, s);
+#pragma GCC unroll 16
+      for (std::size_t t = 0; t < 16; ++t) to.codes[chunk * 16 + t][n] = codes[t];
+#pragma GCC unroll 4
+      for (std::size_t g = 0; g < F::kGroups; ++g) {
+        to.scale[chunk * F::kGroups + g][n] = s.scale[g];
+        if constexpr (F::kFlat && F::kOffsets) to.offset[chunk * F::kGroups + g][n] = s.offset[g];
+      }
+      if constexpr (!F::kFlat && F::kOffsets) {
+        to.offset[0][n] = s.offset[0];
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < F::kGroups / 2; ++p) to.pairs[chunk * (F::kGroups / 2) + p][n] = s.pairs[p];
+      }
+    }
+  }
+}
+
+/// The integer sums of one group for R rows and N tiles.
+template <class F, std::size_t R, std::size_t N>
+inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::size_t group, Ints (&dot)[R][N]) {
+  constexpr std::size_t kVectors = F::kGroup / 4;
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (std::size_t n = 0; n < N; ++n) dot[r][n] = Ints::broadcast(x[r].start[group]);
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kVectors; ++i) {
+    Codes codes[N];
+#pragma GCC unroll 4
+    for (std::size_t n = 0; n < N; ++n) codes[n] = w.codes[group * kVectors + i][n].kept();
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      const Fours four = Fours::broadcast(x[r].q + group * F::kGroup + 4 * i);
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) dot[r][n] = dot_fours(dot[r][n], codes[n], four);
+    }
+  }
+}
+
+/// R rows against a super-block: total[r * N + n] grows by row r and tile n.
+template <class F, std::size_t R, std::size_t N>
+void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Vec* total) {
+  Vec partial[F::kFlat ? 1 : R * N];
+  Vec* sums = F::kFlat ? total : partial;
+  // Sums stay in memory, where they are touched once for a group: the compiler would keep them in the registers that
+  // the products need, and spill those.
+  const auto leave_in_memory = [&]() { __asm__ volatile("" : "+r"(sums) : : "memory"); };
+  leave_in_memory();
+  if constexpr (!F::kFlat) {
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < R * N; ++i) sums[i] = Vec::zero();
+  }
+  for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+    for (std::size_t group = chunk * F::kGroups; group < (chunk + 1) * F::kGroups; ++group) {
+      Ints dot[R][N];
+      leave_in_memory();
+      multiply_group<F, R, N>(w, x, group, dot);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+        for (std::size_t n = 0; n < N; ++n) {
+          Vec& sum = sums[r * N + n];
+          if constexpr (F::kFlat) {
+            const Vec scaled = dot[r][n].to_float() * Vec::broadcast(x[r].scale[group]);
+            Vec grown = Vec::fma(w.scale[group][n], scaled, sum);
+            if constexpr (F::kOffsets)
+              grown = Vec::fma(w.offset[group][n], Vec::broadcast(x[r].scaled_sum[group]), grown);
+            sum = grown;
+          } else {
+            sum = Vec::fma(w.scale[group][n], dot[r][n].to_float(), sum);
+          }
+        }
+      }
+    }
+  }
+  if constexpr (!F::kFlat && F::kOffsets) {
+    constexpr std::size_t kPairs = kChunks * (F::kGroups / 2);  // these formats have whole super-blocks
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) {
+        Ints offset = Ints::broadcast(0);
+#pragma GCC unroll 8
+        for (std::size_t p = 0; p < kPairs; ++p) offset = dot_pairs(offset, w.pairs[p][n], x[r].sum + 2 * p);
+        sums[r * N + n] = Vec::fma(w.offset[0][n], offset.to_float(), sums[r * N + n]);
+      }
+    }
+  }
+  if constexpr (!F::kFlat) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vec scale = Vec::broadcast(x[r].scale[0]);
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) total[r * N + n] = Vec::fma(scale, sums[r * N + n], total[r * N + n]);
+    }
+  }
+}
+
+/// N tiles from `tile` on, whose first column is `column`.
+template <class F, std::size_t N>
+void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
+  constexpr std::size_t R = kRowsWide;
+  Unpacked<F, N> weights;
+  Vec total[q::kMostRows * N];
+  for (std::size_t i = 0; i < a.rows * N; ++i) total[i] = Vec::zero();
+  const std::byte* at = a.tile + tile * a.tile_bytes;
+  const Activations* x = a.x;
+  for (std::size_t super = 0; super < a.supers; ++super, x += a.row_stride) {
+    const std::size_t left = a.chunks - super * kChunks;
+    const std::size_t chunks = left < kChunks ? left : kChunks;
+    unpack<F, N>(at, a.tile_bytes, chunks, weights);
+    std::size_t r = 0;
+    for (; r + R <= a.rows; r += R) multiply_rows<F, R, N>(weights, x + r, chunks, total + r * N);
+    for (; r < a.rows; ++r) multiply_rows<F, 1, N>(weights, x + r, chunks, total + r * N);
+    at += F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;
+  }
+  for (std::size_t n = 0; n < N; ++n) {
+    const std::size_t from = column + n * q::kTileRows;
+    if (from >= a.columns) break;
+    store_columns(a, from, total + n, N);
+  }
+}
+
+/// Does as many tiles as the wide form takes, and says how many those are. Below 8 rows its unpacking does not pay.
+template <class F>
+inline std::size_t wide_tiles(const QuantGemmArgs& a) {
+  constexpr std::size_t N = 4;
+  std::size_t tile = 0;
+  if (a.rows < 2 * kRowsWide) return 0;
+  for (; tile + N <= a.tiles; tile += N) wide_gemm<F, N>(a, tile, tile * q::kTileRows);
+  return tile;
+}
+
+}  // namespace

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <moxie/model/pack.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <moxie/backend/linear.hpp>
+#include <moxie/core/guard.hpp>
+#include <moxie/core/team.hpp>
+#include <moxie/format/checkpoint.hpp>
+#include <moxie/format/gguf_writer.hpp>
+
+#include "model/gguf_config.hpp"
+#include "model/gguf_names.hpp"
+
+namespace moxie::model {
+
+namespace {
+
+/// Tiles of a tensor's matrices, one matrix after the other.
+class TileSource {
+ public:
+  TileSource(const Checkpoint& checkpoint, const Tensor& tensor, Executor* executor)
+      : checkpoint_(checkpoint), tensor_(tensor), executor_(executor) {
+    const std::span<const std::uint64_t> dims = tensor.dims;
+    rows_ = static_cast<std::size_t>(dims[dims.size() - 2]);
+    width_ = static_cast<std::size_t>(dims.back());
+    for (const std::uint64_t dim : dims.first(dims.size() - 2)) matrices_ *= static_cast<std::size_t>(dim);
+    tiles_ = (rows_ + 15) / 16;
+  }
+
+  Status fill(std::uint64_t first, std::span<std::byte> bytes) const {
+    const std::size_t tile = tile_bytes(tensor_.type, width_);
+    const std::size_t count = bytes.size() / tile;
+    SerialExecutor serial;
+    Executor& executor = executor_ == nullptr ? serial : *executor_;
+    std::vector<Workspace> workspaces(executor.width());
+    Team team(executor, workspaces);
+    // Runs of whole panels, where the chunk begins with one: 4 tiles, of which none is then made twice.
+    const std::size_t runs = std::clamp<std::size_t>(count / 4, 1, executor.width() * 4);
+    const auto cut = [&](std::size_t run) { return run == runs ? count : run * count / runs / 4 * 4; };
+    MOXIE_TRY(team.each(runs, [&](std::size_t run, Workspace&) {
+      const std::size_t begin = cut(run);
+      return pack(static_cast<std::size_t>(first) + begin, bytes.subspan(begin * tile, (cut(run + 1) - begin) * tile),
+                  tile);
+    }));
+    if (first + count == tiles_ * matrices_) checkpoint_.release_pages(tensor_);
+    return {};
+  }
+
+ private:
+  Status pack(std::size_t first, std::span<std::byte> bytes, std::size_t tile) const {
+    const std::size_t matrix_bytes = matrices_ == 0 ? 0 : tensor_.bytes.size() / matrices_;
+    while (!bytes.empty()) {
+      const std::size_t matrix = first / tiles_;
+      const std::size_t count = std::min(bytes.size() / tile, tiles_ - first % tiles_);
+      const Weights weights{.data = tensor_.bytes.data() + matrix * matrix_bytes,
+                            .type = tensor_.type,
+                            .out_width = rows_,
+                            .in_width = width_,
+                            .tiled = false};
+      MOXIE_TRY(pack_tiles(weights, first % tiles_, bytes.first(count * tile)));
+      bytes = bytes.subspan(count * tile);
+      first += count;
+    }
+    return {};
+  }
+
+  Checkpoint checkpoint_;
+  Tensor tensor_;
+  Executor* executor_;
+  std::size_t rows_ = 0, width_ = 0, matrices_ = 1, tiles_ = 0;
+};
+
+Status add_tiles(GgufWriter& writer, std::string name, const Checkpoint& checkpoint, const Tensor& tensor,
+                 Executor* executor) {
+  const auto source = std::make_shared<const TileSource>(checkpoint, tensor, executor);
+  return writer.add(
+      {.name = std::move(name),
+       .type = tensor.type,
+       .dims = {tensor.dims.begin(), tensor.dims.end()},
+       .fill = [source](std::uint64_t first, std::span<std::byte> tiles) { return source->fill(first, tiles); },
+       .tiled = true});
+}
+
+Status add_as_it_is(GgufWriter& writer, const Checkpoint& checkpoint, const Tensor& tensor) {
+  return writer.add(
+      {.name = std::string(tensor.name),
+       .type = tensor.type,
+       .dims = {tensor.dims.begin(), tensor.dims.end()},
+       .fill = [checkpoint, tensor, at = std::size_t{0}](std::uint64_t, std::span<std::byte> rows) mutable {
+         std::copy_n(tensor.bytes.data() + at, rows.size(), rows.data());  // in order, each once
+         at += rows.size();
+         return Status();
+       }});
+}
+
+Status pack(const std::filesystem::path& from, const std::filesystem::path& to, const PackOptions& options) {
+  MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(from));
+  if (checkpoint.kind() != CheckpointKind::kGguf) {
+    return Status(Code::kUnsupported, from.native(), "a GGUF file (moxie convert makes one)", "another checkpoint");
+  }
+  const Metadata metadata = checkpoint.metadata();
+  if (metadata.find("moxie.layout")) {
+    return Status(Code::kUnsupported, from.native(), "a file in llama.cpp's layout", "a packed one");
+  }
+  MOXIE_TRY_LET(const ModelConfig config, read_gguf_config(checkpoint));
+  GgufWriter writer;
+  for (const MetadataEntry& entry : metadata.entries()) {
+    if (entry.key == "general.alignment" || entry.key.starts_with("split.")) continue;
+    MOXIE_TRY(writer.set(entry.key, entry.value));
+  }
+  MOXIE_TRY(writer.set_string("moxie.layout", kTileLayout));
+  const std::string embedding = kGgufNames.name({Part::kEmbedding}) + ".weight";
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding) {
+      MOXIE_TRY(add_as_it_is(writer, checkpoint, tensor));
+    } else {
+      MOXIE_TRY(add_tiles(writer, std::string(tensor.name), checkpoint, tensor, options.executor));
+    }
+  }
+  if (config.tie_word_embeddings) {
+    MOXIE_TRY_LET(const Tensor head, checkpoint.find(embedding));
+    const std::string name = kGgufNames.name({Part::kHead}) + ".weight";
+    if (has_tiles(head.type)) MOXIE_TRY(add_tiles(writer, name, checkpoint, head, options.executor));
+  }
+  return writer.write(to, options.callbacks);
+}
+
+}  // namespace
+
+}  // namespace moxie::model
+
+namespace moxie {
+
+Status pack_gguf(const std::filesystem::path& from, const std::filesystem::path& to,
+                 const PackOptions& options) noexcept {
+  return guarded("pack_gguf", [&] { return model::pack(from, to, options); });
+}
+
+}  // namespace moxie
