@@ -95,6 +95,17 @@ void check_supported(const Metadata& metadata, Keys& keys) {
   }
 }
 
+/// Tiles may have another order in another version: a file that has some must name it.
+void check_layout(const Metadata& metadata, const Checkpoint& checkpoint, Keys& keys) {
+  if (metadata.find("moxie.layout")) return;
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    if (!tensor.tiled) continue;
+    keys.fail(Code::kFormat,
+              Text("moxie.layout ", kTileLayout, " in a file with tiles, as of ", tensor.name.substr(0, 100)),
+              "no such key");
+  }
+}
+
 /// The vocabulary's size stands in a tensor; where keys name it too, they must agree.
 void read_vocabulary(const Metadata& metadata, const Checkpoint& checkpoint, ModelConfig& config, Keys& keys) {
   const std::string name = kGgufNames.name({Part::kEmbedding}) + ".weight";
@@ -181,6 +192,7 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   config.rope_theta = keys.find("rope.freq_base") ? keys.number("rope.freq_base", kLeastTheta, kMostTheta) : 10000;
   check_rope(metadata, checkpoint, config.head_dim, keys);
   check_supported(metadata, keys);
+  check_layout(metadata, checkpoint, keys);
   MOXIE_TRY(keys.status());
   read_vocabulary(metadata, checkpoint, config, keys);
   config.attention_bias = checkpoint.contains(kGgufNames.name({Part::kQuery}) + ".bias");

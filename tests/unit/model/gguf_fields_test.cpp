@@ -193,6 +193,10 @@ TEST_CASE("each field of each tensor, with every size and type that it must not 
     for (const std::uint32_t type : {256U, 1U << 31, UINT32_MAX, line.type + (1U << 16)}) {
       refuse(i, changed([&](Line& l) { l.type = type; }), "type " + std::to_string(type));
     }
+    // Numbers of moxie's own tiles, in a file that says nothing of them.
+    for (std::uint32_t type = 0; type < 32; ++type) {
+      refuse(i, changed([&](Line& l) { l.type = 0x6d780000U + type; }), "tiles of type " + std::to_string(type));
+    }
     for (const std::uint32_t rank : {0U, 1U, 2U, 3U, 4U, 5U, 255U, 256U, 1U << 31, UINT32_MAX}) {
       if (rank == line.dims.size()) continue;
       std::string bytes = line.bytes();
