@@ -141,13 +141,14 @@ def main() -> int:
     parser.add_argument("--types", type=lambda text: text.split(","), default=SYNTHETIC + QUANTISED)
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1, help="weights and tokens of a seed are those of every type")
     parser.add_argument("--experts", type=lambda text: [int(n) for n in text.split(",")], default=[4, 16])
     options = parser.parse_args()
     moxie, failed, everything = Moxie(options.moxie), 0, []
     print("type     experts  rule, max  routes   moxie     llama.cpp  ratio           same best: moxie, llama.cpp")
     for kind, experts in itertools.product(options.types, options.experts):
         results = []
-        for seed in range(1, options.seeds + 1):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 path = make(moxie, kind, experts, seed, folder)
