@@ -56,7 +56,8 @@ inline std::vector<HostileValue> hostile_values() {
       add("a word", type, raw(static_cast<std::uint16_t>(word)));
     }
   }
-  for (const double number : {0.0, -0.0, 0.5, -1.0, 1e-45, 1e308, double{NAN}, double{INFINITY}, -double{INFINITY}}) {
+  for (const double number : {0.0, -0.0, 0.5, -1.0, 1e-45, 1e308, std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     add("f64 " + std::to_string(number), GgufValue::kF64, raw(number));
     add("f32 " + std::to_string(number), GgufValue::kF32, raw(static_cast<float>(number)));
   }
