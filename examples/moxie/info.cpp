@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <map>
 #include <string>
 #include <thread>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <moxie/core/version.hpp>
+#include <moxie/format/checkpoint.hpp>
 
 #include "commands.hpp"
 
@@ -69,6 +71,22 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
   return json;
 }
 
+/// What the checkpoint's tensors are stored as, whatever they were packed into.
+Result<Json> stored_types(const std::string& path) {
+  MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
+  std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    auto& [count, bytes] = types[std::string(name(tensor.type))];
+    ++count;
+    bytes += tensor.bytes.size();
+  }
+  Json rows = Json::array();
+  for (const auto& [type, sum] : types) {
+    rows.push_back({{"type", type}, {"tensors", sum.first}, {"bytes", sum.second}});
+  }
+  return rows;
+}
+
 void print(const Json& json) {
   for (const auto& [key, value] : json.items()) {
     if (value.is_object()) {
@@ -76,8 +94,14 @@ void print(const Json& json) {
       print(value);
     } else if (value.is_array()) {
       for (const Json& row : value) {
-        std::printf("  %-24s %zu matrices on %s, %s\n", key.c_str(), row.at("matrices").get<std::size_t>(),
-                    row.at("path").get<std::string>().c_str(), megabytes(row.at("bytes").get<std::uint64_t>()).c_str());
+        const std::string bytes = megabytes(row.at("bytes").get<std::uint64_t>());
+        if (row.contains("path")) {
+          std::printf("  %-24s %zu matrices on %s, %s\n", key.c_str(), row.at("matrices").get<std::size_t>(),
+                      row.at("path").get<std::string>().c_str(), bytes.c_str());
+        } else {
+          std::printf("  %-24s %zu tensors of %s, %s\n", key.c_str(), row.at("tensors").get<std::size_t>(),
+                      row.at("type").get<std::string>().c_str(), bytes.c_str());
+        }
       }
     } else {
       const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -105,6 +129,7 @@ Status run_info(const Info& options) {
     MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
     json["moxie"] = describe(info);
     json["model"] = describe(model, paths);
+    MOXIE_TRY_LET(json["model"]["file"], stored_types(options.common.model));
   }
   if (options.json) {
     std::printf("%s\n", json.dump(2).c_str());

@@ -2,9 +2,11 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <moxie/core/checked.hpp>
 #include <moxie/format/gguf_writer.hpp>
 #include <moxie/model/gguf_file_type.hpp>
 
@@ -58,8 +60,11 @@ class Tensors {
 
 Status add_tensors(const Synth& o, Tensors& tensors) {
   const std::uint64_t D = o.hidden;
-  const std::uint64_t query = o.heads * o.head_width;
-  const std::uint64_t kv = o.kv_heads * o.head_width;
+  const auto query_width = checked::multiply(o.heads, o.head_width);
+  const auto kv_width = checked::multiply(o.kv_heads, o.head_width);
+  if (!query_width || !kv_width) return Status(Code::kInvalidArgument, "synth", "heads that fit in 64 bits", "more");
+  const std::uint64_t query = *query_width;
+  const std::uint64_t kv = *kv_width;
   MOXIE_TRY(tensors.weights("token_embd.weight", {o.vocab, D}, 1));
   for (std::size_t layer = 0; layer < o.layers; ++layer) {
     const std::string block = "blk." + std::to_string(layer) + ".";
@@ -86,13 +91,16 @@ Status set_configuration(const Synth& o, GgufFileType type, GgufWriter& writer) 
   MOXIE_TRY(writer.set_string("general.name", "synthetic, seed " + std::to_string(o.seed)));
   MOXIE_TRY(writer.set_u32("general.file_type", static_cast<std::uint32_t>(type)));
   MOXIE_TRY(writer.set_u32("general.quantization_version", 2));
-  const auto number = [&](const char* key, std::uint64_t value) {
-    return writer.set_u32(std::string("qwen3moe.") + key, static_cast<std::uint32_t>(value));
+  const auto number = [&](const char* key, std::optional<std::uint64_t> value) {
+    const std::string full = std::string("qwen3moe.") + key;
+    const auto narrow = value ? checked::narrow<std::uint32_t>(*value) : std::nullopt;
+    if (!narrow) return Status(Code::kInvalidArgument, "synth", Text(full, " below 2^32"), "more");
+    return writer.set_u32(full, *narrow);
   };
   MOXIE_TRY(number("block_count", o.layers));
   MOXIE_TRY(number("context_length", 40960));
   MOXIE_TRY(number("embedding_length", o.hidden));
-  MOXIE_TRY(number("feed_forward_length", o.expert_width * o.experts_per_token));
+  MOXIE_TRY(number("feed_forward_length", checked::multiply(o.expert_width, o.experts_per_token)));
   MOXIE_TRY(number("attention.head_count", o.heads));
   MOXIE_TRY(number("attention.head_count_kv", o.kv_heads));
   MOXIE_TRY(number("attention.key_length", o.head_width));

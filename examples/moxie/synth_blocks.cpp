@@ -21,11 +21,23 @@ double unit_spread(ElementType type) {
   const auto uniform = [](double values) { return std::sqrt((values * values - 1) / 12); };  // of 0, 1, ... values - 1
   switch (type) {
     case ElementType::kQ4_K: return uniform(16) * std::sqrt(63 * 127 / 6.0);  // under scales of 0 to 63
-    case ElementType::kQ6_K: return uniform(64) * uniform(64);                // under scales of -32 to 31
+    case ElementType::kQ5_K: return uniform(32) * std::sqrt(63 * 127 / 6.0);
+    case ElementType::kQ6_K: return uniform(64) * uniform(64);  // under scales of -32 to 31
     case ElementType::kQ8_0: return uniform(256);
-    case ElementType::kQ5_0: return uniform(32);
+    case ElementType::kQ5_0:
+    case ElementType::kQ5_1: return uniform(32);
     case ElementType::kQ4_0: return uniform(16);
     default: return 1;
+  }
+}
+
+/// What a block's offset must be, in steps of its scale, for codes from zero on to have a mean of zero.
+double middle_code(ElementType type) {
+  switch (type) {
+    case ElementType::kQ4_K: return 7.5;    // taken off
+    case ElementType::kQ5_K: return 15.5;   // taken off
+    case ElementType::kQ5_1: return -15.5;  // added
+    default: return 0;
   }
 }
 
@@ -54,8 +66,7 @@ RandomBlocks::RandomBlocks(std::uint64_t seed, std::uint64_t stream, ElementType
   const double scale = spread / unit_spread(type) / std::sqrt(13.0 / 12);
   for (std::size_t i = 0; i < scales_.size(); ++i) {
     scales_[i] = to_f16(scale * (0.5 + static_cast<double>(i) / 255));
-    // Codes of 0 to 15 lie around 7.5, which the minimum takes off.
-    mins_[i] = to_f16(7.5 * static_cast<double>(widen_f16(scales_[i])));
+    mins_[i] = to_f16(middle_code(type) * static_cast<double>(widen_f16(scales_[i])));
   }
 }
 
@@ -87,7 +98,8 @@ Status RandomBlocks::make(std::uint64_t place, std::span<std::byte> block) const
     put(block, at, static_cast<std::uint16_t>(scales_[chosen(at)] | sign));
   };
   switch (type_) {
-    case ElementType::kQ4_K: {
+    case ElementType::kQ4_K:
+    case ElementType::kQ5_K: {
       const std::size_t scale = chosen(0);
       put(block, 0, scales_[scale]);
       put(block, 2, mins_[scale]);
@@ -108,9 +120,17 @@ Status RandomBlocks::make(std::uint64_t place, std::span<std::byte> block) const
         if (block[i] == std::byte{0x80}) block[i] = std::byte{0x81};  // quantisers do not make -128
       }
       return {};
+    case ElementType::kQ5_1: {
+      const std::size_t scale = chosen(0);
+      put(block, 0, scales_[scale]);
+      put(block, 2, mins_[scale]);
+      return {};
+    }
     case ElementType::kQ5_0:
     case ElementType::kQ4_0: either_sign(0); return {};
-    default: return Status(Code::kUnsupported, "synth", "Q4_K, Q6_K, Q8_0, Q5_0, Q4_0, F32, F16 or BF16", name(type_));
+    default:
+      return Status(Code::kUnsupported, "synth", "Q4_K, Q5_K, Q6_K, Q8_0, Q5_0, Q5_1, Q4_0, F32, F16 or BF16",
+                    name(type_));
   }
 }
 

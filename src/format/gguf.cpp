@@ -129,7 +129,9 @@ class Parser {
 
   Result<MetadataValue> strings(std::uint64_t count, std::string_view where) {
     MOXIE_TRY_LET(const std::byte* data, cursor_.take(0, where));
-    auto offsets = std::make_unique_for_overwrite<std::uint32_t[]>(static_cast<std::size_t>(count + 1));
+    const auto n_offsets = checked::add(count, std::uint64_t{1});
+    if (!n_offsets) return Status(Code::kFormat, where, "an array whose bytes fit in 64 bits", Text(count, " strings"));
+    auto offsets = std::make_unique_for_overwrite<std::uint32_t[]>(static_cast<std::size_t>(*n_offsets));
     const std::uint64_t begin = cursor_.at();
     for (std::uint64_t i = 0; i < count; ++i) {
       // A header of kMaxGgufHeader fits in 32 bits.

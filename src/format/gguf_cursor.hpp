@@ -34,7 +34,7 @@ class GgufCursor {
   /// That so many bytes are still to come.
   Status require(std::uint64_t count, std::string_view where) {
     if (checked::inside(at_, count, bytes_.size())) return {};
-    if (checked::inside(at_, count, file_bytes_)) wanted_bytes_ = at_ + count;
+    if (const auto end = checked::add(at_, count); end && *end <= file_bytes_) wanted_bytes_ = *end;
     return Status(Code::kFormat, where, Text(count, " bytes from byte ", at_, " on"),
                   Text("a file of ", file_bytes_, " bytes"));
   }

@@ -46,7 +46,7 @@ Result<OpenFile> open_file(const fs::path& path, bool map) {
     if (parse.wanted_bytes > most) {
       return Status(Code::kFormat, parse.status.where(), Text("a header of at most ", most, " bytes"), "a longer one");
     }
-    bytes = std::clamp(bytes * 2, parse.wanted_bytes, most);
+    bytes = std::clamp(checked::multiply(bytes, std::uint64_t{2}).value_or(most), parse.wanted_bytes, most);
   }
   open.shard.data_begin = open.header.data_begin;
   open.shard.data_bytes = open.header.data_bytes;
@@ -146,7 +146,7 @@ Result<GgufFiles> open_gguf(const fs::path& path, const LoadOptions& options) {
   files.shards.reserve(rest.size() + 1);
   files.shards.push_back(std::move(first.shard));
   for (Shard& shard : rest) files.shards.push_back(std::move(shard));
-  if (count > 0) MOXIE_TRY(check_names(files.shards, tensors));
+  if (count > 0 || tensors != own) MOXIE_TRY(check_names(files.shards, tensors));
   files.metadata = std::move(first.header.metadata);
   files.by_key = std::move(first.header.by_key);
   files.offsets = std::move(first.header.offsets);

@@ -113,7 +113,9 @@ std::optional<std::string> GgufWriter::State::header() const {
     if (offset) offset = checked::align_up(*offset, alignment());
     if (!offset) return std::nullopt;
   }
-  out.resize((out.size() + alignment() - 1) / alignment() * alignment(), '\0');
+  const auto padded = checked::align_up(out.size(), alignment());
+  if (!padded) return std::nullopt;
+  out.resize(static_cast<std::size_t>(*padded), '\0');
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <moxie/backend/quant.hpp>
+#include <moxie/core/checked.hpp>
 #include <moxie/core/guard.hpp>
 #include <moxie/core/team.hpp>
 #include <moxie/format/gguf_writer.hpp>
@@ -181,12 +182,13 @@ Status set_configuration(const ModelConfig& config, GgufFileType type, std::stri
   MOXIE_TRY(writer.set_string("general.name", model_name));
   MOXIE_TRY(writer.set_u32("general.file_type", static_cast<std::uint32_t>(type)));
   MOXIE_TRY(writer.set_u32("general.quantization_version", 2));
-  const std::array<std::pair<const char*, std::size_t>, 11> numbers = {{
+  const auto dense_width = checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok);
+  const std::array<std::pair<const char*, std::uint64_t>, 11> numbers = {{
       {"block_count", config.num_hidden_layers},
       {"context_length", config.max_position_embeddings},
       {"embedding_length", config.hidden_size},
       // Of dense layers, of which there are none; llama.cpp wants the key.
-      {"feed_forward_length", config.moe_intermediate_size * config.num_experts_per_tok},
+      {"feed_forward_length", dense_width.value_or(UINT64_MAX)},
       {"attention.head_count", config.num_attention_heads},
       {"attention.head_count_kv", config.num_key_value_heads},
       {"attention.key_length", config.head_dim},
@@ -196,7 +198,9 @@ Status set_configuration(const ModelConfig& config, GgufFileType type, std::stri
       {"expert_feed_forward_length", config.moe_intermediate_size},
   }};
   for (const auto& [key, value] : numbers) {
-    MOXIE_TRY(writer.set_u32(std::string("qwen3moe.") + key, static_cast<std::uint32_t>(value)));
+    const auto narrow = checked::narrow<std::uint32_t>(value);
+    if (!narrow) return Status(Code::kUnsupported, kWhere, Text("qwen3moe.", key, " below 2^32"), Text(value));
+    MOXIE_TRY(writer.set_u32(std::string("qwen3moe.") + key, *narrow));
   }
   MOXIE_TRY(writer.set_f32("qwen3moe.attention.layer_norm_rms_epsilon", static_cast<float>(config.rms_norm_eps)));
   return writer.set_f32("qwen3moe.rope.freq_base", static_cast<float>(config.rope_theta));

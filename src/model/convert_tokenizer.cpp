@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include <moxie/core/text.hpp>
+
 #include "format/file.hpp"
 #include "format/json.hpp"
 
@@ -135,6 +137,27 @@ Status set_template(GgufWriter& writer, const fs::path& folder) {
   return text ? writer.set_string(kKey, *text) : Status();
 }
 
+/// How text is cut into words before merges. GGUF has a name for each way and moxie writes that of this family, so
+/// another way must not pass under it.
+/// Source   tokenizer.json as published with Qwen2 and Qwen3
+constexpr std::string_view kWordsOfQwen2 =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+    "\\s+(?!\\S)|\\s+";
+
+Status check_words(JsonValue cutter, std::string_view where) {
+  if (!cutter || cutter.is_null()) return {};
+  const JsonValue parts = cutter.find("pretokenizers");
+  std::optional<std::string_view> pattern = cutter.find("pattern").find("Regex").as_string();
+  if (parts.is_array()) {
+    for (const JsonValue::Member& part : parts) {
+      if (!pattern) pattern = part.value.find("pattern").find("Regex").as_string();
+    }
+  }
+  if (pattern == kWordsOfQwen2) return {};
+  return Status(Code::kUnsupported, where, "a pre_tokenizer that cuts words as Qwen2's does",
+                pattern ? Text("the pattern ", pattern->substr(0, 200)) : Text("another"));
+}
+
 }  // namespace
 
 Status set_tokenizer(GgufWriter& writer, const fs::path& folder, std::size_t vocab_size) {
@@ -147,6 +170,7 @@ Status set_tokenizer(GgufWriter& writer, const fs::path& folder, std::size_t voc
   if (model.find("type").as_string() != "BPE" || model.find("byte_fallback").as_bool() == true) {
     return Status(Code::kUnsupported, where, "a byte-level BPE", model.find("type").describe());
   }
+  MOXIE_TRY(check_words(document.root().find("pre_tokenizer"), where));
   Vocabulary vocabulary(vocab_size);
   MOXIE_TRY(read_vocabulary(document.root(), vocabulary, where));
   std::vector<std::string> merges;

@@ -95,6 +95,17 @@ void check_supported(const Metadata& metadata, Keys& keys) {
   }
 }
 
+/// Tiles may have another order in another version: a file that has some must name it.
+void check_layout(const Metadata& metadata, const Checkpoint& checkpoint, Keys& keys) {
+  if (metadata.find("moxie.layout")) return;
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    if (!tensor.tiled) continue;
+    keys.fail(Code::kFormat,
+              Text("moxie.layout ", kTileLayout, " in a file with tiles, as of ", tensor.name.substr(0, 100)),
+              "no such key");
+  }
+}
+
 /// The vocabulary's size stands in a tensor; where keys name it too, they must agree.
 void read_vocabulary(const Metadata& metadata, const Checkpoint& checkpoint, ModelConfig& config, Keys& keys) {
   const std::string name = kGgufNames.name({Part::kEmbedding}) + ".weight";
@@ -121,20 +132,24 @@ void read_attention(ModelConfig& config, Keys& keys) {
   config.num_key_value_heads =
       keys.size_or("attention.head_count_kv", config.num_attention_heads, 1, config.num_attention_heads);
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
-    keys.fail(Code::kFormat, Text("attention.head_count as a multiple of head_count_kv ", config.num_key_value_heads),
+    keys.fail(Code::kFormat,
+              Text(Keys::full("attention.head_count"), " as a multiple of head_count_kv ", config.num_key_value_heads),
               Text(config.num_attention_heads));
   }
   config.head_dim = keys.size_or("attention.key_length", config.hidden_size / config.num_attention_heads, 2, kMostSize);
   if (config.head_dim % 2 != 0 || config.head_dim == 0) {
-    keys.fail(Code::kFormat, "an even attention.key_length (rotary embedding turns pairs)", Text(config.head_dim));
+    keys.fail(Code::kFormat, Text("an even ", Keys::full("attention.key_length"), " (rotary embedding turns pairs)"),
+              Text(config.head_dim));
   }
   if (config.head_dim > kMostAttentionWidth / config.num_attention_heads) {
-    keys.fail(Code::kFormat, Text("attention.head_count * attention.key_length at most ", kMostAttentionWidth),
+    keys.fail(Code::kFormat,
+              Text(Keys::full("attention.head_count"), " * attention.key_length at most ", kMostAttentionWidth),
               Text(config.num_attention_heads, " * ", config.head_dim));
   }
   if (const std::size_t value = keys.size_or("attention.value_length", config.head_dim, 1, kMostSize);
       value != config.head_dim) {
-    keys.fail(Code::kUnsupported, Text("attention.value_length ", config.head_dim, ", as key_length"), Text(value));
+    keys.fail(Code::kUnsupported, Text(Keys::full("attention.value_length"), ' ', config.head_dim, ", as key_length"),
+              Text(value));
   }
 }
 
@@ -177,6 +192,7 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   config.rope_theta = keys.find("rope.freq_base") ? keys.number("rope.freq_base", kLeastTheta, kMostTheta) : 10000;
   check_rope(metadata, checkpoint, config.head_dim, keys);
   check_supported(metadata, keys);
+  check_layout(metadata, checkpoint, keys);
   MOXIE_TRY(keys.status());
   read_vocabulary(metadata, checkpoint, config, keys);
   config.attention_bias = checkpoint.contains(kGgufNames.name({Part::kQuery}) + ".bias");

@@ -114,11 +114,18 @@ struct Folders {
     write_file(sharded / "config.json", "{}");
     write_safetensors(config / "model.safetensors", std::vector<WrittenTensor>());
     write_good_shard();
+    write_good_second_file();
+    GgufFile first;
+    first.keys = split_keys(0, 2, 2);
+    first.tensors = {{"a", ElementType::kF16, {2}, std::vector<std::byte>(4)}};
+    write_file(single / "n-00001-of-00002.gguf", first.bytes());
+    write_safetensors(sharded / "b.safetensors", {{"b", ElementType::kU8, {3}, {std::byte{1}, {}, {}}}});
+  }
+  void write_good_second_file() const {
     GgufFile second;
     second.keys = split_keys(1, 2, 2);
     second.tensors = {{"b", ElementType::kI8, {3}, std::vector<std::byte>(3)}};
     write_file(single / "m-00002-of-00002.gguf", second.bytes());
-    write_safetensors(sharded / "b.safetensors", {{"b", ElementType::kU8, {3}, {std::byte{1}, {}, {}}}});
   }
   void write_good_shard() const {
     write_safetensors(sharded / "a.safetensors", {{"a", ElementType::kU8, {1}, {std::byte{7}}}});
@@ -178,6 +185,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case FuzzKind::kSplit: {
       write_file(folders.single / "m-00001-of-00002.gguf", rest);
       open(folders.single / "m-00001-of-00002.gguf");
+      break;
+    }
+    case FuzzKind::kSplitEnd: {
+      write_file(folders.single / "n-00002-of-00002.gguf", rest);
+      open(folders.single / "n-00001-of-00002.gguf");
       break;
     }
   }

@@ -18,8 +18,9 @@ enum class FuzzKind : std::uint8_t {
   kGguf,      ///< the rest is a .gguf file
   kGgufBody,  ///< 2 bytes: how much data; the rest is a header without magic and version, in front of it
   kSplit,     ///< the rest is the first file of a split of two; the second is good
+  kSplitEnd,  ///< the rest is the second file; the first is good
 };
-inline constexpr std::uint8_t kFuzzKinds = 8;
+inline constexpr std::uint8_t kFuzzKinds = 9;
 
 inline std::string fuzz_input(FuzzKind kind, std::string_view rest) {
   std::string input(1, static_cast<char>(kind));

@@ -46,6 +46,10 @@ void write_gguf_seeds(const std::filesystem::path& folder) {
   first.keys = split_keys(0, 2, 2);
   first.tensors = {{"a", ElementType::kF16, {2}, std::vector<std::byte>(4)}};
   write_file(folder / "gguf_split", fuzz_input(FuzzKind::kSplit, first.bytes()));
+  GgufFile second;
+  second.keys = split_keys(1, 2, 2);
+  second.tensors = {{"b", ElementType::kI8, {3}, std::vector<std::byte>(3)}};
+  write_file(folder / "gguf_split_end", fuzz_input(FuzzKind::kSplitEnd, second.bytes()));
 }
 
 void write_seeds(const std::filesystem::path& folder) {

@@ -13,19 +13,18 @@
 #include <moxie/model/model.hpp>
 
 #include "support/compare.hpp"
+#include "support/data.hpp"
 
 // What tests need to run a checkpoint of tests/data and to compare it with its reference.
 
 namespace moxie::test {
 
-inline std::filesystem::path data_folder(const std::string& name) {
-  return std::filesystem::path(MOXIE_TEST_DATA) / name;
-}
+inline std::filesystem::path data_folder(const std::string& name) { return moxie::test::test_data() / name; }
 
 /// Every checkpoint that tests/data/make_checkpoints.py makes.
 inline std::vector<std::string> checkpoint_names() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(MOXIE_TEST_DATA)) {
+  for (const auto& entry : std::filesystem::directory_iterator(test_data())) {
     if (std::filesystem::exists(entry.path() / "reference.safetensors")) names.push_back(entry.path().filename());
   }
   if (names.size() < 11) throw std::runtime_error("tests/data lacks checkpoints");
@@ -51,8 +50,8 @@ inline ReferenceLogits load_reference(const std::string& name) {
   const Checkpoint file = Checkpoint::open(data_folder(name) / "reference.safetensors").value();
   const Tensor logits = file.find("logits").value();
   ReferenceLogits reference{.tokens = elements<TokenId>(file.find("tokens").value()),
-                      .logits = elements<double>(logits),
-                      .vocab_size = logits.dims[1]};
+                            .logits = elements<double>(logits),
+                            .vocab_size = logits.dims[1]};
   if (logits.dims[0] != reference.tokens.size()) throw std::runtime_error("a reference of another length");
   return reference;
 }

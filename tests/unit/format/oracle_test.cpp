@@ -10,6 +10,7 @@
 #include <moxie/format/checkpoint.hpp>
 
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 using namespace moxie;
 
@@ -83,8 +84,7 @@ void check_tensor(const Checkpoint& checkpoint, int n) {
 Checkpoint open(const char* folder, bool read) {
   LoadOptions options;
   options.read = read;
-  const Result<Checkpoint> checkpoint =
-      Checkpoint::open(std::filesystem::path(MOXIE_TEST_DATA) / "safetensors" / folder, options);
+  const Result<Checkpoint> checkpoint = Checkpoint::open(moxie::test::test_data() / "safetensors" / folder, options);
   INFO(checkpoint.status().message());
   REQUIRE(checkpoint.ok());
   return *checkpoint;

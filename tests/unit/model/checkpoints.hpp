@@ -16,14 +16,13 @@
 #include <moxie/model/model.hpp>
 
 #include "support/compare.hpp"
+#include "support/data.hpp"
 #include "support/safetensors_writer.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace moxie::test {
 
-inline std::filesystem::path data_folder(std::string_view name) {
-  return std::filesystem::path(MOXIE_TEST_DATA) / name;
-}
+inline std::filesystem::path data_folder(std::string_view name) { return test_data() / name; }
 
 /// A checkpoint taken apart, to be changed and written again.
 struct Parts {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -157,5 +159,33 @@ TEST_CASE("tokenizers that contradict themselves are refused") {
     INFO(wrong.what << ": " << status.message());
     CHECK(name(status.code()) == name(wrong.code));
     CHECK_FALSE(std::filesystem::exists(folder / "m.gguf"));
+  }
+}
+
+TEST_CASE("a tokenizer that cuts words in another way than the family's is not passed off as it") {
+  const std::string model = R"("model":{"type":"BPE","vocab":{"a":0},"merges":[]})";
+  std::ifstream published(data_folder("tokenizers") / "qwen2" / "tokenizer.json");
+  std::ostringstream whole;
+  whole << published.rdbuf();
+  const std::string text = whole.str();
+  const std::size_t begin = text.find("\"pre_tokenizer\"");
+  const std::size_t end = text.find("\"post_processor\"");
+  REQUIRE(begin < end);
+  REQUIRE(end != std::string::npos);
+  const std::string qwen2(std::string_view(text).substr(begin, end - begin));  // with its comma
+  const Parts parts = Parts::of("tiny_tied");
+  const auto convert = [&](const std::string& tokenizer) {
+    const TemporaryFolder folder;
+    parts.write(folder.path());
+    write_file(folder / "tokenizer.json", tokenizer);
+    return convert_to_gguf(folder.path(), folder / "m.gguf");
+  };
+  CHECK(convert(joined({"{", qwen2, model, "}"})).ok());
+  for (const char* other : {R"("pre_tokenizer":{"type":"ByteLevel","use_regex":true},)", R"("pre_tokenizer":7,)",
+                            R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"x+"}},)"}) {
+    const Status status = convert(joined({"{", other, model, "}"}));
+    INFO(other << ": " << status.message());
+    CHECK(status.code() == Code::kUnsupported);
+    CHECK(status.message().find("tokenizer.json") != std::string_view::npos);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <moxie/backend/quant.hpp>
 #include <moxie/format/checkpoint.hpp>
+#include <moxie/model/gguf_file_type.hpp>
 
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
@@ -34,8 +35,9 @@ std::vector<std::byte> made(const RandomBlocks& blocks, ElementType type, std::s
 }  // namespace
 
 TEST_CASE("random blocks have the mean and the spread that are asked for, and no row is another's") {
-  for (const ElementType type : {ElementType::kQ4_K, ElementType::kQ6_K, ElementType::kQ8_0, ElementType::kQ5_0,
-                                 ElementType::kQ4_0, ElementType::kF16, ElementType::kBF16, ElementType::kF32}) {
+  for (const ElementType type :
+       {ElementType::kQ4_K, ElementType::kQ5_K, ElementType::kQ6_K, ElementType::kQ8_0, ElementType::kQ5_0,
+        ElementType::kQ5_1, ElementType::kQ4_0, ElementType::kF16, ElementType::kBF16, ElementType::kF32}) {
     for (const double spread : {1.0, 0.02}) {
       INFO(name(type) << ", spread " << spread);
       const std::vector<std::byte> bytes = made(RandomBlocks(7, 3, type, kWidth, spread), type, kRows);
@@ -105,4 +107,25 @@ TEST_CASE("a synthetic vocabulary has exactly its size, and every merge makes a 
   }
   GgufWriter writer;
   CHECK(program::set_synthetic_tokenizer(writer, 258).code() == Code::kInvalidArgument);
+}
+
+TEST_CASE("every type that a mix may ask for is one that can be made") {
+  for (const char* name : {"q4_k_m", "q8_0", "q4_0", "f16", "bf16", "f32"}) {
+    const GgufFileType mix = parse_gguf_file_type(name).value();
+    for (const std::uint64_t width : {8U, 32U, 96U, 256U, 768U}) {
+      for (const std::size_t experts : {std::size_t{1}, std::size_t{8}, std::size_t{128}}) {
+        for (const char* part : {"token_embd", "output", "blk.0.attn_k", "blk.0.attn_v", "blk.0.attn_output",
+                                 "blk.0.ffn_down_exps", "blk.1.ffn_down_exps", "blk.1.ffn_up_exps"}) {
+          const ElementType type = gguf_tensor_type(mix, {.tensor = std::string(part) + ".weight",
+                                                          .rank = std::string_view(part).ends_with("exps") ? 3U : 2U,
+                                                          .innermost = width,
+                                                          .n_layers = 2,
+                                                          .n_experts = experts});
+          CAPTURE(name, width, experts, part, moxie::name(type));
+          std::vector<std::byte> row(width / traits(type).block_elements * size_of(type));
+          CHECK(RandomBlocks(0, 0, type, width, 1).fill(0, row).ok());
+        }
+      }
+    }
+  }
 }

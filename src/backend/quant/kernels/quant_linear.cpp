@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstdint>
 #include <string>
+
+#include <moxie/core/checked.hpp>
+#include <moxie/core/text.hpp>
 
 #include "backend/linear_body.hpp"
 #include "backend/quant/kernels/tile_format.hpp"
@@ -30,7 +34,12 @@ class QuantLinear final : public LinearBody {
       tiles_ = weights.data;
       return {};
     }
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(tiles() * tile_bytes_, budget));
+    const auto size = checked::multiply(tiles(), tile_bytes_);
+    if (!size || *size > SIZE_MAX) {
+      return Status(Code::kNoMemory, "Linear", "tiles whose bytes can be counted",
+                    Text(weights.out_width, " rows of ", weights.in_width));
+    }
+    MOXIE_TRY_LET(packed_, AlignedBuffer::create(static_cast<std::size_t>(*size), budget));
     tiles_ = packed_.data();
     return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
       pack_quant_tiles(weights, begin, end - begin, packed_.data() + begin * tile_bytes_);

@@ -11,6 +11,8 @@
 
 #include <moxie/backend/quant.hpp>
 
+#include "support/data.hpp"
+
 // tests/data/quants and what both ways of a format are asked with.
 
 namespace moxie::test {
@@ -29,7 +31,7 @@ inline std::vector<ElementType> quantised_types() {
 
 template <class T>
 std::vector<T> read_vector(const std::string& file) {
-  const std::string path = std::string(MOXIE_TEST_DATA) + "/quants/" + file;
+  const std::string path = (moxie::test::test_data() / "quants" / file).string();
   std::vector<T> data(std::filesystem::file_size(path) / sizeof(T));
   std::ifstream(path, std::ios::binary)
       .read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(data.size() * sizeof(T)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What texts from strangers may cost: 4 times their size and 16 MiB, counted at every allocation.
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -67,7 +68,7 @@ TEST_CASE("encoding and decoding stay within their memory, whatever the text") {
   const std::pair<std::string, std::size_t> kinds[] = {
       {"gpt2", 4}, {"qwen2", 4}, {"deepseek-llm", 4}, {"llama2", 4}, {"unigram-bytes", 48}};
   for (const auto& [name, times] : kinds) {
-    const Tokenizer tokenizer = Tokenizer::load(std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers" / name).value();
+    const Tokenizer tokenizer = Tokenizer::load(moxie::test::test_data() / "tokenizers" / name).value();
     for (const auto& [unit, text] : texts) {
       std::vector<TokenId> ids;
       const auto encode = [&, &input = text] {

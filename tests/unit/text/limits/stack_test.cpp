@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files and texts from strangers are read on a stack of 256 KiB (templates: template/stack_test.cpp).
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 #include <filesystem>
 #include <string>
@@ -66,7 +67,7 @@ TEST_CASE("the deepest files and the longest texts fit on a stack of 256 KiB") {
           stream.feed("[TOOL_CALLS]", events).ok() && stream.feed(chat, events).ok() && stream.finish(events).ok() ? 1U
                                                                                                                    : 0U;
     }
-    const std::filesystem::path root = std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers";
+    const std::filesystem::path root = moxie::test::test_data() / "tokenizers";
     for (const auto& entry : std::filesystem::directory_iterator(root)) {
       if (!entry.is_directory()) continue;
       const auto tokenizer = Tokenizer::load(entry.path());

@@ -9,6 +9,7 @@
 
 #include "rendering.hpp"
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 namespace {
 
@@ -24,7 +25,7 @@ std::string read(const std::filesystem::path& path) {
 }
 
 TEST_CASE("our templates render byte for byte as Jinja2 renders them") {
-  const std::filesystem::path folder = MOXIE_TEST_DATA "/templates";
+  const std::filesystem::path folder = moxie::test::test_data() / "templates";
   const Json expected = Json::parse(read(folder / "expected.json"));
   std::size_t rendered_count = 0;
   std::size_t refused_count = 0;

@@ -2,6 +2,7 @@
 // A tokenizer as a .gguf file, written by the tests' own writer, gives the ids of its tokenizer.json, which are those
 // of the `tokenizers` library (reference_test.cpp).
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 #include <map>
 
@@ -16,7 +17,7 @@ namespace moxie::test {
 
 namespace {
 
-const std::filesystem::path kRoot = std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers";
+const std::filesystem::path kRoot = moxie::test::test_data() / "tokenizers";
 
 std::string gguf_bool(std::string_view key, bool value) {
   return gguf_key(key, GgufValue::kBool, std::string(1, value ? '\1' : '\0'));

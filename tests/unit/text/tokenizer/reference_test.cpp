@@ -2,6 +2,7 @@
 // tests/data/tokenizers: small vocabularies with the ids that the `tokenizers` library gives
 // (tests/differential/compare_tokenizers.py made them).
 #include "support/catch.hpp"
+#include "support/data.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -13,7 +14,7 @@
 namespace moxie::test {
 
 TEST_CASE("ids and texts are those of the tokenizers library") {
-  const std::filesystem::path root = std::filesystem::path(MOXIE_TEST_DATA) / "tokenizers";
+  const std::filesystem::path root = moxie::test::test_data() / "tokenizers";
   const std::string text = read_text(root / "text.txt");
   std::size_t cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(root)) {
