@@ -63,9 +63,10 @@ class EndTokens {
 
 /// GGUF names one or two end tokens where a checkpoint has more. Control tokens of these names end answers too.
 /// Source   llama.cpp, src/llama-vocab.cpp: what it adds to its end-of-generation tokens
-constexpr std::array<std::string_view, 10> kEndNames = {
+constexpr std::array<std::string_view, 15> kEndNames = {
     "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>",
-    "<|end|>",    "<end_of_turn>", "<|return|>", "<|call|>",   "<EOT>"};
+    "<|end|>",    "<end_of_turn>", "<|return|>", "<|call|>",   "<|calls|>",
+    "<|flush|>",  "<EOT>",         "[EOT]",      "< EOT >",    "</s>"};
 
 /// The control token that a template writes behind an answer, if it does.
 std::optional<TokenId> end_of_turn(const Tokenizer& tokenizer, const CheckpointTemplate& chat) {
