@@ -14,9 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 
 moxie::Status expect(moxie::Code code, const moxie::Generation& answer) {
-  std::printf("%.*s\n", static_cast<int>(answer.status().message().size()), answer.status().message().data());
-  if (answer.status().code() == code) return {};
-  return {moxie::Code::kInternal, "example", name(code), name(answer.status().code())};
+  const moxie::Status status = answer.status();
+  std::printf("%.*s\n", static_cast<int>(status.message().size()), status.message().data());
+  if (status.code() == code) return {};
+  return {moxie::Code::kInternal, "example", name(code), name(status.code())};
 }
 
 moxie::Status example(const char* path) {

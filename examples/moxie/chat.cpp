@@ -51,9 +51,7 @@ class Conversation {
     Generation answer = chat_.ask(question, options);
     std::size_t told = 0;
     while (!answer.finished()) {
-      Generation* one = &answer;
-      const auto report = answerer_.kernel.step({&one, 1});
-      if (!report.ok()) break;
+      if (!answerer_.kernel.step(answer).ok()) break;
       for (; told < answer.tool_uses().size(); ++told) show(answer.tool_uses()[told]);
     }
     aside_.end();
@@ -62,7 +60,8 @@ class Conversation {
     if (answer.stop_reason() == StopReason::kCancelled) {
       std::printf("(stopped; this question and its answer are forgotten)\n");
     } else if (!answer.status().ok()) {
-      const std::string_view message = answer.status().message();
+      const Status status = answer.status();
+      const std::string_view message = status.message();
       std::printf("(%.*s)\n", static_cast<int>(message.size()), message.data());
     } else if (answer.stop_reason() != StopReason::kEndToken) {
       const std::string_view reason = name(answer.stop_reason());

@@ -48,19 +48,16 @@ void Generation::cancel() noexcept {
 
 bool Generation::finished() const noexcept { return state_ == nullptr || state_->finished(); }
 
-const Status& Generation::status() const noexcept {
-  static const Status nothing(Code::kNoMemory, "generation", "memory for it", "a refusal, or it was moved from");
-  return state_ == nullptr ? nothing : state_->status();
+Status Generation::status() const noexcept {
+  if (state_ != nullptr) return state_->status();
+  return Status(Code::kNoMemory, "generation", "memory for it", "a refusal, or it was moved from");
 }
 
 StopReason Generation::stop_reason() const noexcept {
   return state_ == nullptr ? StopReason::kError : state_->reason();
 }
 
-const Usage& Generation::usage() const noexcept {
-  static const Usage nothing;
-  return state_ == nullptr ? nothing : state_->usage();
-}
+Usage Generation::usage() const noexcept { return state_ == nullptr ? Usage() : state_->usage(); }
 
 std::string_view Generation::text() const noexcept {
   return state_ == nullptr ? std::string_view() : std::string_view(state_->text());

@@ -77,16 +77,21 @@ Generation Kernel::generate(const Model& model, std::string_view prompt, const G
 
 Result<StepReport> Kernel::step(std::span<Feed> feeds) noexcept { return state_->step(feeds); }
 
-Result<StepReport> Kernel::step(std::span<Generation* const> generations) noexcept try {
+Result<StepReport> Kernel::step_all(std::span<Generation* const> generations) noexcept try {
   return state_->step(generations);
 } catch (const std::bad_alloc&) {
   return no_memory("Kernel::step", "a list of generations");
 }
 
-Result<StepReport> Kernel::step(std::span<Generation> generations) noexcept try {
+Result<StepReport> Kernel::step_all(std::span<Generation> generations) noexcept try {
   return state_->step(generations);
 } catch (const std::bad_alloc&) {
   return no_memory("Kernel::step", "a list of generations");
+}
+
+Result<StepReport> Kernel::step(Generation& generation) noexcept {
+  Generation* const one = &generation;
+  return step_all(std::span<Generation* const>(&one, 1));
 }
 
 const Budget& Kernel::memory() const noexcept { return state_->budget(); }

@@ -112,9 +112,9 @@ class MOXIE_API Generation {
 
   [[nodiscard]] bool finished() const noexcept;
   /// ok while it goes on and after a good end.
-  [[nodiscard]] const Status& status() const noexcept;
+  [[nodiscard]] Status status() const noexcept;
   [[nodiscard]] StopReason stop_reason() const noexcept;
-  [[nodiscard]] const Usage& usage() const noexcept;
+  [[nodiscard]] Usage usage() const noexcept;
 
   // All of it so far; views are good until the next step.
   [[nodiscard]] std::string_view text() const noexcept;                 ///< the answer, without reasoning and calls

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -127,13 +128,22 @@ class MOXIE_API Kernel {
   ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kCancelled, and what a router
   ///          or an expert said.
   Result<StepReport> step(std::span<Feed> feeds) noexcept;
-  /// The same for generations: one token of each that is past its prompt, then pieces of prompts, until
-  /// max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where not all fit, they take
-  /// turns. Finished ones are passed over.
+  /// The same for one generation, or a range of them or of pointers to them: one token of each that is past its prompt,
+  /// then pieces of prompts, until max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where
+  /// not all fit, they take turns. Finished ones are passed over.
   ///
   /// Errors   of the call: kPrecondition, kNoMemory. Everything else is told in Generation::status().
-  Result<StepReport> step(std::span<Generation* const> generations) noexcept;
-  Result<StepReport> step(std::span<Generation> generations) noexcept;
+  Result<StepReport> step(Generation& generation) noexcept;
+  template <class R>
+  requires std::convertible_to<R&, std::span<Generation>> || std::convertible_to<R&, std::span<Generation* const>>
+      Result<StepReport> step(R&& generations)
+  noexcept {
+    if constexpr (std::convertible_to<R&, std::span<Generation>>) {
+      return step_all(std::span<Generation>(generations));
+    } else {
+      return step_all(std::span<Generation* const>(generations));
+    }
+  }
 
   /// Workspaces and pages together.
   [[nodiscard]] const Budget& memory() const noexcept;
@@ -142,6 +152,8 @@ class MOXIE_API Kernel {
 
  private:
   explicit Kernel(std::shared_ptr<kernel::KernelState> state) noexcept;
+  Result<StepReport> step_all(std::span<Generation> generations) noexcept;
+  Result<StepReport> step_all(std::span<Generation* const> generations) noexcept;
   std::shared_ptr<kernel::KernelState> state_;
 };
 

@@ -61,7 +61,7 @@ TEST_CASE("a second question computes its own tokens and no others") {
 
   Generation second = chat.ask("and A");
   std::size_t rows = 0;
-  while (!second.finished()) rows += kernel.step({&second, 1}).value().rows;
+  while (!second.finished()) rows += kernel.step(second).value().rows;
   CHECK(second.text() == "Hello, world");
   // <|assistant|> was not in the context where the answer began, so that much of the first answer is written anew.
   CHECK(context_text(chat) ==

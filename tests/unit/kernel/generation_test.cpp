@@ -186,7 +186,7 @@ TEST_CASE("an answer is cancelled in any phase, and the context keeps what was c
     Context context = kernel.open(scripted()).value();
     std::atomic<bool> cancel{false};
     Generation answer = kernel.generate(context, prompt, {.cancel = &cancel});
-    for (std::size_t i = 0; i < after; ++i) REQUIRE(kernel.step({&answer, 1}).ok());
+    for (std::size_t i = 0; i < after; ++i) REQUIRE(kernel.step(answer).ok());
     cancel = true;
     CHECK(answer.run().code() == Code::kCancelled);
     CHECK(answer.stop_reason() == StopReason::kCancelled);
