@@ -40,7 +40,7 @@ void print(std::string_view text) {
 class Conversation {
  public:
   Conversation(Answerer& answerer, const Answering& answering, Chat chat)
-      : answerer_(answerer), answering_(answering), chat_(std::move(chat)), sampling_(answering.seeded()) {}
+      : answerer_(answerer), chat_(std::move(chat)), sampling_(answering.seeded()) {}
 
   void ask(const std::string& question, Interrupt& interrupt) {
     interrupt.clear();
@@ -151,7 +151,6 @@ class Conversation {
   }
 
   Answerer& answerer_;
-  const Answering& answering_;
   Chat chat_;
   Sampling sampling_;
   Aside aside_;

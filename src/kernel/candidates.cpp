@@ -129,7 +129,9 @@ void Candidates::keep_greatest(double target, Mass mass) noexcept {
   constexpr std::array<Level, 3> kLevels = {{{20, 12}, {8, 12}, {0, 8}}};
   std::uint64_t prefix = 0;  // of the key of the last one that is kept
   double above = 0;          // mass of those with greater keys
-  for (const auto [shift, width] : kLevels) {
+  for (const Level level : kLevels) {
+    const unsigned shift = level.shift;
+    const unsigned width = level.width;
     std::array<double, 4096> sums{};
     const std::uint32_t mask = (1U << width) - 1;
     for (std::size_t i = 0; i < n_; ++i) {

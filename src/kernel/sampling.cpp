@@ -25,7 +25,7 @@ std::size_t blocks_of(std::size_t vocab_size) noexcept {
 
 /// A finite number stays one.
 float as_logit(double x) noexcept {
-  constexpr double kMost = std::numeric_limits<float>::max();
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<float>::max());
   return static_cast<float>(std::clamp(x, -kMost, kMost));
 }
 
