@@ -135,4 +135,43 @@ class ReferenceSampler {
   bool close_ = false;
 };
 
+/// Each step alone, and together.
+inline std::vector<Sampling> steps_for(std::size_t V) {
+  const auto id = [V](std::size_t i) { return TokenId(i % V); };
+  std::vector<Sampling> steps(25);
+  std::size_t i = 0;
+  steps[i++] = {.temperature = 0};
+  steps[i++] = {.temperature = 1};
+  steps[i++] = {.temperature = 0.3};
+  steps[i++] = {.temperature = 25};
+  steps[i++] = {.temperature = 1e-300};
+  steps[i++] = {.temperature = 1, .top_k = 1};
+  steps[i++] = {.temperature = 1, .top_k = 5};
+  steps[i++] = {.temperature = 2, .top_k = 250};
+  steps[i++] = {.temperature = 2, .top_k = 2500};
+  steps[i++] = {.temperature = 1, .top_p = 0.5};
+  steps[i++] = {.temperature = 1, .top_p = 0.95};
+  steps[i++] = {.temperature = 3, .top_p = 1e-9};
+  steps[i++] = {.temperature = 1, .min_p = 0.1};
+  steps[i++] = {.temperature = 4, .min_p = 1};
+  steps[i++] = {.temperature = 1, .typical_p = 0.5};
+  steps[i++] = {.temperature = 2, .typical_p = 0.97};
+  steps[i++] = {.temperature = 1, .repetition_penalty = 1.3};
+  steps[i++] = {.temperature = 0, .repetition_penalty = 0.7};
+  steps[i++] = {.temperature = 1, .frequency_penalty = 0.5, .presence_penalty = -0.3};
+  steps[i++] = {.temperature = 0, .frequency_penalty = 2, .penalty_tokens = 3};
+  steps[i++] = {.temperature = 1,
+                .logit_bias = {{id(0), 2.5f}, {id(3), -std::numeric_limits<float>::infinity()}, {id(7), -1}}};
+  steps[i++] = {.temperature = 1, .banned = {id(1), id(2), id(4)}};
+  steps[i++] = {.temperature = 1, .allowed = {id(9), id(0), id(5), id(0)}};
+  steps[i++] = {.temperature = 0.8, .top_k = 40, .top_p = 0.9, .min_p = 0.05, .typical_p = 0.9};
+  steps[i++] = {.temperature = 1.2,
+                .top_k = 100,
+                .top_p = 0.8,
+                .repetition_penalty = 1.1,
+                .presence_penalty = 1,
+                .banned = {id(1)}};
+  return steps;
+}
+
 }  // namespace moxie::test

@@ -7,7 +7,6 @@
 #include <moxie/kernel/sampling.hpp>
 
 #include "sampling_reference.hpp"
-#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -62,44 +61,6 @@ std::vector<std::vector<float>> shapes_of_logits(std::uint64_t seed) {
     if (std::count(shape.begin(), shape.end(), -kInf) == std::ptrdiff_t(shape.size())) shape[0] = 1;
   }
   return shapes;
-}
-
-/// Each step alone, and together.
-std::vector<Sampling> steps_for(std::size_t V) {
-  const auto id = [V](std::size_t i) { return TokenId(i % V); };
-  std::vector<Sampling> steps(25);
-  std::size_t i = 0;
-  steps[i++] = {.temperature = 0};
-  steps[i++] = {.temperature = 1};
-  steps[i++] = {.temperature = 0.3};
-  steps[i++] = {.temperature = 25};
-  steps[i++] = {.temperature = 1e-300};
-  steps[i++] = {.temperature = 1, .top_k = 1};
-  steps[i++] = {.temperature = 1, .top_k = 5};
-  steps[i++] = {.temperature = 2, .top_k = 250};
-  steps[i++] = {.temperature = 2, .top_k = 2500};
-  steps[i++] = {.temperature = 1, .top_p = 0.5};
-  steps[i++] = {.temperature = 1, .top_p = 0.95};
-  steps[i++] = {.temperature = 3, .top_p = 1e-9};
-  steps[i++] = {.temperature = 1, .min_p = 0.1};
-  steps[i++] = {.temperature = 4, .min_p = 1};
-  steps[i++] = {.temperature = 1, .typical_p = 0.5};
-  steps[i++] = {.temperature = 2, .typical_p = 0.97};
-  steps[i++] = {.temperature = 1, .repetition_penalty = 1.3};
-  steps[i++] = {.temperature = 0, .repetition_penalty = 0.7};
-  steps[i++] = {.temperature = 1, .frequency_penalty = 0.5, .presence_penalty = -0.3};
-  steps[i++] = {.temperature = 0, .frequency_penalty = 2, .penalty_tokens = 3};
-  steps[i++] = {.temperature = 1, .logit_bias = {{id(0), 2.5f}, {id(3), -kInf}, {id(7), -1}}};
-  steps[i++] = {.temperature = 1, .banned = {id(1), id(2), id(4)}};
-  steps[i++] = {.temperature = 1, .allowed = {id(9), id(0), id(5), id(0)}};
-  steps[i++] = {.temperature = 0.8, .top_k = 40, .top_p = 0.9, .min_p = 0.05, .typical_p = 0.9};
-  steps[i++] = {.temperature = 1.2,
-                .top_k = 100,
-                .top_p = 0.8,
-                .repetition_penalty = 1.1,
-                .presence_penalty = 1,
-                .banned = {id(1)}};
-  return steps;
 }
 
 /// Some of the tokens, some often.
@@ -270,23 +231,4 @@ TEST_CASE("what cannot be sampled is an error that says where") {
   CHECK(Sampler::create({.temperature = 1, .top_p = 0.5}, 1000)->sample(logits, {}, ws).status().code() ==
         Code::kNoSpace);
   CHECK(Sampler::create({.logprobs = 3}, 1000)->sample(logits, {}, ws).status().code() == Code::kShape);
-}
-
-TEST_CASE("sampling allocates nothing and takes the scratch memory that it said") {
-  const std::size_t V = 5000;
-  std::vector<float> logits(V);
-  std::vector<TokenId> history(100, 3);
-  std::vector<TokenLogprob> top(7);
-  for (Sampling sampling : steps_for(V)) {
-    sampling.logprobs = 7;
-    const Sampler sampler = Sampler::create(sampling, V).value();
-    AlignedBuffer memory = AlignedBuffer::create(sampler.scratch_bytes()).value();
-    for (std::size_t i = 0; i < V; ++i) logits[i] = float((i * 7919) % 1009) * 0.01f;
-    Workspace ws(memory.bytes());
-    const std::size_t before = allocations_so_far();
-    const bool fine = sampler.sample(logits, history, ws, top).ok();
-    CHECK(allocations_so_far() == before);
-    CHECK(fine);
-    CHECK(ws.used_bytes() == 0);
-  }
 }
