@@ -3,7 +3,9 @@
 # Installs moxie as a static and as a shared library and builds a host application against each:
 # by find_package, by pkg-config, by add_subdirectory, and again after the installed tree was moved.
 #
-#   tests/install/run.sh [WORK_DIR]     (default: a temporary folder, removed at the end)
+#   tests/install/run.sh [WORK_DIR [BUILD]]     (default: a temporary folder, removed at the end)
+#
+# BUILD is a build of the library that is there already, static or shared: it is installed instead of one made here.
 #
 # CXX chooses the compiler of the library, CONSUMER_CXX a list of compilers for the host application
 # (default: g++ and clang++, those that are there).
@@ -19,6 +21,12 @@ if [[ $# -gt 0 ]]; then
 else
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
+fi
+ready=${2:-} ready_kind=
+if [[ -n $ready ]]; then
+  [[ -f $ready/CMakeCache.txt ]] || { echo "install test: $ready is no build" >&2; exit 2; }
+  ready_kind=static
+  grep -qiE '^BUILD_SHARED_LIBS:[A-Z]+=(ON|TRUE|YES|1)$' "$ready/CMakeCache.txt" && ready_kind=shared
 fi
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 read -ra compilers <<<"${CONSUMER_CXX:-$(for c in g++ clang++; do command -v "$c" || true; done | tr '\n' ' ')}"
@@ -76,10 +84,14 @@ for kind in static shared; do
   [[ $kind == shared ]] && shared=ON
   build=$work/build-$kind prefix=$work/first/$kind moved=$work/moved/$kind
   rm -rf "$prefix" "$moved"
-  quietly configure -S "$source_dir" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=$shared \
-    -DCMAKE_INSTALL_PREFIX="$prefix" -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
-  quietly cmake --build "$build" -j "$jobs"
-  quietly cmake --install "$build"
+  if [[ $kind == "$ready_kind" ]]; then
+    build=$ready
+  else
+    quietly configure -S "$source_dir" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=$shared \
+      -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
+    quietly cmake --build "$build" -j "$jobs"
+  fi
+  quietly cmake --install "$build" --prefix "$prefix"
   quietly "$source_dir/cmake/check_symbols.sh" "$(find "$prefix" -name 'libmoxie.a' -o -name 'libmoxie.so')"
   say "built, installed and its symbols read: $kind"
   if grep -rIl -e "$prefix" -e "$build" -e "$source_dir" "$prefix" >"$work/paths"; then

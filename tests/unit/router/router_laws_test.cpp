@@ -3,9 +3,12 @@
 #include <moxie/testing/router_laws.hpp>
 
 #include <algorithm>
+#include <concepts>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <moxie/router/top_k.hpp>
 
@@ -34,15 +37,15 @@ struct Lawful {
 };
 
 // Runs Lawful, then does something wrong with what it has.
-template <class F>
 struct Twisted : Lawful {
-  explicit Twisted(F f) : twist(f) {}
+  using Twist = std::function<void(const RouteIn&, RouteOut, Workspace&)>;
+  explicit Twisted(Twist f) : twist(std::move(f)) {}
   Status route(const RouteIn& in, RouteOut out, Workspace& ws) const {
     MOXIE_TRY(Lawful::route(in, out, ws));
     if (in.rows() != 0) twist(in, out, ws);
     return {};
   }
-  F twist;
+  Twist twist;
 };
 
 struct Capacity : Lawful {  // expert 0 takes one row of a batch
@@ -62,9 +65,29 @@ struct Denied : Capacity {
   static constexpr bool row_local = true;
 };
 
-template <class R>
-std::string law_broken_by(const R& router) {
-  const Status status = check_router_laws(router);
+// One type for all that are shown, so that the laws are compiled once.
+struct Shown {
+  static constexpr bool row_local = true;
+  template <class R>
+  requires(!std::same_as<R, Shown>) explicit Shown(const R& r)
+      : N(r.num_experts()),
+        K(r.experts_per_token()),
+        scratch([&r](std::size_t T) { return r.scratch_bytes(T); }),
+        routed([&r](const RouteIn& in, RouteOut out, Workspace& ws) { return r.route(in, out, ws); }) {
+    static_assert(R::row_local);
+  }
+  [[nodiscard]] std::size_t num_experts() const noexcept { return N; }
+  [[nodiscard]] std::size_t experts_per_token() const noexcept { return K; }
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept { return scratch(T); }
+  Status route(const RouteIn& in, RouteOut out, Workspace& ws) const { return routed(in, out, ws); }
+
+  std::size_t N, K;
+  std::function<std::size_t(std::size_t)> scratch;
+  std::function<Status(const RouteIn&, RouteOut, Workspace&)> routed;
+};
+
+std::string law_broken_by(const auto& router) {
+  const Status status = check_router_laws(Shown(router));
   UNSCOPED_INFO(status.message());
   return std::string(status.where());
 }
