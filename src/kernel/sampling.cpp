@@ -8,6 +8,7 @@
 
 #include <moxie/core/philox.hpp>
 #include <moxie/core/scratch.hpp>
+#include <moxie/model/recommended_sampling.hpp>
 
 #include "kernel/candidates.hpp"
 #include "kernel/weights.hpp"
@@ -88,6 +89,20 @@ Status bad_logit(std::span<const float> logits) noexcept {
 }
 
 }  // namespace
+
+Sampling sampling_of(const RecommendedSampling& recommended) noexcept {
+  Sampling sampling;
+  sampling.repetition_penalty = recommended.repetition_penalty.value_or(sampling.repetition_penalty);
+  sampling.penalty_tokens = recommended.penalty_tokens.value_or(sampling.penalty_tokens);
+  if (recommended.do_sample == false) return sampling;
+  const double otherwise = recommended.do_sample == true ? 1 : 0;
+  sampling.temperature = recommended.temperature.value_or(otherwise);
+  sampling.top_k = recommended.top_k.value_or(sampling.top_k);
+  sampling.top_p = recommended.top_p.value_or(sampling.top_p);
+  sampling.min_p = recommended.min_p.value_or(sampling.min_p);
+  sampling.typical_p = recommended.typical_p.value_or(sampling.typical_p);
+  return sampling;
+}
 
 Result<Sampler> Sampler::create(const Sampling& sampling, std::size_t vocab_size) noexcept try {
   MOXIE_TRY(check(sampling, vocab_size));
