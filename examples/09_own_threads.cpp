@@ -12,34 +12,31 @@
 
 namespace {
 
-/// The host's pool, as small as one can be: workers that wait for something to do.
+/// The host's pool, as small as one can be: workers that meet at a gate before and after each task.
 class Pool {
  public:
   explicit Pool(std::size_t width) : gate_(static_cast<std::ptrdiff_t>(width)) {
-    for (std::size_t worker = 1; worker < width; ++worker) threads_.emplace_back([this, worker] { work(worker); });
+    for (std::size_t worker = 1; worker < width; ++worker) {
+      threads_.emplace_back([this, worker] {
+        while (gate_.arrive_and_wait(), task_ != nullptr) take(worker);
+      });
+    }
   }
   ~Pool() {
     task_ = nullptr;
     gate_.arrive_and_wait();
   }
-  void run(std::size_t n, moxie::TaskRef task) {
-    task_ = &task;
-    size_ = n;
-    next_ = 0;
+  moxie::Status run(std::size_t n, moxie::TaskRef task) {
+    task_ = &task, size_ = n, next_ = 0;
     gate_.arrive_and_wait();
     take(0);
-    gate_.arrive_and_wait();
+    return {};
   }
 
  private:
-  void work(std::size_t worker) {
-    while (gate_.arrive_and_wait(), task_ != nullptr) {
-      take(worker);
-      gate_.arrive_and_wait();
-    }
-  }
   void take(std::size_t worker) {
     for (std::size_t i = next_++; i < size_; i = next_++) (*task_)(i, worker);
+    gate_.arrive_and_wait();
   }
 
   std::barrier<> gate_;
@@ -51,12 +48,10 @@ class Pool {
 
 moxie::Status example(const char* path) {
   Pool pool(3);
-  moxie::HostExecutor lent(3,
-                           [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task), moxie::Status(); });
+  moxie::HostExecutor lent(3, [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task); });
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = &lent}));
   MOXIE_TRY_LET(auto serial, moxie::Kernel::create({.executor = moxie::ExecutorKind::kSerial}));
-
   auto answer = kernel.generate(model, "Once upon a time", {.max_tokens = 20});
   MOXIE_TRY(answer.run());
   auto same = serial.generate(model, "Once upon a time", {.max_tokens = 20});
