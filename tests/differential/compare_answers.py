@@ -133,37 +133,39 @@ def compare(options):
     for model, kind in models(options.folder, options.moxie):
         server = Server(options.llama_server, model)
         equal, close = 0, []
-        for prompt in PROMPTS:
-            theirs = server.answer(prompt, options.n)
-            ours = json.loads(run(*options.moxie, "run", "-m", str(model), "-p", prompt, "-n", str(options.n), "--raw",
-                                  "--json", "-t", "1", "--temperature", "0"))
-            if ours["usage"]["prompt_tokens"] != theirs["tokens_evaluated"]:
-                print(f"WRONG {model.name}: {prompt!r} has {ours['usage']['prompt_tokens']} tokens, not "
-                      f"{theirs['tokens_evaluated']}")
-                wrong += 1
-                continue
-            a, b = ours["tokens"], theirs["tokens"]
-            total["answers"] += 1
-            if ours["stop_reason"] == "end token" and theirs["stop_type"] == "eos":
-                a = a + b[-1:] if len(a) + 1 == len(b) else a  # llama.cpp tells its end token, moxie does not
-            at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
-            total["tokens"] += at
-            if at == len(a) and at == len(b):
-                equal += 1
-                continue
-            gap = apart(options.moxie, model, prompt, a, b, at)
-            if gap <= CLOSE[kind]:
-                close.append(gap)
-                continue
-            wrong += kind == "f32"
-            if kind != "f32":
-                far.append({"model": model.name, "prompt": tokens_of(options.moxie, model, prompt), "common": a[:at],
-                            "moxie": a[at:at + 1], "llama": b[at:at + 1], "gap": gap})
-            total["far"] += kind != "f32"
-            word = "WRONG" if kind == "f32" else "FAR  "
-            print(f"{word} {model.name}: {prompt!r}: token {at} of {len(a)} is {a[at:at + 1]}, not {b[at:at + 1]} of "
-                  f"{len(b)}; their logits are {gap:.4f} apart")
-        server.stop()
+        try:
+            for prompt in PROMPTS:
+                theirs = server.answer(prompt, options.n)
+                ours = json.loads(run(*options.moxie, "run", "-m", str(model), "-p", prompt, "-n", str(options.n), "--raw",
+                                      "--json", "-t", "1", "--temperature", "0"))
+                if ours["usage"]["prompt_tokens"] != theirs["tokens_evaluated"]:
+                    print(f"WRONG {model.name}: {prompt!r} has {ours['usage']['prompt_tokens']} tokens, not "
+                          f"{theirs['tokens_evaluated']}")
+                    wrong += 1
+                    continue
+                a, b = ours["tokens"], theirs["tokens"]
+                total["answers"] += 1
+                if ours["stop_reason"] == "end token" and theirs["stop_type"] == "eos":
+                    a = a + b[-1:] if len(a) + 1 == len(b) else a  # llama.cpp tells its end token, moxie does not
+                at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+                total["tokens"] += at
+                if at == len(a) and at == len(b):
+                    equal += 1
+                    continue
+                gap = apart(options.moxie, model, prompt, a, b, at)
+                if gap <= CLOSE[kind]:
+                    close.append(gap)
+                    continue
+                wrong += kind == "f32"
+                if kind != "f32":
+                    far.append({"model": model.name, "prompt": tokens_of(options.moxie, model, prompt), "common": a[:at],
+                                "moxie": a[at:at + 1], "llama": b[at:at + 1], "gap": gap})
+                total["far"] += kind != "f32"
+                word = "WRONG" if kind == "f32" else "FAR  "
+                print(f"{word} {model.name}: {prompt!r}: token {at} of {len(a)} is {a[at:at + 1]}, not {b[at:at + 1]} of "
+                      f"{len(b)}; their logits are {gap:.4f} apart")
+        finally:
+            server.stop()
         total["equal"] += equal
         total["close"] += len(close)
         said = ", ".join(f"{gap:.4f}" for gap in close)
