@@ -12,54 +12,45 @@
 
 namespace {
 
-/// The host's pool, as small as one can be: workers that wait for something to do.
-class Pool {
- public:
-  explicit Pool(std::size_t width) : gate_(static_cast<std::ptrdiff_t>(width)) {
-    for (std::size_t worker = 1; worker < width; ++worker) threads_.emplace_back([this, worker] { work(worker); });
-  }
-  ~Pool() {
-    task_ = nullptr;
-    gate_.arrive_and_wait();
-  }
-  void run(std::size_t n, moxie::TaskRef task) {
-    task_ = &task;
-    size_ = n;
-    next_ = 0;
-    gate_.arrive_and_wait();
-    take(0);
-    gate_.arrive_and_wait();
-  }
-
- private:
-  void work(std::size_t worker) {
-    while (gate_.arrive_and_wait(), task_ != nullptr) {
-      take(worker);
-      gate_.arrive_and_wait();
+/// The host's pool, as small as one can be: workers that meet at a gate before and after each task.
+struct Pool {
+  explicit Pool(std::size_t width) : gate(static_cast<std::ptrdiff_t>(width)) {
+    for (std::size_t worker = 1; worker < width; ++worker) {
+      threads.emplace_back([this, worker] {
+        while (gate.arrive_and_wait(), task != nullptr) take(worker);
+      });
     }
   }
+  ~Pool() {
+    task = nullptr;
+    gate.arrive_and_wait();
+  }
+  moxie::Status run(std::size_t n, moxie::TaskRef what) {
+    task = &what, size = n, next = 0;
+    gate.arrive_and_wait();
+    return take(0), moxie::Status();
+  }
   void take(std::size_t worker) {
-    for (std::size_t i = next_++; i < size_; i = next_++) (*task_)(i, worker);
+    for (std::size_t i = next++; i < size; i = next++) (*task)(i, worker);
+    gate.arrive_and_wait();
   }
 
-  std::barrier<> gate_;
-  moxie::TaskRef* task_ = nullptr;
-  std::size_t size_ = 0;
-  std::atomic<std::size_t> next_{0};
-  std::vector<std::jthread> threads_;
+  std::barrier<> gate;
+  moxie::TaskRef* task = nullptr;
+  std::size_t size = 0;
+  std::atomic<std::size_t> next{0};
+  std::vector<std::jthread> threads;
 };
 
 moxie::Status example(const char* path) {
   Pool pool(3);
-  moxie::HostExecutor lent(3,
-                           [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task), moxie::Status(); });
+  moxie::HostExecutor lent(3, [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task); });
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = &lent}));
   MOXIE_TRY_LET(auto serial, moxie::Kernel::create({.executor = moxie::ExecutorKind::kSerial}));
-
   auto answer = kernel.generate(model, "Once upon a time", {.max_tokens = 20});
-  MOXIE_TRY(answer.run());
   auto same = serial.generate(model, "Once upon a time", {.max_tokens = 20});
+  MOXIE_TRY(answer.run());
   MOXIE_TRY(same.run());
   std::printf("%.*s\n", static_cast<int>(answer.text().size()), answer.text().data());
   if (answer.text() != same.text()) return {moxie::Code::kInternal, "example", same.text(), answer.text()};

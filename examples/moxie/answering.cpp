@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <random>
 
 #include <unistd.h>
@@ -72,8 +73,23 @@ Result<std::unique_ptr<Toolbox>> make_toolbox(const Answering& answering) {
 
 }  // namespace
 
-Sampling Answering::seeded() const {
-  Sampling chosen = sampling;
+Result<Sampling> Answering::sampling(const Model& model) const {
+  Sampling chosen;
+  // Who asks for the most probable token shall have that one, whatever is recommended.
+  if (!plain && temperature != 0.0) {
+    MOXIE_TRY(model.recommended_sampling().status());
+    const RecommendedSampling& recommended = *model.recommended_sampling();
+    chosen = sampling_of(recommended);
+    for (const std::string& other : recommended.unsupported) {
+      std::fprintf(stderr, "moxie: the checkpoint recommends %s, which moxie does not have\n",
+                   for_terminal(other).c_str());
+    }
+  }
+  chosen.temperature = temperature.value_or(chosen.temperature);
+  chosen.top_k = top_k.value_or(chosen.top_k);
+  chosen.top_p = top_p.value_or(chosen.top_p);
+  chosen.min_p = min_p.value_or(chosen.min_p);
+  chosen.repetition_penalty = repetition_penalty.value_or(chosen.repetition_penalty);
   chosen.seed = seed ? *seed : std::random_device()();
   return chosen;
 }

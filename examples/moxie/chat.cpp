@@ -39,8 +39,8 @@ void print(std::string_view text) {
 
 class Conversation {
  public:
-  Conversation(Answerer& answerer, const Answering& answering, Chat chat)
-      : answerer_(answerer), chat_(std::move(chat)), sampling_(answering.seeded()) {}
+  Conversation(Answerer& answerer, Sampling sampling, Chat chat)
+      : answerer_(answerer), chat_(std::move(chat)), sampling_(std::move(sampling)) {}
 
   void ask(const std::string& question, Interrupt& interrupt) {
     interrupt.clear();
@@ -146,8 +146,9 @@ class Conversation {
                 static_cast<double>(context.bytes) / 1e6);
     std::printf("memory     %.1f of %.1f MB\n", static_cast<double>(answerer_.kernel.memory().used()) / 1e6,
                 static_cast<double>(answerer_.kernel.memory().limit()) / 1e6);
-    std::printf("seed       %llu, temperature %g\n", static_cast<unsigned long long>(sampling_.seed),
-                sampling_.temperature);
+    std::printf("seed       %llu\n", static_cast<unsigned long long>(sampling_.seed));
+    std::printf("sampling   temperature %g, top-k %zu, top-p %g, min-p %g, repetition penalty %g\n",
+                sampling_.temperature, sampling_.top_k, sampling_.top_p, sampling_.min_p, sampling_.repetition_penalty);
   }
 
   Answerer& answerer_;
@@ -162,7 +163,8 @@ class Conversation {
 Status run_chat(const ChatCommand& options) {
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
   MOXIE_TRY_LET(Chat chat, answerer.kernel.chat(answerer.model, answerer.chat_options(options.answering)));
-  Conversation conversation(answerer, options.answering, std::move(chat));
+  MOXIE_TRY_LET(Sampling sampling, options.answering.sampling(answerer.model));
+  Conversation conversation(answerer, std::move(sampling), std::move(chat));
   LineEditor editor;
   Interrupt interrupt;
   if (isatty(STDIN_FILENO) != 0) {

@@ -88,7 +88,13 @@ Status run_synth(const Synth& options);
 
 /// What `run` and `chat` choose tokens by, and what they may use.
 struct Answering {
-  Sampling sampling;
+  // What is not said is as the checkpoint recommends.
+  std::optional<double> temperature;
+  std::optional<std::size_t> top_k;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  bool plain = false;                 ///< what is not said is as moxie has it
   std::optional<std::uint64_t> seed;  ///< none: another one each time
   std::size_t context = 0;            ///< positions; 0: as many as the checkpoint says
   std::uint64_t memory_mib = 8192;    ///< of contexts and workspaces
@@ -96,7 +102,8 @@ struct Answering {
   std::string folder;                 ///< that list_files and read_file see
   std::string system;
 
-  [[nodiscard]] Sampling seeded() const;
+  /// Says on standard error what the checkpoint recommends and moxie does not have.
+  [[nodiscard]] Result<Sampling> sampling(const Model& model) const;
 };
 
 struct Run {

@@ -71,6 +71,29 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
   return json;
 }
 
+/// What the checkpoint says of choosing tokens.
+Json describe(const Result<RecommendedSampling>& recommended) {
+  if (!recommended.ok()) return {{"error", std::string(recommended.status().message())}};
+  Json json = Json::object();
+  const auto put = [&json](const char* name, const auto& value) {
+    if (value) json[name] = *value;
+  };
+  put("do_sample", recommended->do_sample);
+  put("temperature", recommended->temperature);
+  put("top_k", recommended->top_k);
+  put("top_p", recommended->top_p);
+  put("min_p", recommended->min_p);
+  put("typical_p", recommended->typical_p);
+  put("repetition_penalty", recommended->repetition_penalty);
+  if (recommended->penalty_tokens && *recommended->penalty_tokens != SIZE_MAX) {
+    json["penalty_tokens"] = *recommended->penalty_tokens;
+  }
+  std::string others;
+  for (const std::string& other : recommended->unsupported) others += (others.empty() ? "" : ", ") + other;
+  if (!others.empty()) json["not in moxie"] = others;
+  return json;
+}
+
 /// What the checkpoint's tensors are stored as, whatever they were packed into.
 Result<Json> stored_types(const std::string& path) {
   MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
@@ -129,6 +152,9 @@ Status run_info(const Info& options) {
     MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
     json["moxie"] = describe(info);
     json["model"] = describe(model, paths);
+    if (!model.recommended_sampling().ok() || !model.recommended_sampling()->empty()) {
+      json["recommended sampling"] = describe(model.recommended_sampling());
+    }
     MOXIE_TRY_LET(json["model"]["file"], stored_types(options.common.model));
   }
   if (options.json) {

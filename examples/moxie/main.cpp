@@ -71,13 +71,16 @@ CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
 }
 
 void add_answering(CLI::App& command, program::Answering& answering) {
-  Sampling& sampling = answering.sampling;
-  auto* group = command.add_option_group("Choosing tokens");
-  group->add_option("--temperature", sampling.temperature, "0: always the most probable token (default: 0)");
-  group->add_option("--top-k", sampling.top_k, "Only the K most probable ones; 0: all (default: 0)");
-  group->add_option("--top-p", sampling.top_p, "Only the most probable ones that have P together (default: 1)");
-  group->add_option("--min-p", sampling.min_p, "Only those at least P times as probable as the best (default: 0)");
-  group->add_option("--repetition-penalty", sampling.repetition_penalty, "Above 1: less of what was said (default: 1)");
+  auto* group = command.add_option_group(
+      "Choosing tokens", "What is not said is as the checkpoint recommends, where it does (moxie info -m shows it)");
+  group->add_option("--temperature", answering.temperature,
+                    "0: always the most probable token, whatever is recommended (default: 0)");
+  group->add_option("--top-k", answering.top_k, "Only the K most probable ones; 0: all (default: 0)");
+  group->add_option("--top-p", answering.top_p, "Only the most probable ones that have P together (default: 1)");
+  group->add_option("--min-p", answering.min_p, "Only those at least P times as probable as the best (default: 0)");
+  group->add_option("--repetition-penalty", answering.repetition_penalty,
+                    "Above 1: less of what was said (default: 1)");
+  group->add_flag("--no-recommended", answering.plain, "Use the defaults above, not what the checkpoint recommends");
   group->add_option("--seed", answering.seed, "The same seed, the same answer (default: another one each time)");
   auto* tools = command.add_option_group("Tools");
   tools->add_option("--tools", answering.tools,

@@ -26,7 +26,17 @@ Json rate(std::size_t tokens, std::chrono::nanoseconds time) {
   return time.count() == 0 ? Json() : Json(static_cast<double>(tokens) / seconds(time));
 }
 
-Json describe(const Generation& answer, const Answerer& answerer) {
+Json describe(const Sampling& sampling) {
+  return {{"temperature", sampling.temperature},
+          {"top_k", sampling.top_k},
+          {"top_p", sampling.top_p},
+          {"min_p", sampling.min_p},
+          {"typical_p", sampling.typical_p},
+          {"repetition_penalty", sampling.repetition_penalty},
+          {"seed", sampling.seed}};
+}
+
+Json describe(const Generation& answer, const Sampling& sampling, const Answerer& answerer) {
   const Usage& usage = answer.usage();
   Json calls = Json::array();
   for (const ToolUse& use : answer.tool_uses()) {
@@ -41,6 +51,7 @@ Json describe(const Generation& answer, const Answerer& answerer) {
       {"reasoning", answer.reasoning()},
       {"tokens", std::vector<TokenId>(answer.tokens().begin(), answer.tokens().end())},
       {"stop_reason", name(answer.stop_reason())},
+      {"sampling", describe(sampling)},
       {"usage",
        {{"prompt_tokens", usage.prompt_tokens},
         {"cached_tokens", usage.cached_tokens},
@@ -80,7 +91,7 @@ Status run_run(const Run& options) {
 
   Interrupt interrupt;
   GenerationOptions generation;
-  generation.sampling = options.answering.seeded();
+  MOXIE_TRY_LET(generation.sampling, options.answering.sampling(answerer.model));
   generation.max_tokens = options.max_tokens;
   generation.stop = options.stop;
   generation.cancel = interrupt.flag();
@@ -107,7 +118,9 @@ Status run_run(const Run& options) {
   }
   if (options.json) {
     // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
-    std::printf("%s\n", describe(answer, answerer).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf(
+        "%s\n",
+        describe(answer, generation.sampling, answerer).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
     std::printf("\n");
   }

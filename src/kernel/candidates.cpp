@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -14,27 +13,50 @@ namespace {
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 constexpr float kGreatest = std::numeric_limits<float>::max();
 
-/// Greater numbers have greater keys; -0 is 0.
-std::uint32_t key_of(float logit) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(logit + 0.0f);
-  return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-}
+/// The greatest logit first.
+struct ByLogit {
+  std::span<const float> logits;
+  double operator()(std::size_t i) const noexcept { return -static_cast<double>(logits[i]); }
+  void slice(Slices slices, std::uint16_t* out) const noexcept { slice_logits(logits, slices, out); }
+};
 
-/// A candidate and how far its surprise is from the expected one.
-struct Surprise {
-  double distance;
-  std::uint32_t index;
+struct ByDistance {
+  std::span<const double> distances;
+  double operator()(std::size_t i) const noexcept { return distances[i]; }
+  void slice(Slices slices, std::uint16_t* out) const noexcept { slice_distances(distances, slices, out); }
+};
 
-  bool operator<(const Surprise& other) const noexcept {
-    return distance != other.distance ? distance < other.distance : index < other.index;
+/// Sums by slice. Neighbours go to different lanes: an addition need not wait for the one before it, where many
+/// are in one slice.
+class SliceSums {
+ public:
+  void add(std::size_t slice, std::size_t i, double mass) noexcept { sums_[slice * kLanes + i % kLanes] += mass; }
+  /// In which slice the sum reaches the target, and the sum before it; where rounding prevents that, the last one that
+  /// holds anything.
+  [[nodiscard]] std::size_t reaches(double target, double& before) const noexcept {
+    double sum = before;
+    std::size_t last = 0;
+    for (std::size_t slice = 0; slice < kSlices; ++slice) {
+      const double* lanes = sums_.data() + slice * kLanes;
+      const double here = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+      if (!(here > 0)) continue;
+      last = slice;
+      before = sum;
+      sum += here;
+      if (sum >= target) break;
+    }
+    return last;
   }
+
+ private:
+  static constexpr std::size_t kLanes = 4;
+  std::array<double, kLanes * kSlices> sums_{};
 };
 
-/// The block in whose weights the running sum passes `target`, and the sum before it.
-struct Place {
-  std::size_t block = 0;
-  double before = 0;
-};
+/// Of tokens whose weights are below that, n have less than (1 - share) * total together. 0.999: for rounding.
+double negligible(double share, double total, std::size_t n) noexcept {
+  return 0.999 * (1 - share) * total / static_cast<double>(n);
+}
 
 }  // namespace
 
@@ -48,26 +70,33 @@ std::size_t Candidates::scratch_bytes(std::size_t room, bool typical) noexcept {
       .take<TokenId>(room)
       .take<float>(room)
       .take<double>(room)
-      .take<Surprise>(typical ? room : 0)
+      .take<std::uint16_t>(room)
+      .take<std::uint32_t>(room)
+      .take<double>(typical ? room : 0)
       .total();
 }
 
-Result<Candidates> Candidates::create(std::size_t room, Workspace& workspace) noexcept {
+Result<Candidates> Candidates::create(std::size_t room, bool typical, Workspace& workspace) noexcept {
   Candidates made;
   MOXIE_TRY_LET(made.ids_, workspace.take<TokenId>(room));
   MOXIE_TRY_LET(made.logits_, workspace.take<float>(room));
   MOXIE_TRY_LET(made.weights_, workspace.take<double>(room));
+  MOXIE_TRY_LET(made.slices_, workspace.take<std::uint16_t>(room));
+  MOXIE_TRY_LET(made.listed_, workspace.take<std::uint32_t>(room));
+  MOXIE_TRY_LET(made.distances_, workspace.take<double>(typical ? room : 0));
   return made;
 }
 
+/// Without a branch on what is kept, which nobody could foretell.
 template <class Keep>
 void Candidates::keep_if(Keep keep) noexcept {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < n_; ++i) {
-    if (!keep(i)) continue;
+    const bool stays = keep(i);
     ids_[kept] = ids_[i];
     logits_[kept] = logits_[i];
-    weights_[kept++] = weights_[i];
+    weights_[kept] = weights_[i];
+    kept += stays ? 1U : 0U;
   }
   n_ = kept;
 }
@@ -111,112 +140,147 @@ void Candidates::gather(std::span<const float> logits, WeightScale scale, double
       if (any == 0) continue;
     }
     for (std::size_t j = 0; j < n; ++j) {
-      if (x[j] >= bound && scale.exponent(x[j]) >= least_exponent) push(static_cast<TokenId>(begin + j), x[j]);
+      ids_[n_] = static_cast<TokenId>(begin + j);
+      logits_[n_] = x[j];
+      n_ += x[j] >= bound && scale.exponent(x[j]) >= least_exponent ? 1U : 0U;
     }
   }
 }
 
-void Candidates::weigh(WeightScale scale) noexcept { make_weights(logits(), scale, weights_.data()); }
+void Candidates::weigh(WeightScale scale) noexcept {
+  make_weights(logits(), scale, weights_.data());
+  std::uint32_t none = 0;
+  for (std::size_t i = 0; i < n_; ++i) none |= weights_[i] > 0 ? 0U : 1U;
+  if (none != 0) keep_if([&](std::size_t i) { return weights_[i] > 0; });
+}
 
-/// Keeps the greatest logits until their masses are at least `target` together: finds the last of them by the bits of
-/// its logit, from the highest on, without sorting.
-template <class Mass>
-void Candidates::keep_greatest(double target, Mass mass) noexcept {
-  struct Level {
-    unsigned shift;
-    unsigned width;
-  };
-  constexpr std::array<Level, 3> kLevels = {{{20, 12}, {8, 12}, {0, 8}}};
-  std::uint64_t prefix = 0;  // of the key of the last one that is kept
-  double above = 0;          // mass of those with greater keys
-  for (const Level level : kLevels) {
-    const unsigned shift = level.shift;
-    const unsigned width = level.width;
-    std::array<double, 4096> sums{};
-    const std::uint32_t mask = (1U << width) - 1;
-    for (std::size_t i = 0; i < n_; ++i) {
-      const std::uint64_t key = key_of(logits_[i]);
-      if (key >> (shift + width) == prefix) sums[(key >> shift) & mask] += mass(i);
+double Candidates::gather_mass(std::span<const float> logits, WeightScale scale, double share) noexcept {
+  const double total = make_weights_of_all(logits, scale, weights_.data());
+  const double bound = std::max(negligible(share, total, logits.size()), std::numeric_limits<double>::denorm_min());
+  n_ = 0;
+  constexpr std::size_t kStride = 16;
+  for (std::size_t begin = 0; begin < logits.size(); begin += kStride) {
+    const std::size_t n = std::min(kStride, logits.size() - begin);
+    const double* weights = weights_.data() + begin;
+    if (n == kStride) {
+      std::uint32_t any = 0;
+      for (std::size_t j = 0; j < kStride; ++j) any |= weights[j] >= bound ? 1U : 0U;
+      if (any == 0) continue;
     }
-    // The bucket in which the target is reached; where rounding prevents that, the lowest that holds anything.
-    std::uint32_t bucket = mask;
-    std::uint32_t last = mask;
-    double before_last = above;
-    for (;; --bucket) {
-      if (sums[bucket] > 0) {
-        last = bucket;
-        before_last = above;
-        if (above + sums[bucket] >= target) break;
-        above += sums[bucket];
-      }
-      if (bucket == 0) break;
-    }
-    above = before_last;
-    prefix = prefix << width | last;
-    if (shift == kLevels[0].shift) {  // mostly few are left for the levels below
-      keep_if([&](std::size_t i) { return key_of(logits_[i]) >> shift >= prefix; });
+    for (std::size_t j = 0; j < n; ++j) {
+      const double weight = weights[j];
+      ids_[n_] = static_cast<TokenId>(begin + j);
+      logits_[n_] = logits[begin + j];
+      weights_[n_] = weight;
+      n_ += weight >= bound ? 1U : 0U;
     }
   }
-  bool reached = false;
+  return total;
+}
+
+/// Lists those in whose slice the target is reached, and says which it is.
+template <class Value, class Mass>
+std::size_t Candidates::list_slice(double target, Slices slices, Value value, Mass mass, double& before) noexcept {
+  SliceSums sums;
+  value.slice(slices, slices_.data());
+  for (std::size_t i = 0; i < n_; ++i) sums.add(slices_[i], i, mass(i));
+  const std::size_t last = sums.reaches(target, before);
+  n_listed_ = 0;
+  constexpr std::size_t kStride = 32;
+  for (std::size_t begin = 0; begin < n_; begin += kStride) {
+    const std::size_t n = std::min(kStride, n_ - begin);
+    const std::uint16_t* of = slices_.data() + begin;
+    if (n == kStride) {
+      std::uint16_t any = 0;
+      for (std::size_t j = 0; j < kStride; ++j) any |= of[j] == last ? std::uint16_t{1} : std::uint16_t{0};
+      if (any == 0) continue;
+    }
+    for (std::size_t j = 0; j < n; ++j) {
+      if (of[j] == last) listed_[n_listed_++] = static_cast<std::uint32_t>(begin + j);
+    }
+  }
+  return last;
+}
+
+/// Keeps those of the least values, from `least` to `most`, until their masses, all above 0, are at least `target`
+/// together; of equal values, the first ones. Where rounding prevents that, all.
+///
+/// The last one that is kept is looked for without sorting: in the slice of the range in which the target is reached,
+/// then in a slice of that. What is left after a few of these is sorted.
+template <class Value, class Mass>
+void Candidates::keep_least(double target, double least, double most, Value value, Mass mass) noexcept {
+  constexpr std::size_t kSorted = 256;  // so few are sorted at once
+  constexpr int kMostCuts = 4;
+  const auto cut = [&] { return Slices{least, static_cast<double>(kSlices) / (most - least)}; };
+  double sum = 0;  // of those before the list
+  std::size_t slice = 0;
+  if (const Slices slices = cut(); n_ > kSorted && std::isfinite(slices.per_unit)) {
+    slice = list_slice(target, slices, value, mass, sum);
+  } else {
+    std::fill_n(slices_.begin(), n_, std::uint16_t{0});
+    for (n_listed_ = 0; n_listed_ < n_; ++n_listed_) listed_[n_listed_] = static_cast<std::uint32_t>(n_listed_);
+  }
+  bool equal = false;
+  for (int cuts = 1; cuts < kMostCuts && n_listed_ > kSorted; ++cuts) {
+    least = std::numeric_limits<double>::infinity();
+    most = -least;
+    for (const std::uint32_t i : listed_.first(n_listed_)) {
+      least = std::min(least, value(i));
+      most = std::max(most, value(i));
+    }
+    equal = least == most;
+    const Slices slices = cut();
+    if (equal || !std::isfinite(slices.per_unit)) break;
+    SliceSums sums;
+    for (const std::uint32_t i : listed_.first(n_listed_)) sums.add(slices.of(value(i)), i, mass(i));
+    const std::size_t last = sums.reaches(target, sum);
+    const auto others = [&](std::uint32_t i) { return slices.of(value(i)) != last; };
+    const auto end = std::remove_if(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(n_listed_), others);
+    n_listed_ = static_cast<std::size_t>(end - listed_.begin());
+  }
+  const auto list = listed_.first(n_listed_);  // by index
+  if (!equal) {
+    std::sort(list.begin(), list.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return value(a) != value(b) ? value(a) < value(b) : a < b; });
+  }
+  std::size_t end = 0;
+  do {
+    sum += mass(list[end++]);
+  } while (end < list.size() && !(sum >= target));
+  const std::uint32_t last = list[end - 1];
+  const double worst = value(last);
   keep_if([&](std::size_t i) {
-    const std::uint64_t key = key_of(logits_[i]);
-    if (key != prefix) return key > prefix;
-    if (reached) return false;
-    above += mass(i);
-    reached = above >= target;
-    return true;
+    if (slices_[i] != slice) return slices_[i] < slice;
+    const double x = value(i);
+    return x < worst || (x == worst && i <= last);
   });
 }
 
 void Candidates::keep_count(std::size_t k) noexcept {
   if (k >= n_) return;
-  keep_greatest(static_cast<double>(k), [](std::size_t) { return 1.0; });
+  const auto most = -static_cast<double>(least_logit(logits()));
+  keep_least(static_cast<double>(k), -static_cast<double>(scan_logits(logits()).largest), most, ByLogit{logits()},
+             [](std::size_t) { return 1.0; });
 }
 
 void Candidates::keep_mass(double mass) noexcept {
-  keep_greatest(mass, [this](std::size_t i) { return weights_[i]; });
+  const auto most = -static_cast<double>(least_logit(logits()));
+  keep_least(mass, -static_cast<double>(scan_logits(logits()).largest), most, ByLogit{logits()},
+             [this](std::size_t i) { return weights_[i]; });
 }
 
 void Candidates::keep_exponents(WeightScale scale, double least) noexcept {
   keep_if([&](std::size_t i) { return scale.exponent(logits_[i]) >= least; });
 }
 
-Status Candidates::keep_typical(WeightScale scale, double share, Workspace& workspace) noexcept {
-  const Workspace::Frame frame(workspace);
-  MOXIE_TRY_LET(const std::span<Surprise> surprises, workspace.take<Surprise>(n_));
-  const double all = total();
+void Candidates::keep_typical(WeightScale scale, double share, double all) noexcept {
   // The surprise of a token, -ln p, is ln(all) less its exponent; ln(all) then falls out of the differences.
-  double expected = 0;
-  for (std::size_t i = 0; i < n_; ++i) {
-    if (weights_[i] > 0) expected += weights_[i] * scale.exponent(logits_[i]);
-  }
-  expected /= all;
-  for (std::size_t i = 0; i < n_; ++i) {
-    surprises[i] = {std::abs(expected - scale.exponent(logits_[i])), static_cast<std::uint32_t>(i)};
-  }
-  // Sorted piece by piece: mostly a few hold the mass.
-  double sum = 0;
-  std::size_t sorted = 0;
-  std::size_t kept = 0;
-  while (kept < n_ && !(sum >= share * all)) {
-    if (kept == sorted) {
-      const auto begin = surprises.begin() + static_cast<std::ptrdiff_t>(sorted);
-      sorted = std::min(n_, std::max<std::size_t>(128, sorted * 8));
-      const auto end = surprises.begin() + static_cast<std::ptrdiff_t>(sorted);
-      if (sorted < n_) std::nth_element(begin, end, surprises.end());
-      std::sort(begin, end);
-    }
-    sum += weights_[surprises[kept++].index];
-  }
-  std::sort(surprises.begin(), surprises.begin() + static_cast<std::ptrdiff_t>(kept),
-            [](const Surprise& a, const Surprise& b) { return a.index < b.index; });
-  std::size_t next = 0;
-  keep_if([&](std::size_t i) {
-    const bool keep = next < kept && surprises[next].index == i;
-    next += keep ? 1 : 0;
-    return keep;
-  });
-  return {};
+  const double expected = sum_exponents(logits(), scale, weights_.data()) / all;
+  for (std::size_t i = 0; i < n_; ++i) distances_[i] = std::abs(expected - scale.exponent(logits_[i]));
+  // Further away than the most probable one, and than those that are too few to matter, is nobody who is needed.
+  const double low = std::log(negligible(share, all, n_));
+  keep_least(share * all, 0, std::max(-expected, expected - low), ByDistance{distances_.first(n_)},
+             [this](std::size_t i) { return weights_[i]; });
 }
 
 double Candidates::total() const noexcept {

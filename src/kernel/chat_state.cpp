@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <utility>
+
+#include <moxie/tool/result_text.hpp>
 
 #include "kernel/generation_state.hpp"
 #include "kernel/kernel_state.hpp"
+#include "tool/utf8.hpp"
 
 namespace moxie::kernel {
 
@@ -177,8 +181,7 @@ Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason 
                  .reasoning = std::string(generation.round_reasoning()),
                  .tool_calls = generation.calls()};
   for (ToolCall& call : answer.tool_calls) {
-    // Nine letters and digits: some templates want exactly that.
-    if (call.id.empty()) call.id = Text("call", 10000 + calls_++ % 90000).view();
+    if (call.id.empty()) call.id = next_call_id();
   }
   const std::vector<ToolCall> calls = answer.tool_calls;
   messages_.push_back(std::move(answer));
@@ -192,19 +195,37 @@ Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason 
   if (generation.last_is_unfed()) pending_.assign(1, generation.round_tokens().back());
 
   const bool complete = reason == StopReason::kEndToken || reason == StopReason::kStopString;
-  const bool malformed = !generation.malformed_call().ok() && options_.toolbox != nullptr && complete;
-  if (calls.empty() && !malformed) return reason;
+  // One that the limit of tokens cut is not the model's doing, unless there is another round anyway.
+  const std::span<const MalformedCall> malformed = generation.malformed_calls();
+  const bool told = options_.toolbox != nullptr && complete && !malformed.empty();
+  if (calls.empty() && !told) return reason;
   if (options_.toolbox == nullptr) return StopReason::kToolCalls;
   if (rounds_++ >= options_.max_tool_rounds) return StopReason::kToolRounds;
-  for (const ToolCall& call : calls) answer_call(generation, call);
-  if (calls.empty()) {
-    // Nobody can be called; the model is told why.
-    ToolUse use{.call = {}, .outcome = {.verdict = ToolVerdict::kBadArguments, .status = generation.malformed_call()}};
-    use.outcome.text = R"({"error":"the tool call is malformed: write one JSON object with name and arguments"})";
-    messages_.push_back({.role = "tool", .content = use.outcome.text});
-    generation.use(std::move(use));
+  auto next = malformed.begin();
+  for (std::size_t i = 0; i <= calls.size(); ++i) {
+    for (; next != malformed.end() && next->behind == i; ++next) answer_malformed(generation, *next);
+    if (i < calls.size()) answer_call(generation, calls[i]);
   }
   return StopReason::kNone;
+}
+
+/// Nine letters and digits: some templates want exactly that.
+std::string ChatState::next_call_id() { return std::string(Text("call", 10000 + calls_++ % 90000).view()); }
+
+/// Nobody can be called; the model is told why.
+void ChatState::answer_malformed(GenerationState& generation, const MalformedCall& malformed) {
+  const Status& note = malformed.note;
+  std::string error = "the tool call is malformed: needed ";
+  error.append(note.needed()).append(", came ").append(note.came());
+  error += "; write one JSON object with name and arguments";
+  ResultText text(SIZE_MAX);
+  text.add(R"({"error":)");
+  text.quote(tools::printable_utf8(error));
+  text.add("}");
+  ToolUse use{.call = {.id = next_call_id(), .name = {}, .arguments = malformed.text},
+              .outcome = {.verdict = ToolVerdict::kBadArguments, .status = note, .text = text.take()}};
+  messages_.push_back({.role = "tool", .content = use.outcome.text, .tool_call_id = use.call.id});
+  generation.use(std::move(use));
 }
 
 void ChatState::answer_call(GenerationState& generation, ToolCall call) {

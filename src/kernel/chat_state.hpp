@@ -11,6 +11,8 @@
 
 namespace moxie::kernel {
 
+struct MalformedCall;
+
 /// What a Chat is a handle to. A turn is an answer; with tools it has several rounds.
 ///
 /// Functions let std::bad_alloc through unless they are noexcept.
@@ -53,6 +55,8 @@ class ChatState {
   [[nodiscard]] Result<std::vector<TokenId>> encode(const Rendered& prompt, std::size_t from) const;
   [[nodiscard]] ToolSyntax syntax() const;
   void answer_call(GenerationState& generation, ToolCall call);
+  void answer_malformed(GenerationState& generation, const MalformedCall& malformed);
+  [[nodiscard]] std::string next_call_id();
 
   std::shared_ptr<KernelState> kernel_;
   Pathway pathway_;

@@ -156,7 +156,7 @@ Status GenerationState::begin_chat_round() {
   round_tokens_ = tokens_.size();
   ended_by_token_ = false;
   calls_.clear();
-  malformed_ = {};
+  malformed_.clear();
   answer_.emplace(prompt.answer);
   stops_ = StopStrings(options_.stop);
   last_time_.reset();
@@ -255,7 +255,9 @@ Status GenerationState::emit(AnswerEvent& event) {
     case AnswerEvent::Kind::kMalformedCall:
       text_ += event.text;
       ready_ += event.text;
-      if (event.kind == AnswerEvent::Kind::kMalformedCall) malformed_ = event.note;
+      if (event.kind == AnswerEvent::Kind::kMalformedCall) {
+        malformed_.push_back({.behind = calls_.size(), .text = event.text, .note = event.note});
+      }
       break;
     case AnswerEvent::Kind::kReasoning: reasoning_ += event.text; break;
     case AnswerEvent::Kind::kCall: calls_.push_back(event.call); break;

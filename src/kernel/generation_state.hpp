@@ -18,6 +18,13 @@ namespace moxie::kernel {
 
 class ChatState;
 
+/// What looked like a call and could not be read.
+struct MalformedCall {
+  std::size_t behind = 0;  ///< so many calls of its round came before it
+  std::string text;        ///< as the model wrote it
+  Status note;
+};
+
 /// What a Generation is a handle to. One round computes a prompt and chooses tokens up to an end; a chat with tools
 /// may begin another.
 ///
@@ -63,7 +70,7 @@ class GenerationState {
   }
   /// The token that was chosen last and that the context does not hold yet.
   [[nodiscard]] bool last_is_unfed() const noexcept { return !round_tokens().empty() && !ended_by_token_; }
-  [[nodiscard]] const Status& malformed_call() const noexcept { return malformed_; }
+  [[nodiscard]] std::span<const MalformedCall> malformed_calls() const noexcept { return malformed_; }
   [[nodiscard]] bool shows(TokenId id) const noexcept;
   void use(ToolUse use) { uses_.push_back(std::move(use)); }
 
@@ -142,7 +149,7 @@ class GenerationState {
   std::size_t round_tokens_ = 0;
   bool ended_by_token_ = false;
   bool stopped_by_string_ = false;
-  Status malformed_;
+  std::vector<MalformedCall> malformed_;
 
   Usage usage_;
   std::optional<std::chrono::steady_clock::time_point> last_time_;

@@ -8,6 +8,7 @@
 
 #include <moxie/core/philox.hpp>
 #include <moxie/core/scratch.hpp>
+#include <moxie/model/recommended_sampling.hpp>
 
 #include "kernel/candidates.hpp"
 #include "kernel/weights.hpp"
@@ -77,19 +78,6 @@ Status check(const Sampling& s, std::size_t vocab_size) noexcept {
   return {};
 }
 
-/// Gathers at least those that keep_mass(share * total) keeps. Mostly a few hold the mass; where they do not, tokens
-/// below (1 - share) * total / V are left out, for they have less than that share together. The 0.999 is for rounding.
-void gather_mass(kernel::Candidates& candidates, std::span<const float> logits, kernel::WeightScale scale, double share,
-                 double total) noexcept {
-  for (const std::size_t k : {std::size_t{256}, kernel::Candidates::kMostBuffered}) {
-    if (2 * k >= logits.size()) break;
-    candidates.gather_best(logits, k);
-    candidates.weigh(scale);
-    if (candidates.total() >= share * total) return;
-  }
-  candidates.gather(logits, scale, std::log(0.999 * (1 - share) * total / static_cast<double>(logits.size())));
-}
-
 Status bad_logit(std::span<const float> logits) noexcept {
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (!(logits[i] < std::numeric_limits<float>::infinity())) {
@@ -101,6 +89,20 @@ Status bad_logit(std::span<const float> logits) noexcept {
 }
 
 }  // namespace
+
+Sampling sampling_of(const RecommendedSampling& recommended) noexcept {
+  Sampling sampling;
+  sampling.repetition_penalty = recommended.repetition_penalty.value_or(sampling.repetition_penalty);
+  sampling.penalty_tokens = recommended.penalty_tokens.value_or(sampling.penalty_tokens);
+  if (recommended.do_sample == false) return sampling;
+  const double otherwise = recommended.do_sample == true ? 1 : 0;
+  sampling.temperature = recommended.temperature.value_or(otherwise);
+  sampling.top_k = recommended.top_k.value_or(sampling.top_k);
+  sampling.top_p = recommended.top_p.value_or(sampling.top_p);
+  sampling.min_p = recommended.min_p.value_or(sampling.min_p);
+  sampling.typical_p = recommended.typical_p.value_or(sampling.typical_p);
+  return sampling;
+}
 
 Result<Sampler> Sampler::create(const Sampling& sampling, std::size_t vocab_size) noexcept try {
   MOXIE_TRY(check(sampling, vocab_size));
@@ -190,27 +192,35 @@ Result<TokenId> Sampler::draw(std::span<const float> logits, float largest, std:
   const bool has_top_k = s.top_k != 0 && s.top_k < vocab_size_;
   MOXIE_TRY_LET(const std::span<double> block_sums, workspace.take<double>(blocks_of(vocab_size_)));
 
-  double total = 0;
-  if (!has_top_k && (s.top_p < 1 || (s.min_p <= 0 && s.typical_p >= 1))) {
-    total = kernel::sum_blocks(logits, scale, block_sums);
-    if (s.top_p >= 1) return kernel::draw_from_all(logits, scale, block_sums, total, share);
+  if (!has_top_k && s.top_p >= 1 && s.min_p <= 0 && s.typical_p >= 1) {
+    const double total = kernel::sum_blocks(logits, scale, block_sums);
+    return kernel::draw_from_all(logits, scale, block_sums, total, share);
   }
-  MOXIE_TRY_LET(auto candidates, kernel::Candidates::create(kernel::Candidates::room(vocab_size_, s.top_k), workspace));
+  MOXIE_TRY_LET(auto candidates,
+                kernel::Candidates::create(kernel::Candidates::room(vocab_size_, s.top_k), s.typical_p < 1, workspace));
   const double least = s.min_p > 0 ? std::log(s.min_p) : -std::numeric_limits<double>::infinity();
-  if (has_top_k && s.top_k <= kernel::Candidates::kMostBuffered) {
-    candidates.gather_best(logits, s.top_k);
-  } else if (has_top_k) {
-    candidates.gather(logits, scale, -std::numeric_limits<double>::infinity());
-    candidates.keep_count(s.top_k);
-  } else if (s.top_p < 1) {
-    gather_mass(candidates, logits, scale, s.top_p, total);
+  double total = 0;
+  if (has_top_k) {
+    if (s.top_k <= kernel::Candidates::kMostBuffered) {
+      candidates.gather_best(logits, s.top_k);
+    } else {
+      candidates.gather(logits, scale, -std::numeric_limits<double>::infinity());
+      candidates.keep_count(s.top_k);
+    }
+    candidates.weigh(scale);
+    total = candidates.total();
+  } else if (s.top_p < 1 || s.min_p <= 0) {
+    total = candidates.gather_mass(logits, scale, s.top_p);
   } else {
     candidates.gather(logits, scale, least);
+    candidates.weigh(scale);
   }
-  candidates.weigh(scale);
-  if (s.top_p < 1) candidates.keep_mass(s.top_p * (has_top_k ? candidates.total() : total));
-  if (s.min_p > 0) candidates.keep_exponents(scale, least);
-  if (s.typical_p < 1) MOXIE_TRY(candidates.keep_typical(scale, s.typical_p, workspace));
+  if (s.top_p < 1) candidates.keep_mass(s.top_p * total);
+  if (s.min_p > 0 && (has_top_k || s.top_p < 1)) candidates.keep_exponents(scale, least);
+  if (s.typical_p < 1) {
+    if (s.top_p < 1 || s.min_p > 0) total = candidates.total();
+    candidates.keep_typical(scale, s.typical_p, total);
+  }
   return candidates.at(share);
 }
 
@@ -246,7 +256,7 @@ Result<Sampled> Sampler::sample(std::span<float> logits, std::span<const TokenId
     log_total = largest + std::log(kernel::sum_blocks(logits, {.largest = largest}, sums));
     const std::size_t n = *sampling_.logprobs;
     if (n > 0) {
-      MOXIE_TRY_LET(auto best, kernel::Candidates::create(kernel::Candidates::room(vocab_size_, n), workspace));
+      MOXIE_TRY_LET(auto best, kernel::Candidates::create(kernel::Candidates::room(vocab_size_, n), false, workspace));
       best.gather_best(logits, n);
       best.sort_best_first();
       for (std::size_t i = 0; i < best.size(); ++i) {

@@ -46,11 +46,28 @@ namespace {
   for (std::size_t i = 0; i < n; ++i) weights[i] = exp_of(scale.exponent(logits[i]));
 }
 
+template <class Float>
+[[gnu::always_inline]] inline void slices_body(const Float* x, std::size_t n, Slices slices, double sign,
+                                               std::uint16_t* out) noexcept {
+  constexpr double kLast = kSlices - 1;
+  for (std::size_t i = 0; i < n; ++i) {
+    double at = (sign * static_cast<double>(x[i]) - slices.least) * slices.per_unit;
+    at = at > 0 ? at : 0;
+    at = at < kLast ? at : kLast;
+    out[i] = static_cast<std::uint16_t>(static_cast<std::int32_t>(at));
+  }
+}
+
 #if MOXIE_X86_BODIES
 // The same steps on vectors; a std::fma is one rounding with and without the instruction for it.
 __attribute__((target("avx2,fma"))) void weights_avx2(const float* logits, std::size_t n, WeightScale scale,
                                                       double* weights) noexcept {
   weights_body(logits, n, scale, weights);
+}
+template <class Float>
+__attribute__((target("avx2,fma"))) void slices_avx2(const Float* x, std::size_t n, Slices slices, double sign,
+                                                     std::uint16_t* out) noexcept {
+  slices_body(x, n, slices, sign, out);
 }
 #endif
 
@@ -61,7 +78,22 @@ void weights_of(const float* logits, std::size_t n, WeightScale scale, double* w
   weights_body(logits, n, scale, weights);
 }
 
+template <class Float>
+void slices_of(std::span<const Float> x, Slices slices, double sign, std::uint16_t* out) noexcept {
+#if MOXIE_X86_BODIES
+  if (detail::has_fma_body()) return slices_avx2(x.data(), x.size(), slices, sign, out);
+#endif
+  slices_body(x.data(), x.size(), slices, sign, out);
+}
+
 }  // namespace
+
+void slice_logits(std::span<const float> logits, Slices slices, std::uint16_t* out) noexcept {
+  slices_of(logits, slices, -1, out);
+}
+void slice_distances(std::span<const double> distances, Slices slices, std::uint16_t* out) noexcept {
+  slices_of(distances, slices, 1, out);
+}
 
 LogitScan scan_logits(std::span<const float> logits) noexcept {
   // Lanes, so that the compiler may use vectors: it must not reorder a maximum by itself.
@@ -86,6 +118,19 @@ LogitScan scan_logits(std::span<const float> logits) noexcept {
           .bad = std::ranges::any_of(bad, [](std::uint32_t b) { return b != 0; })};
 }
 
+float least_logit(std::span<const float> logits) noexcept {
+  constexpr std::size_t kScanLanes = 32;
+  std::array<float, kScanLanes> least;
+  least.fill(std::numeric_limits<float>::infinity());
+  std::size_t i = 0;
+  for (; i + kScanLanes <= logits.size(); i += kScanLanes) {
+    const float* x = logits.data() + i;
+    for (std::size_t j = 0; j < kScanLanes; ++j) least[j] = x[j] < least[j] ? x[j] : least[j];
+  }
+  for (; i < logits.size(); ++i) least[0] = std::min(least[0], logits[i]);
+  return *std::ranges::min_element(least);
+}
+
 TokenId find_logit(std::span<const float> logits, float value) noexcept {
   constexpr std::size_t kStride = 64;
   std::size_t i = 0;
@@ -103,18 +148,48 @@ void make_weights(std::span<const float> logits, WeightScale scale, double* weig
   weights_of(logits.data(), logits.size(), scale, weights);
 }
 
+double BlockSum::of(const double* weights, std::size_t n) noexcept {
+  BlockSum sum;
+  std::size_t i = 0;
+  for (; i + kSumLanes <= n; i += kSumLanes) {
+    for (std::size_t lane = 0; lane < kSumLanes; ++lane) sum.lanes_[lane] += weights[i + lane];
+  }
+  for (; i < n; ++i) sum.add(i, weights[i]);
+  return sum.value();
+}
+
 double sum_blocks(std::span<const float> logits, WeightScale scale, std::span<double> sums) noexcept {
   std::array<double, kSumBlock> weights;
   double total = 0;
   for (std::size_t b = 0, begin = 0; begin < logits.size(); ++b, begin += kSumBlock) {
     const std::size_t n = std::min(kSumBlock, logits.size() - begin);
     weights_of(logits.data() + begin, n, scale, weights.data());
-    BlockSum sum;
-    for (std::size_t i = 0; i < n; ++i) sum.add(i, weights[i]);
-    sums[b] = sum.value();
+    sums[b] = BlockSum::of(weights.data(), n);
     total += sums[b];
   }
   return total;
+}
+
+double make_weights_of_all(std::span<const float> logits, WeightScale scale, double* weights) noexcept {
+  double total = 0;
+  for (std::size_t begin = 0; begin < logits.size(); begin += kSumBlock) {
+    const std::size_t n = std::min(kSumBlock, logits.size() - begin);
+    weights_of(logits.data() + begin, n, scale, weights + begin);
+    total += BlockSum::of(weights + begin, n);
+  }
+  return total;
+}
+
+double sum_exponents(std::span<const float> logits, WeightScale scale, const double* weights) noexcept {
+  std::array<double, kSumLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kSumLanes <= logits.size(); i += kSumLanes) {
+    for (std::size_t lane = 0; lane < kSumLanes; ++lane) {
+      sums[lane] += weights[i + lane] * scale.exponent(logits[i + lane]);
+    }
+  }
+  for (; i < logits.size(); ++i) sums[i % kSumLanes] += weights[i] * scale.exponent(logits[i]);
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
 }  // namespace moxie::kernel

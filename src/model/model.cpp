@@ -43,6 +43,9 @@ const model::Decoder& Model::decoder() const noexcept { return *state_->decoder;
 const Result<Tokenizer>& Model::tokenizer() const noexcept { return state_->text.tokenizer; }
 const Result<CheckpointTemplate>& Model::chat_template() const noexcept { return state_->text.chat_template; }
 const Result<std::vector<TokenId>>& Model::end_tokens() const noexcept { return state_->text.end_tokens; }
+const Result<RecommendedSampling>& Model::recommended_sampling() const noexcept {
+  return state_->text.recommended_sampling;
+}
 
 Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
   std::vector<WeightPath> paths;

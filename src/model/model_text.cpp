@@ -13,6 +13,7 @@
 
 #include "format/file.hpp"
 #include "format/json.hpp"
+#include "model/recommended_sampling.hpp"
 
 namespace moxie::model {
 
@@ -128,6 +129,7 @@ ModelText read_model_text(const Checkpoint& checkpoint, const fs::path& path, st
       .tokenizer = gguf ? Tokenizer::from_metadata(checkpoint.metadata()) : Tokenizer::load(folder),
       .chat_template = gguf ? read_chat_template(checkpoint.metadata()) : load_chat_template(folder),
       .end_tokens = std::vector<TokenId>(),
+      .recommended_sampling = read_recommended_sampling(checkpoint, folder),
   };
   text.end_tokens = read_end_tokens(checkpoint, folder, text, vocab_size);
   return text;

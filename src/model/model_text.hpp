@@ -6,6 +6,7 @@
 
 #include <moxie/core/result.hpp>
 #include <moxie/format/checkpoint.hpp>
+#include <moxie/model/recommended_sampling.hpp>
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/tokenizer.hpp>
 
@@ -17,6 +18,7 @@ struct ModelText {
   Result<Tokenizer> tokenizer;
   Result<CheckpointTemplate> chat_template;
   Result<std::vector<TokenId>> end_tokens;  ///< ascending
+  Result<RecommendedSampling> recommended_sampling;
 };
 
 /// `path`: what the checkpoint was opened by. Lets std::bad_alloc through.

@@ -8,6 +8,9 @@
     compare_tools.py calculate --cases T [-n N] [--seed S]
                                                       N random expressions, digit for digit
 
+All three are tests of CTest (tools_against_python_*). calculate needs Python alone; the others need its package jsonschema, and
+exit with 77, which is a skip, where it is missing.
+
 T is the program tool_cases. Numbers with a point or an exponent stay below 2^53: beyond, JSON Schema takes them as whole
 numbers, and moxie refuses them, for they were rounded when they were read.
 """
@@ -71,8 +74,18 @@ def random_value(rng, schema, chance):
     return dict(items)
 
 
+def jsonschema_or_skip():
+    try:
+        import jsonschema
+        jsonschema.Draft202012Validator
+    except (ImportError, AttributeError):
+        print("skipped: Python has no jsonschema 4 (Debian's package is python3-jsonschema)")
+        sys.exit(77)
+    return jsonschema
+
+
 def compare_schemas(program):
-    import jsonschema
+    jsonschema = jsonschema_or_skip()
     found = schemas(program)
     for name, schema in found.items():
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -82,7 +95,7 @@ def compare_schemas(program):
 
 
 def compare_arguments(program, count, seed):
-    import jsonschema
+    jsonschema = jsonschema_or_skip()
     schema = schemas(program)["everything"]
     validator = jsonschema.Draft202012Validator(schema)
     rng = random.Random(seed)

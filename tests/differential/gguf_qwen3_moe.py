@@ -145,10 +145,11 @@ def write_folder(model: GgufQwen3Moe, folder: Path) -> None:
               folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def cut_models(path: Path, folder: Path) -> list[Path]:
+def cut_models(path: Path, folder: Path, with_tokenizer: bool = False) -> list[Path]:
     """For each layer a file that ends behind its router: the layers below as they are, this one's experts zero, its
     norm in the place of the last one, its router in the place of the head. A program's logits are then the scores of
-    that router over the very rows that it has in the whole model (the head's other rows are zero)."""
+    that router over the very rows that it has in the whole model (the head's other rows are zero). llama.cpp loads none
+    without a tokenizer."""
     reader = gguf.GGUFReader(path)
     config = read_config(reader)
     tensors = {t.name: t for t in reader.tensors}
@@ -160,6 +161,9 @@ def cut_models(path: Path, folder: Path) -> list[Path]:
             if key.startswith("qwen3moe."):
                 contents = layer + 1 if key == "qwen3moe.block_count" else field.contents()
                 writer.add_key_value(key, contents, field.types[0])
+            elif with_tokenizer and key.startswith("tokenizer."):
+                array = field.types[0] == gguf.GGUFValueType.ARRAY
+                writer.add_key_value(key, field.contents(), field.types[0], field.types[1] if array else None)
         for name, tensor in tensors.items():
             if name.startswith("output") or (name.startswith("blk.") and int(name.split(".")[1]) > layer):
                 continue

@@ -70,7 +70,8 @@ struct Usage {
   std::chrono::nanoseconds generation_time{};  ///< from there on
 };
 
-/// One tool call of a chat, and what came of it.
+/// One tool call of a chat, and what came of it. Of one that could not be read, `call` has no name and as its arguments
+/// the text as the model wrote it; the verdict is kBadArguments.
 struct ToolUse {
   ToolCall call;
   ToolOutcome outcome;

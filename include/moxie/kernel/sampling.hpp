@@ -14,6 +14,8 @@
 
 namespace moxie {
 
+struct RecommendedSampling;
+
 /// What is added to the logit of a token.
 struct LogitBias {
   TokenId token = 0;
@@ -58,6 +60,13 @@ struct Sampling {
   /// How many of the most probable tokens to tell for each chosen one; 0: the chosen one alone.
   std::optional<std::size_t> logprobs = {};
 };
+
+/// What a checkpoint recommends, as moxie samples; what it does not say is as Sampling has it. Greedy unless it says
+/// otherwise: do_sample true is a temperature of 1 where none is said, false is greedy and leaves the penalty alone.
+///
+///     MOXIE_TRY(model.recommended_sampling().status());
+///     const Sampling sampling = sampling_of(*model.recommended_sampling());
+[[nodiscard]] MOXIE_API Sampling sampling_of(const RecommendedSampling& recommended) noexcept;
 
 /// ln of a token's probability, by the logits as the model gave them: before all steps.
 struct TokenLogprob {

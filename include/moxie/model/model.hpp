@@ -13,6 +13,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/format/load_options.hpp>
 #include <moxie/model/model_config.hpp>
+#include <moxie/model/recommended_sampling.hpp>
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/tokenizer.hpp>
 
@@ -64,6 +65,9 @@ class MOXIE_API Model {
   /// The tokens that end an answer, ascending: those that the configuration names (config.json,
   /// generation_config.json, or the metadata), the tokenizer's, and what the template writes behind an answer.
   [[nodiscard]] const Result<std::vector<TokenId>>& end_tokens() const noexcept;
+  /// How the checkpoint's makers would have tokens chosen: generation_config.json, or the metadata. Nothing is done
+  /// with it unless the host does. An error (kFormat) names the value that is none.
+  [[nodiscard]] const Result<RecommendedSampling>& recommended_sampling() const noexcept;
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
 

@@ -16,15 +16,15 @@ namespace moxie {
 /// How a model writes down the tools it calls.
 enum class ToolSyntax : std::uint8_t {
   kNone,    ///< it does not; everything is text
-  kHermes,  ///< Hermes, Qwen2.5, Qwen3: <tool_call>{"name": ..., "arguments": {...}}</tool_call>
-  kLlama3,  ///< Llama 3.1: <|python_tag|>{"name": ..., "parameters": {...}}, or that object as the whole answer
-  kMistral  ///< [TOOL_CALLS][{"name": ..., "arguments": {...}}], and [TOOL_CALLS]name[ARGS]{...}
+  kHermes,  ///< Hermes, Qwen2.5, Qwen3: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`
+  kLlama3,  ///< Llama 3.1: `<|python_tag|>{"name": ..., "parameters": {...}}`, or that object as the whole answer
+  kMistral  ///< `[TOOL_CALLS][{"name": ..., "arguments": {...}}]`, and `[TOOL_CALLS]name[ARGS]{...}`
 };
 
 struct AnswerOptions {
   ToolSyntax tools = ToolSyntax::kHermes;
-  bool reasoning = true;                   ///< <think>...</think> at the beginning is no part of the answer
-  bool begins_in_reasoning = false;        ///< the prompt ended in <think>
+  bool reasoning = true;                   ///< `<think>...</think>` at the beginning is no part of the answer
+  bool begins_in_reasoning = false;        ///< the prompt ended in `<think>`
   std::size_t max_call_bytes = 1U << 20U;  ///< of one call as written; a longer one is malformed
 };
 

@@ -20,7 +20,7 @@ enum class TokenType : std::uint8_t {
   kByte = 6,  ///< one byte, written <0xNN>
 };
 
-/// A tokenizer as GGUF metadata describe it (`tokenizer.ggml.*`): Tokenizer::create() makes it runnable.
+/// A tokenizer as GGUF metadata describe it (the keys of tokenizer.ggml): Tokenizer::create() makes it runnable.
 ///
 /// Shapes   tokens has one entry for each id. types and scores have as many, or none. merges are in order of their
 ///          rank, "left right".

@@ -56,6 +56,9 @@ std::vector<std::vector<float>> shapes_of_logits(std::uint64_t seed) {
     shapes.push_back(make(n, [&, i = 0]() mutable { return float(i++) * 0.01f; }));       // ascending
     shapes.push_back(make(n, [&] { return uniform() < 0.5f ? -0.0f : 0.0f; }));           // two zeros
     shapes.back().back() = std::numeric_limits<float>::denorm_min();
+    shapes.push_back(make(n, [&] { return std::ldexp(-1.0f, -int(140 * uniform())); }));  // ever closer to one value
+    shapes.push_back(make(n, [&] { return (uniform() < 0.5f ? 1.0f : -1.0f) + 1e-6f * std::floor(20 * uniform()); }));
+    shapes.back().front() = -300;  // far from the two heaps
   }
   for (auto& shape : shapes) {
     if (std::count(shape.begin(), shape.end(), -kInf) == std::ptrdiff_t(shape.size())) shape[0] = 1;
