@@ -110,6 +110,15 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
       return refuse(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
     }
   }
+  if (config.tie_word_embeddings && family.gguf.own_head) {
+    return refuse(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
+  }
+  // llama.cpp wants both norms as wide as a row of the model.
+  if (config.query_key_norm == QueryKeyNorm::kWhole &&
+      std::uint64_t{config.num_key_value_heads} * config.head_dim != config.hidden_size) {
+    return refuse(Text("num_key_value_heads * head_dim ", config.hidden_size, ", as GGUF's ", name, " has"),
+                  Text(config.num_key_value_heads, " * ", config.head_dim));
+  }
   MOXIE_TRY(check_biases(family, config));
   return check_rope(family, config);
 }

@@ -81,7 +81,7 @@ VARIANTS = {
     "mistral_window": Variant(16, {"sliding_window": 33}, "published", family="mistral"),
     "mixtral": Variant(17, {}, "published", family="mixtral"),
     "mixtral_window": Variant(18, {"sliding_window": 7, "head_dim": 16}, family="mixtral"),
-    "olmoe": Variant(19, {}, "published", family="olmoe"),
+    "olmoe": Variant(19, {"num_key_value_heads": 4}, "published", family="olmoe"),
     "olmoe_normalised": Variant(20, {"norm_topk_prob": True, "attention_bias": True}, family="olmoe"),
     "qwen2": Variant(21, {"tie_word_embeddings": True, "rms_norm_eps": 1e-6}, "published", family="qwen2"),
     "qwen2_window_above": Variant(

@@ -2,7 +2,7 @@
 #include "model/families/families.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <vector>
 
 namespace moxie::model {
@@ -10,7 +10,8 @@ namespace moxie::model {
 namespace {
 
 /// Where two share an architecture of GGUF and have no experts, a file is taken for the first's.
-constexpr std::array kFamilies = {&kLlama, &kMistral, &kMixtral, &kOlmoe, &kQwen2, &kQwen2Moe, &kQwen3, &kQwen3Moe};
+constexpr const Family* kFamilies[] = {&kLlama, &kMistral,  &kMixtral, &kOlmoe,
+                                       &kQwen2, &kQwen2Moe, &kQwen3,   &kQwen3Moe};
 
 std::string listed(std::vector<std::string_view> names) {
   std::ranges::sort(names);
@@ -29,7 +30,7 @@ std::span<const Family* const> families() noexcept { return kFamilies; }
 
 const Family* find_family(std::string_view model_type) noexcept {
   const auto found = std::ranges::find(kFamilies, model_type, [](const Family* family) { return family->model_type; });
-  return found == kFamilies.end() ? nullptr : *found;
+  return found == std::end(kFamilies) ? nullptr : *found;
 }
 
 const Family* find_gguf_family(std::string_view architecture, bool experts) noexcept {

@@ -27,6 +27,8 @@ struct GgufForm {
   /// Rows of queries and keys lie so that the rotary embedding turns neighbours: the halves of a head are shuffled
   /// into each other.
   bool interleaved_rows = false;
+  /// The head is a tensor of its own, never the embedding.
+  bool own_head = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
 };

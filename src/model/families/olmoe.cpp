@@ -25,6 +25,6 @@ constexpr Family kOlmoe{.model_type = "olmoe",
                         .query_key_norm = QueryKeyNorm::kWhole,
                         .default_theta = 10000,
                         .read = read,
-                        .gguf = {.architecture = "olmoe", .expert_width = "feed_forward_length"}};
+                        .gguf = {.architecture = "olmoe", .expert_width = "feed_forward_length", .own_head = true}};
 
 }  // namespace moxie::model

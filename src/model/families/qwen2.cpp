@@ -10,6 +10,8 @@ namespace {
 
 void read(ConfigFields& fields, ModelConfig& config) {
   config.attention_bias = true;
+  // Positions in three directions, for pictures.
+  if (fields.flag_or("use_mrope", false)) fields.fail(Code::kUnsupported, "use_mrope false, or none", "true");
   read_windows(fields, config, WindowRule::kFromLayer);
 }
 

@@ -21,12 +21,13 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 }  // namespace
 
-constexpr Family kQwen2Moe{.model_type = "qwen2_moe",
-                           .architecture = "Qwen2MoeForCausalLM",
-                           .names = kHuggingFaceNames,
-                           .experts = true,
-                           .shared_expert = true,
-                           .read = read,
-                           .gguf = {.architecture = "qwen2moe", .biases = GgufForm::Biases::kQueryKeyValue}};
+constexpr Family kQwen2Moe{
+    .model_type = "qwen2_moe",
+    .architecture = "Qwen2MoeForCausalLM",
+    .names = kHuggingFaceNames,
+    .experts = true,
+    .shared_expert = true,
+    .read = read,
+    .gguf = {.architecture = "qwen2moe", .biases = GgufForm::Biases::kQueryKeyValue, .own_head = true}};
 
 }  // namespace moxie::model

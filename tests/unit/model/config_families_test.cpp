@@ -166,6 +166,14 @@ TEST_CASE("qwen2_moe: a shared expert beside the others") {
   CHECK(read(window).value().sliding_windows == Windows{100, 0, 100, 0});
 }
 
+TEST_CASE("qwen2: biases whatever the file says, and one direction of positions") {
+  CHECK(read(qwen2({})).value().attention_bias);
+  CHECK_FALSE(read(qwen2({})).value().attention_output_bias);
+  CHECK(read(qwen2({{"use_mrope", "false"}})).ok());
+  CHECK(refused(qwen2({{"use_mrope", "true"}})).code() == Code::kUnsupported);
+  CHECK(contains(refused(qwen2({{"use_mrope", "true"}})).message(), "use_mrope"));
+}
+
 TEST_CASE("qwen2 and qwen3 have a window where use_sliding_window says so") {
   const Fields none = {{"sliding_window", "131072"}, {"max_window_layers", "2"}, {"use_sliding_window", "false"}};
   CHECK(read(qwen2(none)).value().sliding_windows == Windows(4, 0));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each family as GGUF: the same bits as from safetensors, packed or not; what cannot be said there is refused.
-#include <bit>
+#include <cmath>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,8 @@ struct Converted {
   }
   GgufParts parts{.keys = {}, .tensors = {}};
 };
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 void refused(const Converted& made, Code code, std::string_view culprit) {
   const Status status = load(made.parts).status();
@@ -141,7 +144,7 @@ TEST_CASE("rows of queries and keys are interleaved in GGUF's llama, and in no o
   };
   // Two heads of eight: as LlamaModel.permute of llama.cpp's converter has them.
   CHECK(rows_of("mixtral") == std::vector<std::size_t>{0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15});
-  CHECK(rows_of("olmoe") == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  CHECK(rows_of("qwen2") == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
 }
 
 TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
@@ -156,12 +159,26 @@ TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
     CHECK(status.message().find(culprit) != std::string_view::npos);
     CHECK(std::filesystem::is_empty(folder.path()));
   }
+  for (const std::string name : {"olmoe", "qwen2_moe"}) {
+    Parts tied = Parts::of(name);
+    tied.set("tie_word_embeddings", "true");
+    std::erase_if(tied.tensors, [](const WrittenTensor& tensor) { return tensor.name == "lm_head.weight"; });
+    const TemporaryFolder tied_source;
+    tied.write(tied_source.path());
+    REQUIRE(Model::load(tied_source.path(), native()).ok());
+    CHECK(contains(convert_to_gguf(tied_source.path(), folder / "m.gguf").message(), "tie_word_embeddings false"));
+  }
+  Parts grouped = Parts::of("olmoe_normalised");
+  grouped.set("norm_topk_prob", "false");
+  const TemporaryFolder source;
+  grouped.write(source.path());
+  CHECK(contains(convert_to_gguf(source.path(), folder / "m.gguf").message(), "num_key_value_heads * head_dim 32"));
   const auto scaled = [&](std::string_view rope) {
     Parts parts = Parts::of("qwen3");
     parts.set("rope_scaling", rope);
-    const TemporaryFolder source;
-    parts.write(source.path());
-    return std::string(convert_to_gguf(source.path(), folder / "m.gguf").message());
+    const TemporaryFolder scaled_source;
+    parts.write(scaled_source.path());
+    return std::string(convert_to_gguf(scaled_source.path(), folder / "m.gguf").message());
   };
   CHECK(scaled(R"({"type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4})").find("llama3") !=
         std::string::npos);
