@@ -77,7 +77,7 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
                {"num_experts", config.num_experts},
                {"num_experts_per_tok", config.num_experts_per_tok},
                {"moe_intermediate_size", config.moe_intermediate_size},
-               {"shared expert", config.shared_expert_intermediate_size},
+               {"width of shared expert", config.shared_expert_intermediate_size},
                {"layers with a window", config.num_hidden_layers - full_layers},
                {"rope scaling", rope_scaling(config.rope_scaling)},
                {"vocab_size", config.vocab_size},
