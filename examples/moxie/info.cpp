@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <map>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -45,10 +47,25 @@ Json describe(const BackendInfo& info) {
           {"openmp executor", executor_available(ExecutorKind::kOpenMp) ? "yes" : "not in this build"}};
 }
 
+std::string rope_scaling(const RopeScaling& scaling) {
+  std::ostringstream text;
+  switch (scaling.type) {
+    case RopeScaling::Type::kNone: return "none";
+    case RopeScaling::Type::kFactors: return "a factor for each frequency";
+    case RopeScaling::Type::kLinear: text << "linear"; break;
+    case RopeScaling::Type::kLlama3: text << "llama3"; break;
+    case RopeScaling::Type::kYarn: text << "yarn"; break;
+  }
+  text << " by " << scaling.factor;
+  return text.str();
+}
+
 Json describe(const Model& model, const std::vector<WeightPath>& paths) {
   const ModelConfig& config = model.config();
   std::size_t moe_layers = 0;
   for (const bool moe : config.moe_layers) moe_layers += moe ? 1 : 0;
+  const auto full_layers = static_cast<std::size_t>(
+      std::count(config.sliding_windows.begin(), config.sliding_windows.end(), std::size_t{0}));
   Json json = {{"model_type", config.model_type},
                {"fingerprint", hexadecimal(model.fingerprint())},
                {"num_hidden_layers", config.num_hidden_layers},
@@ -60,6 +77,9 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
                {"num_experts", config.num_experts},
                {"num_experts_per_tok", config.num_experts_per_tok},
                {"moe_intermediate_size", config.moe_intermediate_size},
+               {"width of shared expert", config.shared_expert_intermediate_size},
+               {"layers with a window", config.num_hidden_layers - full_layers},
+               {"rope scaling", rope_scaling(config.rope_scaling)},
                {"vocab_size", config.vocab_size},
                {"max_position_embeddings", config.max_position_embeddings},
                {"kv bytes per token", model.kv_shape().page_floats() * sizeof(float) / kKvPagePositions}};

@@ -32,11 +32,10 @@ Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, Con
   const backend::Product products[] = {
       {&parts_.query.body(), buffers.query}, {&parts_.key.body(), buffers.key}, {&parts_.value.body(), buffers.value}};
   MOXIE_TRY(backend::run_products(x, products, team));
-  const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* head) {
-    for (std::size_t h = 0; h < heads; ++h, head += parts_.head_width) {
-      if (norm) norm->apply(head, head);
-      rope.turn(rope_table.row(row), head);
-    }
+  const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
+    const std::size_t width = heads * parts_.head_width;
+    for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
+    for (std::size_t at = 0; at < width; at += parts_.head_width) rope.turn(rope_table.row(row), all + at);
   };
   return each_row(team, x.rows, [&](std::size_t row) {
     finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
@@ -90,6 +89,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
                   .key_width = width,
                   .value_width = width,
                   .visible = segment.position + (rows[i] - segment.begin) + 1,
+                  .window = parts_.window,
                   .scale = scale,
                   .y = mixed.row(i) + g * group * width,
                   .y_stride = width,

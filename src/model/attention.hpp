@@ -14,18 +14,19 @@
 
 namespace moxie::model {
 
-/// Grouped-query attention of one layer over the paged cache, with norms on queries and keys where the
-/// family has them.
+/// Grouped-query attention of one layer over the paged cache, with norms on queries and keys and a window where
+/// the family has them.
 ///
 /// Shapes   x: [T, D]; A query heads, G key/value heads, C head width.
 class Attention {
  public:
   struct Parts {
     Linear query, key, value, output;
-    std::optional<RmsNorm> query_norm, key_norm;  ///< over C, for each head
+    std::optional<RmsNorm> query_norm, key_norm;  ///< over C, for each head, or over all heads together
     std::size_t heads = 0;                        ///< A
     std::size_t kv_heads = 0;                     ///< G
     std::size_t head_width = 0;                   ///< C
+    std::size_t window = 0;                       ///< positions that a row sees, its own included; 0: all before it
   };
   explicit Attention(Parts parts) noexcept : parts_(std::move(parts)) {}
 

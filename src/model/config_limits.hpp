@@ -17,6 +17,9 @@ inline constexpr std::uint64_t kMostAttentionWidth = kMostSize * 16;
 /// rope_theta. Below 1, frequencies would rise without bound.
 inline constexpr double kLeastTheta = 1;
 inline constexpr double kMostTheta = 1e30;
+/// By what a frequency is divided, and other numbers of a stretched rotary embedding.
+inline constexpr double kLeastRopeFactor = 1e-6;
+inline constexpr double kMostRopeFactor = 1e6;
 /// rms_norm_eps. It is added in f32, where less would be 0 and a row of zeros NaN.
 inline constexpr double kLeastEpsilon = 1e-30;
 inline constexpr double kMostEpsilon = 1;

@@ -2,28 +2,28 @@
 #include <moxie/model/convert.hpp>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <moxie/backend/quant.hpp>
-#include <moxie/core/checked.hpp>
 #include <moxie/core/guard.hpp>
 #include <moxie/core/team.hpp>
+#include <moxie/format/checkpoint.hpp>
 #include <moxie/format/gguf_writer.hpp>
 
 #include "model/config.hpp"
+#include "model/convert_config.hpp"
 #include "model/convert_tokenizer.hpp"
+#include "model/families/family.hpp"
 #include "model/gguf_names.hpp"
-#include "model/qwen3_moe.hpp"
+#include "model/interleaved_rows.hpp"
+#include "model/rope.hpp"
 
 namespace moxie::model {
 
 namespace {
-
-constexpr std::string_view kWhere = "convert";
 
 bool is_float(ElementType type) noexcept {
   return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
@@ -32,9 +32,15 @@ bool is_float(ElementType type) noexcept {
 /// Rows of one tensor of the new file out of one or, for experts, several of the old.
 class RowSource {
  public:
+  /// `head_width`: rows are interleaved within heads of so many (interleaved_rows.hpp); 0: they stay.
   RowSource(const Checkpoint& checkpoint, std::vector<Tensor> parts, ElementType to, std::uint64_t width,
-            Executor* executor)
-      : checkpoint_(checkpoint), parts_(std::move(parts)), to_(to), width_(width), executor_(executor) {}
+            std::size_t head_width, Executor* executor)
+      : checkpoint_(checkpoint),
+        parts_(std::move(parts)),
+        to_(to),
+        width_(width),
+        head_width_(head_width),
+        executor_(executor) {}
 
   Status fill(std::uint64_t first_row, std::span<std::byte> rows) const {
     const std::size_t to_bytes = row_bytes(to_);
@@ -65,8 +71,9 @@ class RowSource {
   Status convert(std::uint64_t row, std::span<std::byte> into, std::span<float> values) const {
     const Tensor& part = parts_[static_cast<std::size_t>(row / rows_of_part())];
     const std::size_t bytes = row_bytes(part.type);
-    const std::span<const std::byte> from =
-        part.bytes.subspan(static_cast<std::size_t>(row % rows_of_part()) * bytes, bytes);
+    const auto asked = static_cast<std::size_t>(row % rows_of_part());
+    const std::size_t there = head_width_ == 0 ? asked : row_of_interleaved(asked, head_width_);
+    const std::span<const std::byte> from = part.bytes.subspan(there * bytes, bytes);
     if (part.type == to_) {
       std::copy(from.begin(), from.end(), into.begin());
       return {};
@@ -87,18 +94,21 @@ class RowSource {
   std::vector<Tensor> parts_;
   ElementType to_;
   std::uint64_t width_;
+  std::size_t head_width_;
   Executor* executor_;
 };
 
 /// Walks through the weights of a model and hands each to the writer.
 class Converter {
  public:
-  Converter(const Checkpoint& checkpoint, const ModelConfig& config, const ConvertOptions& options, GgufWriter& writer)
-      : checkpoint_(checkpoint), config_(config), options_(options), writer_(writer) {}
+  Converter(const Checkpoint& checkpoint, const Family& family, const ModelConfig& config,
+            const ConvertOptions& options, GgufWriter& writer)
+      : checkpoint_(checkpoint), family_(family), config_(config), options_(options), writer_(writer) {}
 
   Status add_all() {
     const std::uint64_t D = config_.hidden_size;
     MOXIE_TRY(add({Part::kEmbedding}, {config_.vocab_size, D}));
+    if (config_.rope_scaling.type == RopeScaling::Type::kLlama3) MOXIE_TRY(add_rope_factors());
     for (std::size_t layer = 0; layer < config_.num_hidden_layers; ++layer) MOXIE_TRY(add_layer(layer));
     MOXIE_TRY(add({Part::kFinalNorm}, {D}));
     return config_.tie_word_embeddings ? Status() : add({Part::kHead}, {config_.vocab_size, D});
@@ -107,30 +117,58 @@ class Converter {
  private:
   Status add_layer(std::size_t layer) {
     const std::uint64_t D = config_.hidden_size;
+    MOXIE_TRY(add({Part::kAttentionNorm, layer}, {D}));
+    MOXIE_TRY(add_attention(layer));
+    MOXIE_TRY(add({Part::kFeedForwardNorm, layer}, {D}));
+    if (!config_.moe_layers[layer]) {
+      return add_mlp(layer, Part::kGate, Part::kUp, Part::kDown, config_.intermediate_size, config_.mlp_bias);
+    }
     const std::uint64_t H = config_.moe_intermediate_size;
     const std::uint64_t N = config_.num_experts;
-    const std::uint64_t query = std::uint64_t{config_.num_attention_heads} * config_.head_dim;
-    const std::uint64_t kv = std::uint64_t{config_.num_key_value_heads} * config_.head_dim;
-    MOXIE_TRY(add({Part::kAttentionNorm, layer}, {D}));
-    MOXIE_TRY(add({Part::kQuery, layer}, {query, D}));
-    MOXIE_TRY(add({Part::kKey, layer}, {kv, D}));
-    MOXIE_TRY(add({Part::kValue, layer}, {kv, D}));
-    MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, query}));
-    MOXIE_TRY(add({Part::kQueryNorm, layer}, {config_.head_dim}));
-    MOXIE_TRY(add({Part::kKeyNorm, layer}, {config_.head_dim}));
-    MOXIE_TRY(add({Part::kFeedForwardNorm, layer}, {D}));
     MOXIE_TRY(add({Part::kRouter, layer}, {N, D}));
     MOXIE_TRY(add({Part::kExpertGate, layer}, {N, H, D}));
     MOXIE_TRY(add({Part::kExpertUp, layer}, {N, H, D}));
-    return add({Part::kExpertDown, layer}, {N, D, H});
+    MOXIE_TRY(add({Part::kExpertDown, layer}, {N, D, H}));
+    if (config_.shared_expert_intermediate_size == 0) return {};
+    MOXIE_TRY(add_mlp(layer, Part::kSharedGate, Part::kSharedUp, Part::kSharedDown,
+                      config_.shared_expert_intermediate_size, false));
+    return add({Part::kSharedScale, layer}, {1, D});
   }
 
-  /// `dims`: of the new tensor; where it has three, the first are experts with a tensor each in the old.
-  Status add(Place place, std::vector<std::uint64_t> dims) {
+  Status add_attention(std::size_t layer) {
+    const std::uint64_t D = config_.hidden_size;
+    const std::uint64_t query = std::uint64_t{config_.num_attention_heads} * config_.head_dim;
+    const std::uint64_t kv = std::uint64_t{config_.num_key_value_heads} * config_.head_dim;
+    const std::size_t head_width = family_.gguf.interleaved_rows ? config_.head_dim : 0;
+    const bool bias = config_.attention_bias;
+    MOXIE_TRY(add({Part::kQuery, layer}, {query, D}, bias, head_width));
+    MOXIE_TRY(add({Part::kKey, layer}, {kv, D}, bias, head_width));
+    MOXIE_TRY(add({Part::kValue, layer}, {kv, D}, bias));
+    MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, query}, config_.attention_output_bias));
+    if (config_.query_key_norm == QueryKeyNorm::kNone) return {};
+    const bool whole = config_.query_key_norm == QueryKeyNorm::kWhole;
+    MOXIE_TRY(add({Part::kQueryNorm, layer}, {whole ? query : config_.head_dim}));
+    return add({Part::kKeyNorm, layer}, {whole ? kv : config_.head_dim});
+  }
+
+  Status add_mlp(std::size_t layer, Part gate, Part up, Part down, std::uint64_t inner, bool bias) {
+    const std::uint64_t D = config_.hidden_size;
+    MOXIE_TRY(add({gate, layer}, {inner, D}, bias));
+    MOXIE_TRY(add({up, layer}, {inner, D}, bias));
+    return add({down, layer}, {D, inner}, bias);
+  }
+
+  Status add(Place place, std::vector<std::uint64_t> dims, bool bias = false, std::size_t head_width = 0) {
+    if (bias) MOXIE_TRY(add(place, ".bias", {dims[0]}, head_width));
+    return add(place, ".weight", std::move(dims), head_width);
+  }
+
+  /// `dims`: of the old tensor, but where it has three, the first are experts with a tensor each there.
+  Status add(Place place, std::string_view kind, std::vector<std::uint64_t> dims, std::size_t head_width) {
     const std::span<const std::uint64_t> old_dims = std::span(dims).subspan(dims.size() == 3 ? 1 : 0);
     std::vector<Tensor> parts;
     for (place.expert = 0; place.expert < (dims.size() == 3 ? dims[0] : 1); ++place.expert) {
-      const std::string name = qwen3_moe_names().name(place) + ".weight";
+      const std::string name = family_.names.name(place).append(kind);
       MOXIE_TRY_LET(Tensor part, checkpoint_.find(name));
       if (!std::ranges::equal(part.dims, old_dims)) {
         return Status(Code::kFormat, name, "the shape that config.json says", "another");
@@ -142,8 +180,10 @@ class Converter {
       }
       parts.push_back(part);
     }
-    const std::string name = kGgufNames.name(place) + ".weight";
-    const std::uint64_t width = dims.back();
+    const std::string name = kGgufNames.name(place).append(kind);
+    if (place.part == Part::kSharedScale) dims.erase(dims.begin());  // of one row, which GGUF keeps as a vector
+    // Elements of a bias are ordered as rows are.
+    const std::uint64_t width = kind == ".bias" ? 1 : dims.back();
     const ElementType type = gguf_tensor_type(options_.type, {.tensor = name,
                                                               .rank = dims.size(),
                                                               .innermost = width,
@@ -151,60 +191,28 @@ class Converter {
                                                               .n_experts = config_.num_experts,
                                                               .tied = config_.tie_word_embeddings});
     const auto source =
-        std::make_shared<const RowSource>(checkpoint_, std::move(parts), type, width, options_.executor);
+        std::make_shared<const RowSource>(checkpoint_, std::move(parts), type, width, head_width, options_.executor);
     return writer_.add({name, type, std::move(dims), [source](std::uint64_t first_row, std::span<std::byte> rows) {
                           return source->fill(first_row, rows);
                         }});
   }
 
+  Status add_rope_factors() {
+    std::vector<float> factors = frequency_factors(config_.rope_scaling, config_.head_dim, config_.rope_theta);
+    std::vector<std::uint64_t> dims = {factors.size()};
+    return writer_.add({kGgufNames.name({Part::kRopeFactors}) + ".weight", ElementType::kF32, std::move(dims),
+                        [factors = std::move(factors)](std::uint64_t, std::span<std::byte> rows) {
+                          std::ranges::copy(std::as_bytes(std::span(factors)), rows.begin());
+                          return Status();
+                        }});
+  }
+
   const Checkpoint& checkpoint_;
+  const Family& family_;
   const ModelConfig& config_;
   const ConvertOptions& options_;
   GgufWriter& writer_;
 };
-
-/// GGUF has no key for these, and llama.cpp would run another model without a word.
-Status check_sayable(const ModelConfig& config) {
-  const auto refuse = [](std::string_view needed, std::string_view came) {
-    return Status(Code::kUnsupported, kWhere, needed, came);
-  };
-  if (std::find(config.moe_layers.begin(), config.moe_layers.end(), false) != config.moe_layers.end()) {
-    return refuse("experts in every layer, as GGUF's qwen3moe has", "a layer without");
-  }
-  if (!config.norm_topk_prob) return refuse("norm_topk_prob true, as GGUF's qwen3moe means", "false");
-  if (config.attention_bias) return refuse("attention_bias false, as GGUF's qwen3moe has", "true");
-  return {};
-}
-
-Status set_configuration(const ModelConfig& config, GgufFileType type, std::string_view model_name,
-                         GgufWriter& writer) {
-  MOXIE_TRY(writer.set_string("general.architecture", "qwen3moe"));
-  MOXIE_TRY(writer.set_string("general.name", model_name));
-  MOXIE_TRY(writer.set_u32("general.file_type", static_cast<std::uint32_t>(type)));
-  MOXIE_TRY(writer.set_u32("general.quantization_version", 2));
-  const auto dense_width = checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok);
-  const std::array<std::pair<const char*, std::uint64_t>, 11> numbers = {{
-      {"block_count", config.num_hidden_layers},
-      {"context_length", config.max_position_embeddings},
-      {"embedding_length", config.hidden_size},
-      // Of dense layers, of which there are none; llama.cpp wants the key.
-      {"feed_forward_length", dense_width.value_or(UINT64_MAX)},
-      {"attention.head_count", config.num_attention_heads},
-      {"attention.head_count_kv", config.num_key_value_heads},
-      {"attention.key_length", config.head_dim},
-      {"attention.value_length", config.head_dim},
-      {"expert_count", config.num_experts},
-      {"expert_used_count", config.num_experts_per_tok},
-      {"expert_feed_forward_length", config.moe_intermediate_size},
-  }};
-  for (const auto& [key, value] : numbers) {
-    const auto narrow = checked::narrow<std::uint32_t>(value);
-    if (!narrow) return Status(Code::kUnsupported, kWhere, Text("qwen3moe.", key, " below 2^32"), Text(value));
-    MOXIE_TRY(writer.set_u32(std::string("qwen3moe.") + key, *narrow));
-  }
-  MOXIE_TRY(writer.set_f32("qwen3moe.attention.layer_norm_rms_epsilon", static_cast<float>(config.rms_norm_eps)));
-  return writer.set_f32("qwen3moe.rope.freq_base", static_cast<float>(config.rope_theta));
-}
 
 Status convert(const std::filesystem::path& from, const std::filesystem::path& to, const ConvertOptions& options) {
   MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(from, {.callbacks = {}}));
@@ -212,13 +220,14 @@ Status convert(const std::filesystem::path& from, const std::filesystem::path& t
     return Status(Code::kUnsupported, from.native(), "a model of Hugging Face", "GGUF");
   }
   MOXIE_TRY_LET(const ModelConfig config, read_config(checkpoint.config_json()));
-  MOXIE_TRY(check_sayable(config));
+  const Family& family = *find_family(config.model_type);
+  MOXIE_TRY(check_gguf_can_say(family, config));
   const std::filesystem::path folder = from.extension() == ".safetensors" ? from.parent_path() : from;
   const std::filesystem::path bare = folder.has_filename() ? folder : folder.parent_path();
   GgufWriter writer;
-  MOXIE_TRY(set_configuration(config, options.type, bare.filename().native(), writer));
+  MOXIE_TRY(set_gguf_configuration(writer, family, config, options.type, bare.filename().native()));
   MOXIE_TRY(set_tokenizer(writer, folder, config.vocab_size));
-  MOXIE_TRY(Converter(checkpoint, config, options, writer).add_all());
+  MOXIE_TRY(Converter(checkpoint, family, config, options, writer).add_all());
   return writer.write(to, options.callbacks);
 }
 

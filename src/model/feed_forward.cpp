@@ -79,12 +79,57 @@ class Experts final : public FeedForward {
   ExpertLayer experts_;
 };
 
+class SharedBeside final : public FeedForward {
+ public:
+  SharedBeside(std::unique_ptr<const FeedForward> experts, std::unique_ptr<const FeedForward> shared,
+               Linear scale) noexcept
+      : experts_(std::move(experts)), shared_(std::move(shared)), scale_(std::move(scale)) {}
+
+  Status run(ConstRows x, std::span<const Position> positions, Rows y, Team& team) const noexcept override {
+    const Workspace::Frame frame(team.own());
+    MOXIE_TRY_LET(const Rows shared, team.own().rows(x.rows, y.width));
+    MOXIE_TRY_LET(const Rows scale, team.own().rows(x.rows, 1));
+    MOXIE_TRY(experts_->run(x, positions, y, team));
+    MOXIE_TRY(shared_->run(x, positions, shared, team));
+    MOXIE_TRY(scale_.apply(x, scale, team));
+    return each_row(team, x.rows, [&](std::size_t row) {
+      const float factor = sigmoid(scale.row(row)[0]);
+      float* const sum = y.row(row);
+      const float* const own = shared.row(row);
+      for (std::size_t i = 0; i < y.width; ++i) sum[i] += factor * own[i];
+    });
+  }
+
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
+    const DecoderScratch experts = experts_->scratch_bytes(rows);
+    const DecoderScratch shared = shared_->scratch_bytes(rows);
+    const std::size_t inner = std::max({experts.own, shared.own, backend::operand_bytes(scale_.body(), rows)});
+    return {.own = ScratchSize().rows(rows, scale_.in_width()).rows(rows, 1).bytes(inner).total(),
+            .worker = std::max({experts.worker, shared.worker, scale_.body().scratch_bytes(rows)})};
+  }
+
+  void each_linear(const std::function<void(const Linear&)>& visit) const override {
+    experts_->each_linear(visit);
+    shared_->each_linear(visit);
+    visit(scale_);
+  }
+
+ private:
+  std::unique_ptr<const FeedForward> experts_, shared_;
+  Linear scale_;
+};
+
 }  // namespace
 
 std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp) { return std::make_unique<Dense>(std::move(mlp)); }
 
 std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts) {
   return std::make_unique<Experts>(layer, std::move(gate), std::move(experts));
+}
+
+std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
+                                                      std::unique_ptr<const FeedForward> shared, Linear scale) {
+  return std::make_unique<SharedBeside>(std::move(experts), std::move(shared), std::move(scale));
 }
 
 }  // namespace moxie::model

@@ -32,4 +32,10 @@ using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
 /// Router scores by `gate` ([N, D]), then the experts.
 std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
 
+/// y = experts(x) + sigmoid(scale(x)) * shared(x); scale: [1, D]. The shared one is spread over the team as a dense MLP
+/// is.
+/// Source   "shared_expert" and "shared_expert_gate" of Qwen2-MoE
+std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
+                                                      std::unique_ptr<const FeedForward> shared, Linear scale);
+
 }  // namespace moxie::model

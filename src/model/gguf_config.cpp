@@ -1,93 +1,104 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/gguf_config.hpp"
 
-#include <cmath>
-#include <optional>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/config_limits.hpp"
+#include "model/families/family.hpp"
+#include "model/gguf_keys.hpp"
 #include "model/gguf_names.hpp"
+#include "model/rope.hpp"
 
 namespace moxie::model {
 
 namespace {
 
-constexpr std::string_view kWhere = "GGUF metadata";
-constexpr std::string_view kFamily = "qwen3moe";
-
-/// Reads the family's keys and keeps the first error, so that the caller reads like a list.
-class Keys {
- public:
-  explicit Keys(const Metadata& metadata) noexcept : metadata_(metadata) {}
-
-  [[nodiscard]] const Status& status() const noexcept { return status_; }
-  [[nodiscard]] static std::string full(std::string_view key) { return std::string(kFamily) + '.' + std::string(key); }
-  /// Of `key` behind the family's name.
-  [[nodiscard]] MetadataValue find(std::string_view key) const { return metadata_.find(full(key)); }
-
-  std::size_t size(std::string_view key, std::uint64_t least, std::uint64_t most) {
-    const MetadataValue value = find(key);
-    const std::optional<std::uint64_t> number = value.as_u64();
-    if (number && *number >= least && *number <= most) return static_cast<std::size_t>(*number);
-    fail(Code::kFormat, Text(full(key), " as a whole number in [", least, ", ", most, "]"), value.describe());
-    return least;
+/// Factors of the frequencies stand in a tensor, where they do.
+void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, bool allowed) {
+  const std::string name = kGgufNames.name({Part::kRopeFactors}) + ".weight";
+  if (!checkpoint.contains(name)) return;
+  const Tensor tensor = checkpoint.find(name).value_or(Tensor{});
+  const std::uint64_t count = config.head_dim / 2;
+  if (!allowed || config.rope_scaling.type != RopeScaling::Type::kNone) {
+    return keys.fail(Code::kUnsupported, Text("no tensor ", name, ", which stretches the rotary embedding"), "one");
   }
-  std::size_t size_or(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most) {
-    return find(key) ? size(key, least, most) : otherwise;
+  if (tensor.type != ElementType::kF32 || tensor.dims.size() != 1 || tensor.dims[0] != count) {
+    return keys.fail(Code::kFormat, Text(name, " of [", count, "] in F32"),
+                     Text(tensor.dims.size(), " dimensions of ", moxie::name(tensor.type)));
   }
-  double number(std::string_view key, double least, double most) {
-    const MetadataValue value = find(key);
-    const std::optional<double> number = value.as_double();
-    if (number && *number >= least && *number <= most) return *number;
-    fail(Code::kFormat, Text(full(key), " as a number in [", least, ", ", most, "]"), value.describe());
-    return least;
+  std::vector<float>& factors = config.rope_scaling.frequency_factors;
+  factors.resize(static_cast<std::size_t>(count));
+  std::memcpy(factors.data(), tensor.bytes.data(), tensor.bytes.size());
+  for (const float factor : factors) {
+    if (const double value = static_cast<double>(factor); value >= kLeastRopeFactor && value <= kMostRopeFactor)
+      continue;
+    return keys.fail(Code::kFormat, Text(name, " in [", kLeastRopeFactor, ", ", kMostRopeFactor, "]"), Text(factor));
   }
-  /// Where the key is there, its number must be that one: all else is something that the family does not run.
-  void require(std::string_view key, double wanted) {
-    const MetadataValue value = find(key);
-    if (!value || value.as_double() == wanted) return;
-    fail(Code::kUnsupported, Text(full(key), ' ', wanted, ", or none"), value.describe());
-  }
-  void fail(Code code, std::string_view needed, std::string_view came) {
-    if (status_.ok()) status_ = Status(code, kWhere, needed, came);
-  }
-
- private:
-  const Metadata& metadata_;
-  Status status_;
-};
-
-/// Keys of GGUF's stretched rotary embeddings. A factor without a type means a linear one.
-void check_rope(const Metadata& metadata, const Checkpoint& checkpoint, std::size_t head_dim, Keys& keys) {
-  const std::string scaling = Keys::full("rope.scaling.");
-  const bool none = keys.find("rope.scaling.type").as_string() == "none";
-  for (const MetadataEntry& entry : metadata.entries()) {
-    if (!entry.key.starts_with(scaling) || none) continue;
-    keys.fail(Code::kUnsupported, Text(scaling, "type none, or no key of rope.scaling"),
-              Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
-  }
-  keys.require("rope.dimension_count", static_cast<double>(head_dim));
-  if (keys.find("rope.dimension_sections")) {
-    keys.fail(Code::kUnsupported, Text("no ", Keys::full("rope.dimension_sections")), "one");
-  }
-  if (checkpoint.contains("rope_freqs.weight")) {
-    keys.fail(Code::kUnsupported, "no tensor rope_freqs.weight, which stretches the rotary embedding", "one");
-  }
+  config.rope_scaling.type = RopeScaling::Type::kFactors;
 }
 
-void check_supported(const Metadata& metadata, Keys& keys) {
-  keys.require("attention.sliding_window", 0);
+void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys) {
+  if (!(config.rope_theta > 1)) {
+    keys.fail(Code::kFormat, Text(keys.full("rope.freq_base"), " above 1 for yarn"), Text(config.rope_theta));
+  }
+  scaling.original_max_position_embeddings =
+      keys.size_or("rope.scaling.original_context_length", config.max_position_embeddings, 1, kMostPositions);
+  scaling.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32, kLeastRopeFactor, kMostRopeFactor);
+  scaling.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1, kLeastRopeFactor, kMostRopeFactor);
+  scaling.attention_factor = yarn_attention_factor(scaling.factor);
+}
+
+/// Keys of GGUF's stretched rotary embeddings. A factor without a type means a linear one.
+void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, bool factors) {
+  const std::string prefix = keys.full("rope.scaling.");
+  const MetadataValue type = keys.find("rope.scaling.type");
+  RopeScaling& scaling = config.rope_scaling;
+  if (type.as_string() == "linear") scaling.type = RopeScaling::Type::kLinear;
+  if (type.as_string() == "yarn") scaling.type = RopeScaling::Type::kYarn;
+  const bool yarn = scaling.type == RopeScaling::Type::kYarn;
+  for (const MetadataEntry& entry : keys.metadata().entries()) {
+    if (!entry.key.starts_with(prefix) || type.as_string() == "none") continue;
+    const std::string_view key = entry.key.substr(prefix.size());
+    // A model that was trained with its scaling or not: llama.cpp keeps it and does nothing with it.
+    const bool known = key == "type" || key == "factor" || key == "finetuned" || key == "original_context_length";
+    if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && key.starts_with("yarn_beta_")))) continue;
+    keys.fail(Code::kUnsupported,
+              Text(prefix, "type none, linear or yarn, and no other key of rope.scaling than theirs"),
+              Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
+  }
+  if (scaling.type != RopeScaling::Type::kNone) scaling.factor = keys.number("rope.scaling.factor", 1, kMostRopeFactor);
+  if (yarn) read_yarn(scaling, config, keys);
+  keys.require("rope.scale_linear", 1);
+  keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
+  if (keys.find("rope.dimension_sections")) {
+    keys.fail(Code::kUnsupported, Text("no ", keys.full("rope.dimension_sections")), "one");
+  }
+  read_rope_factors(checkpoint, config, keys, factors);
+}
+
+void check_supported(const Family& family, GgufKeys& keys) {
+  for (const std::string_view key :
+       {"attention.sliding_window", "attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
+        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale"}) {
+    keys.require(key, 0);
+  }
+  if (!family.experts) keys.require("expert_count", 0);
   keys.require("expert_shared_count", 0);
   keys.require("expert_gating_func", 1);  // softmax
   keys.require("leading_dense_block_count", 0);
   if (const MetadataValue scale = keys.find("expert_weights_scale"); scale.as_double() != 0) {  // 0: none
     keys.require("expert_weights_scale", 1);
   }
-  if (const MetadataValue norm = keys.find("expert_weights_norm"); norm && norm.as_bool() != true) {
-    keys.fail(Code::kUnsupported, Text(Keys::full("expert_weights_norm"), " true, or none"), norm.describe());
+  if (const MetadataValue norm = keys.find("expert_weights_norm");
+      norm && norm.as_bool() != family.gguf.norm_topk_prob) {
+    keys.fail(Code::kUnsupported,
+              Text(keys.full("expert_weights_norm"), family.gguf.norm_topk_prob ? " true" : " false", ", or none"),
+              norm.describe());
   }
-  if (const MetadataValue layout = metadata.find("moxie.layout")) {
+  if (const MetadataValue layout = keys.metadata().find("moxie.layout")) {
     if (layout.as_string() != kTileLayout) {
       keys.fail(Code::kUnsupported, Text("tensors in llama.cpp's layout, or moxie.layout ", kTileLayout),
                 layout.describe());
@@ -96,8 +107,8 @@ void check_supported(const Metadata& metadata, Keys& keys) {
 }
 
 /// Tiles may have another order in another version: a file that has some must name it.
-void check_layout(const Metadata& metadata, const Checkpoint& checkpoint, Keys& keys) {
-  if (metadata.find("moxie.layout")) return;
+void check_layout(const Checkpoint& checkpoint, GgufKeys& keys) {
+  if (keys.metadata().find("moxie.layout")) return;
   for (const Tensor& tensor : checkpoint.tensors()) {
     if (!tensor.tiled) continue;
     keys.fail(Code::kFormat,
@@ -107,7 +118,7 @@ void check_layout(const Metadata& metadata, const Checkpoint& checkpoint, Keys& 
 }
 
 /// The vocabulary's size stands in a tensor; where keys name it too, they must agree.
-void read_vocabulary(const Metadata& metadata, const Checkpoint& checkpoint, ModelConfig& config, Keys& keys) {
+void read_vocabulary(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys) {
   const std::string name = kGgufNames.name({Part::kEmbedding}) + ".weight";
   const Result<Tensor> embedding = checkpoint.find(name);
   if (!embedding.ok()) return keys.fail(embedding.status().code(), embedding.status().needed(), "none");
@@ -116,50 +127,51 @@ void read_vocabulary(const Metadata& metadata, const Checkpoint& checkpoint, Mod
                      Text(embedding->dims.size(), " dimensions, ", embedding->dims.empty() ? 0 : embedding->dims[0]));
   }
   config.vocab_size = static_cast<std::size_t>(embedding->dims[0]);
-  const MetadataValue tokens = metadata.find("tokenizer.ggml.tokens");
+  const MetadataValue tokens = keys.metadata().find("tokenizer.ggml.tokens");
   if (tokens && (tokens.element_type() != MetadataType::kString || tokens.size() != config.vocab_size)) {
     keys.fail(Code::kFormat, Text("tokenizer.ggml.tokens of ", config.vocab_size, " strings, as ", name, " has rows"),
               tokens.describe());
   }
   if (keys.size_or("vocab_size", config.vocab_size, 1, kMostVocabulary) != config.vocab_size) {
-    keys.fail(Code::kFormat, Text(Keys::full("vocab_size"), ' ', config.vocab_size, ", as ", name, " has rows"),
+    keys.fail(Code::kFormat, Text(keys.full("vocab_size"), ' ', config.vocab_size, ", as ", name, " has rows"),
               keys.find("vocab_size").describe());
   }
 }
 
-void read_attention(ModelConfig& config, Keys& keys) {
+void read_attention(ModelConfig& config, GgufKeys& keys) {
   config.num_attention_heads = keys.size("attention.head_count", 1, kMostSize);
   config.num_key_value_heads =
       keys.size_or("attention.head_count_kv", config.num_attention_heads, 1, config.num_attention_heads);
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
     keys.fail(Code::kFormat,
-              Text(Keys::full("attention.head_count"), " as a multiple of head_count_kv ", config.num_key_value_heads),
+              Text(keys.full("attention.head_count"), " as a multiple of head_count_kv ", config.num_key_value_heads),
               Text(config.num_attention_heads));
   }
   config.head_dim = keys.size_or("attention.key_length", config.hidden_size / config.num_attention_heads, 2, kMostSize);
   if (config.head_dim % 2 != 0 || config.head_dim == 0) {
-    keys.fail(Code::kFormat, Text("an even ", Keys::full("attention.key_length"), " (rotary embedding turns pairs)"),
+    keys.fail(Code::kFormat, Text("an even ", keys.full("attention.key_length"), " (rotary embedding turns pairs)"),
               Text(config.head_dim));
   }
   if (config.head_dim > kMostAttentionWidth / config.num_attention_heads) {
     keys.fail(Code::kFormat,
-              Text(Keys::full("attention.head_count"), " * attention.key_length at most ", kMostAttentionWidth),
+              Text(keys.full("attention.head_count"), " * attention.key_length at most ", kMostAttentionWidth),
               Text(config.num_attention_heads, " * ", config.head_dim));
   }
   if (const std::size_t value = keys.size_or("attention.value_length", config.head_dim, 1, kMostSize);
       value != config.head_dim) {
-    keys.fail(Code::kUnsupported, Text(Keys::full("attention.value_length"), ' ', config.head_dim, ", as key_length"),
+    keys.fail(Code::kUnsupported, Text(keys.full("attention.value_length"), ' ', config.head_dim, ", as key_length"),
               Text(value));
   }
 }
 
 /// A layer has experts where it has a router: no key says it.
-void read_layers(const Checkpoint& checkpoint, ModelConfig& config, Keys& keys) {
+void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig& config, GgufKeys& keys) {
   bool any_moe = false;
   bool any_dense = false;
   config.moe_layers.resize(config.num_hidden_layers);
+  config.sliding_windows.resize(config.num_hidden_layers);
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const bool moe = checkpoint.contains(kGgufNames.name({Part::kRouter, layer}) + ".weight");
+    const bool moe = family.experts && checkpoint.contains(kGgufNames.name({Part::kRouter, layer}) + ".weight");
     config.moe_layers[layer] = moe;
     (moe ? any_moe : any_dense) = true;
   }
@@ -167,37 +179,52 @@ void read_layers(const Checkpoint& checkpoint, ModelConfig& config, Keys& keys) 
   if (!any_moe) return;
   config.num_experts = keys.size("expert_count", 1, kMostSize);
   config.num_experts_per_tok = keys.size("expert_used_count", 1, config.num_experts);
-  config.moe_intermediate_size = keys.size("expert_feed_forward_length", 1, kMostSize);
-  config.norm_topk_prob = true;
+  config.moe_intermediate_size = keys.size(family.gguf.expert_width, 1, kMostSize);
+  config.norm_topk_prob = family.gguf.norm_topk_prob;
+  if (family.shared_expert) {
+    config.shared_expert_intermediate_size = keys.size("expert_shared_feed_forward_length", 1, kMostSize);
+  }
+}
+
+/// Biases are there or not; no key says it.
+void read_biases(const Checkpoint& checkpoint, ModelConfig& config) {
+  const auto has = [&](Part part) { return checkpoint.contains(kGgufNames.name({part}) + ".bias"); };
+  config.attention_bias = has(Part::kQuery);
+  config.attention_output_bias = has(Part::kAttentionOutput);
+  config.mlp_bias = has(Part::kGate);
 }
 
 }  // namespace
 
 Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   const Metadata metadata = checkpoint.metadata();
-  const MetadataValue family = metadata.find("general.architecture");
-  if (family.as_string() != kFamily) {
-    return Status(family ? Code::kUnsupported : Code::kFormat, kWhere, Text("general.architecture ", kFamily),
-                  family.describe());
+  const MetadataValue named = metadata.find("general.architecture");
+  const std::string architecture(named.as_string().value_or("").substr(0, 100));
+  GgufKeys keys(metadata, architecture);
+  const MetadataValue experts = keys.find("expert_count");
+  const Family* const family = find_gguf_family(architecture, experts && experts.as_double() != 0);
+  if (family == nullptr) {
+    return Status(named ? Code::kUnsupported : Code::kFormat, GgufKeys::kWhere,
+                  Text("general.architecture ", known_gguf_architectures()), named.describe());
   }
-  Keys keys(metadata);
   ModelConfig config;
-  config.model_type = "qwen3_moe";
+  config.model_type = family->model_type;
+  config.query_key_norm = family->query_key_norm;
   config.hidden_size = keys.size("embedding_length", 1, kMostSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMostLayers);
   config.max_position_embeddings = keys.size("context_length", 1, kMostPositions);
   read_attention(config, keys);
   config.rms_norm_eps = keys.number("attention.layer_norm_rms_epsilon", kLeastEpsilon, kMostEpsilon);
   // Without the key, llama.cpp takes the value that most models have.
-  config.rope_theta = keys.find("rope.freq_base") ? keys.number("rope.freq_base", kLeastTheta, kMostTheta) : 10000;
-  check_rope(metadata, checkpoint, config.head_dim, keys);
-  check_supported(metadata, keys);
-  check_layout(metadata, checkpoint, keys);
+  config.rope_theta = keys.number_or("rope.freq_base", 10000, kLeastTheta, kMostTheta);
+  read_rope(checkpoint, config, keys, family->gguf.rope_factors);
+  check_supported(*family, keys);
+  check_layout(checkpoint, keys);
   MOXIE_TRY(keys.status());
-  read_vocabulary(metadata, checkpoint, config, keys);
-  config.attention_bias = checkpoint.contains(kGgufNames.name({Part::kQuery}) + ".bias");
+  read_vocabulary(checkpoint, config, keys);
+  read_biases(checkpoint, config);
   config.tie_word_embeddings = !checkpoint.contains(kGgufNames.name({Part::kHead}) + ".weight");
-  read_layers(checkpoint, config, keys);
+  read_layers(checkpoint, *family, config, keys);
   MOXIE_TRY(keys.status());
   return config;
 }

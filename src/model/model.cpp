@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <new>
 
+#include "model/build.hpp"
 #include "model/config.hpp"
+#include "model/families/family.hpp"
 #include "model/fingerprint.hpp"
 #include "model/gguf_config.hpp"
 #include "model/model_text.hpp"
-#include "model/qwen3_moe.hpp"
 
 namespace moxie {
 
@@ -27,7 +28,8 @@ Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions&
                 gguf ? model::read_gguf_config(checkpoint) : model::read_config(checkpoint.config_json()));
   MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
   const std::uint64_t fingerprint = model::fingerprint(checkpoint);
-  MOXIE_TRY_LET(auto decoder, model::make_qwen3_moe(config, checkpoint, backend, options.files, options.executor));
+  MOXIE_TRY_LET(auto decoder, model::make_decoder(*model::find_family(config.model_type), config, checkpoint, backend,
+                                                  options.files, options.executor));
   model::ModelText text = model::read_model_text(checkpoint, path, config.vocab_size);
   return Model(std::make_shared<const State>(
       State{std::move(config), std::move(backend), std::move(decoder), fingerprint, std::move(text)}));

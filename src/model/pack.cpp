@@ -13,8 +13,10 @@
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/format/gguf_writer.hpp>
 
+#include "model/families/family.hpp"
 #include "model/gguf_config.hpp"
 #include "model/gguf_names.hpp"
+#include "model/interleaved_rows.hpp"
 
 namespace moxie::model {
 
@@ -23,8 +25,9 @@ namespace {
 /// Tiles of a tensor's matrices, one matrix after the other.
 class TileSource {
  public:
-  TileSource(const Checkpoint& checkpoint, const Tensor& tensor, Executor* executor)
-      : checkpoint_(checkpoint), tensor_(tensor), executor_(executor) {
+  /// `head_width`: rows are put in order within heads of so many (interleaved_rows.hpp); 0: they are.
+  TileSource(const Checkpoint& checkpoint, const Tensor& tensor, std::size_t head_width, Executor* executor)
+      : checkpoint_(checkpoint), tensor_(tensor), executor_(executor), head_width_(head_width) {
     const std::span<const std::uint64_t> dims = tensor.dims;
     rows_ = static_cast<std::size_t>(dims[dims.size() - 2]);
     width_ = static_cast<std::size_t>(dims.back());
@@ -32,7 +35,9 @@ class TileSource {
     tiles_ = (rows_ + 15) / 16;
   }
 
-  Status fill(std::uint64_t first, std::span<std::byte> bytes) const {
+  Status fill(std::uint64_t first, std::span<std::byte> bytes) {
+    // One matrix at a time is in memory, while its tiles are asked for.
+    if (head_width_ != 0 && first == 0) apart_ = halves_apart(tensor_.bytes, tensor_.bytes.size() / rows_, head_width_);
     const std::size_t tile = tile_bytes(tensor_.type, width_);
     const std::size_t count = bytes.size() / tile;
     SerialExecutor serial;
@@ -47,7 +52,10 @@ class TileSource {
       return pack(static_cast<std::size_t>(first) + begin, bytes.subspan(begin * tile, (cut(run + 1) - begin) * tile),
                   tile);
     }));
-    if (first + count == tiles_ * matrices_) checkpoint_.release_pages(tensor_);
+    if (first + count == tiles_ * matrices_) {
+      checkpoint_.release_pages(tensor_);
+      apart_ = {};
+    }
     return {};
   }
 
@@ -57,7 +65,7 @@ class TileSource {
     while (!bytes.empty()) {
       const std::size_t matrix = first / tiles_;
       const std::size_t count = std::min(bytes.size() / tile, tiles_ - first % tiles_);
-      const Weights weights{.data = tensor_.bytes.data() + matrix * matrix_bytes,
+      const Weights weights{.data = (head_width_ != 0 ? apart_.data() : tensor_.bytes.data()) + matrix * matrix_bytes,
                             .type = tensor_.type,
                             .out_width = rows_,
                             .in_width = width_,
@@ -72,12 +80,14 @@ class TileSource {
   Checkpoint checkpoint_;
   Tensor tensor_;
   Executor* executor_;
+  std::size_t head_width_;
+  std::vector<std::byte> apart_;
   std::size_t rows_ = 0, width_ = 0, matrices_ = 1, tiles_ = 0;
 };
 
 Status add_tiles(GgufWriter& writer, std::string name, const Checkpoint& checkpoint, const Tensor& tensor,
-                 Executor* executor) {
-  const auto source = std::make_shared<const TileSource>(checkpoint, tensor, executor);
+                 std::size_t head_width, Executor* executor) {
+  const auto source = std::make_shared<TileSource>(checkpoint, tensor, head_width, executor);
   return writer.add(
       {.name = std::move(name),
        .type = tensor.type,
@@ -114,18 +124,24 @@ Status pack(const std::filesystem::path& from, const std::filesystem::path& to, 
     MOXIE_TRY(writer.set(entry.key, entry.value));
   }
   MOXIE_TRY(writer.set_string("moxie.layout", kTileLayout));
+  const bool interleaved = find_family(config.model_type)->gguf.interleaved_rows;
+  const auto head_width = [&](std::string_view tensor) {
+    const bool turned = tensor.ends_with(".attn_q.weight") || tensor.ends_with(".attn_k.weight");
+    return interleaved && turned ? config.head_dim : 0;
+  };
   const std::string embedding = kGgufNames.name({Part::kEmbedding}) + ".weight";
   for (const Tensor& tensor : checkpoint.tensors()) {
     if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding) {
       MOXIE_TRY(add_as_it_is(writer, checkpoint, tensor));
     } else {
-      MOXIE_TRY(add_tiles(writer, std::string(tensor.name), checkpoint, tensor, options.executor));
+      MOXIE_TRY(
+          add_tiles(writer, std::string(tensor.name), checkpoint, tensor, head_width(tensor.name), options.executor));
     }
   }
   if (config.tie_word_embeddings) {
     MOXIE_TRY_LET(const Tensor head, checkpoint.find(embedding));
     const std::string name = kGgufNames.name({Part::kHead}) + ".weight";
-    if (has_tiles(head.type)) MOXIE_TRY(add_tiles(writer, name, checkpoint, head, options.executor));
+    if (has_tiles(head.type)) MOXIE_TRY(add_tiles(writer, name, checkpoint, head, 0, options.executor));
   }
   return writer.write(to, options.callbacks);
 }

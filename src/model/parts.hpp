@@ -11,6 +11,8 @@
 #include <moxie/core/scratch.hpp>
 #include <moxie/core/team.hpp>
 
+#include "model/rope.hpp"
+
 namespace moxie::model {
 
 /// y = x / sqrt(mean(x^2) + eps) * weight, over one row.
@@ -27,24 +29,6 @@ class RmsNorm {
  private:
   std::vector<float> weight_;
   float eps_ = 0;
-};
-
-/// Rotary position embedding: turns the pairs (i, i + C/2) of a head by position * theta^(-2i/C).
-/// Source   Su et al., "RoFormer", 2021, with the halves laid out as in GPT-NeoX.
-class Rope {
- public:
-  Rope() = default;
-  Rope(std::size_t head_width, double theta);
-
-  /// Floats of one position's table: C/2 cosines, then C/2 sines.
-  [[nodiscard]] std::size_t table_width() const noexcept { return frequencies_.size() * 2; }
-  /// Angles are made in double: a float angle is off by 1e-3 at position 30,000.
-  void fill(Position position, float* table) const noexcept;
-  /// Turns one head in place.
-  void turn(const float* table, float* head) const noexcept;
-
- private:
-  std::vector<double> frequencies_;
 };
 
 /// Splits rows over a team. Each row is computed by itself, so the cut never shows.

@@ -14,6 +14,7 @@ enum class Part : std::uint8_t {
   kEmbedding,
   kFinalNorm,
   kHead,
+  kRopeFactors,
   kAttentionNorm,
   kQuery,
   kKey,
@@ -26,6 +27,10 @@ enum class Part : std::uint8_t {
   kUp,
   kDown,
   kRouter,
+  kSharedGate,
+  kSharedUp,
+  kSharedDown,
+  kSharedScale,
   kExpertGate,
   kExpertUp,
   kExpertDown,
@@ -51,6 +56,13 @@ class TensorNames {
   template <std::size_t N>
   constexpr explicit TensorNames(const Entry (&entries)[N]) noexcept {
     for (const Entry& entry : entries) patterns_[static_cast<std::size_t>(entry.part)] = entry.pattern;
+  }
+  /// The same with other names for some parts.
+  template <std::size_t N>
+  [[nodiscard]] constexpr TensorNames with(const Entry (&entries)[N]) const noexcept {
+    TensorNames names = *this;
+    for (const Entry& entry : entries) names.patterns_[static_cast<std::size_t>(entry.part)] = entry.pattern;
+    return names;
   }
 
   /// Empty where the family has no such part.

@@ -7,6 +7,7 @@
 #include <moxie/backend/quant.hpp>
 
 #include "model/gguf_names.hpp"
+#include "model/interleaved_rows.hpp"
 
 namespace moxie::model {
 
@@ -28,10 +29,11 @@ Status unsupported(const std::string& name, std::string_view needed, ElementType
 
 }  // namespace
 
-WeightSource::WeightSource(const Checkpoint& checkpoint, const TensorNames& hugging_face, const Backend& backend,
+WeightSource::WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend,
                            const LoadOptions& options, Executor* executor) noexcept
     : checkpoint_(checkpoint),
-      names_(checkpoint.kind() == CheckpointKind::kGguf ? kGgufNames : hugging_face),
+      names_(checkpoint.kind() == CheckpointKind::kGguf ? kGgufNames : family.names),
+      interleaved_(checkpoint.kind() == CheckpointKind::kGguf && family.gguf.interleaved_rows),
       backend_(backend),
       options_(options),
       executor_(executor),
@@ -45,6 +47,10 @@ Result<Tensor> WeightSource::find(const std::string& name, std::span<const std::
 
 Result<Tensor> WeightSource::find_matrix(const Place& place, const std::string& name, std::size_t rows,
                                          std::size_t width) {
+  // A matrix of one row may be written as a vector: GGUF's converters do so.
+  if (const Result<Tensor> vector = checkpoint_.find(name); rows == 1 && vector.ok() && vector->dims.size() == 1) {
+    return find(name, std::array<std::uint64_t, 1>{width});
+  }
   if (!names_.is_fused(place.part)) return find(name, std::array<std::uint64_t, 2>{rows, width});
   MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 3>{place.n_experts, rows, width}));
   const std::size_t bytes = all.bytes.size() / place.n_experts;
@@ -91,6 +97,16 @@ Result<std::vector<float>> WeightSource::floats(const std::string& name, std::si
 }
 
 Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::size_t in, bool with_bias) {
+  return linear(place, out, in, 0, with_bias);
+}
+
+Result<Linear> WeightSource::heads(const Place& place, std::size_t out, std::size_t in, std::size_t head_width,
+                                   bool with_bias) {
+  return linear(place, out, in, interleaved_ ? head_width : 0, with_bias);
+}
+
+Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width,
+                                    bool with_bias) {
   const std::string base = names_.name(place);
   const std::string name = base + ".weight";
   const std::string bias_name = base + ".bias";
@@ -98,11 +114,18 @@ Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::si
   std::vector<float> bias;
   if (with_bias) {
     MOXIE_TRY_LET(bias, floats(bias_name, out));
+    if (head_width != 0) bias = halves_apart<float>(bias, 1, head_width);
   } else if (checkpoint_.contains(bias_name)) {  // without it, the answer would be another model's
     return Status(Code::kFormat, bias_name, Text("no such tensor, as ", said_by_, " says"), "one");
   }
-  Result<Linear> linear = Linear::create(backend_, {tensor.bytes.data(), tensor.type, out, in, tensor.tiled}, bias,
-                                         options_.memory.get(), executor_);
+  std::vector<std::byte> apart;
+  const std::byte* data = tensor.bytes.data();
+  if (head_width != 0 && !tensor.tiled) {  // `moxie pack` has put tiles in order
+    apart = halves_apart(tensor.bytes, tensor.bytes.size() / out, head_width);
+    data = apart.data();
+  }
+  Result<Linear> linear =
+      Linear::create(backend_, {data, tensor.type, out, in, tensor.tiled}, bias, options_.memory.get(), executor_);
   if (linear.status().code() == Code::kUnsupported) {  // which tensor it is, only we know
     return Status(Code::kUnsupported, name, linear.status().needed(), linear.status().came());
   }

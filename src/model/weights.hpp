@@ -9,6 +9,7 @@
 #include <moxie/backend/linear.hpp>
 #include <moxie/format/checkpoint.hpp>
 
+#include "model/families/family.hpp"
 #include "model/tensor_names.hpp"
 
 namespace moxie::model {
@@ -21,12 +22,14 @@ namespace moxie::model {
 ///          kUnsupported: an element type that no kernel takes. Those of Linear::create.
 class WeightSource {
  public:
-  /// `hugging_face`: the family's names there; those of GGUF are the same for all. Both outlive this.
-  WeightSource(const Checkpoint& checkpoint, const TensorNames& hugging_face, const Backend& backend,
-               const LoadOptions& options, Executor* executor) noexcept;
+  /// `family`: its names of Hugging Face (those of GGUF are the same for all). All outlive this.
+  WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend, const LoadOptions& options,
+               Executor* executor) noexcept;
 
   /// The weight of [out, in], and the bias of [out] where `with_bias`.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, bool with_bias = false);
+  /// Of queries or keys: rows come as the rotary embedding wants them, halves apart, whatever order a file has.
+  Result<Linear> heads(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
   /// A vector of floats of that length, widened to f32.
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
   /// The bytes of a matrix of [rows, width], as they lie in the file.
@@ -43,11 +46,14 @@ class WeightSource {
   Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims);
   Result<Tensor> find_matrix(const Place& place, const std::string& name, std::size_t rows, std::size_t width);
   Result<std::vector<float>> floats(const std::string& name, std::size_t width);
+  /// `head_width`: rows are shuffled within heads of so many; 0: they lie as they are.
+  Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
   Status done(const Tensor& tensor);
   [[nodiscard]] Status report() const;
 
   const Checkpoint& checkpoint_;
   const TensorNames& names_;
+  bool interleaved_;
   const Backend& backend_;
   const LoadOptions& options_;
   Executor* executor_;

@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "differential"))
 
 import numpy_qwen3_moe  # noqa: E402
 import random_checkpoint  # noqa: E402
+import random_families  # noqa: E402
 import transformers_double  # noqa: E402
 
 TOKENS = 80  # positions fill two KV pages of 32 and half of a third
@@ -31,8 +32,12 @@ class Variant(NamedTuple):
     changes: dict
     form: str = "transformers"
     shards: int = 1
+    family: str = "qwen3_moe"
 
 
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}
+YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
 VARIANTS = {
     "tiny_tied": Variant(1, {"tie_word_embeddings": True, "head_dim": ..., "rope_theta": 10000.0}),
     "untied_norm_topk_false": Variant(2, {"norm_topk_prob": False, "num_experts_per_tok": 3}, "published"),
@@ -62,23 +67,63 @@ VARIANTS = {
     "mha_4_heads_4_kv": Variant(9, {"num_key_value_heads": 4, "norm_topk_prob": False}),
     "top_1": Variant(10, {"num_experts_per_tok": 1, "norm_topk_prob": False}, "published"),
     "top_all": Variant(11, {"num_experts": 5, "num_experts_per_tok": 5}),
+    "llama_biases": Variant(12, {"attention_bias": True, "mlp_bias": True}, family="llama"),
+    "llama_early": Variant(13, {"num_key_value_heads": ..., "attention_bias": ...}, "published", family="llama"),
+    "llama3_rope": Variant(
+        14,
+        {"rope_scaling": LLAMA3, "rope_theta": 500000.0, "head_dim": 16, "tie_word_embeddings": True},
+        "published",
+        family="llama",
+    ),
+    "llama_linear_rope": Variant(
+        15, {"rope_scaling": {"rope_type": "linear", "factor": 2.5}, "num_key_value_heads": 1}, family="llama"
+    ),
+    "mistral_window": Variant(16, {"sliding_window": 33}, "published", family="mistral"),
+    "mixtral": Variant(17, {}, "published", family="mixtral"),
+    "mixtral_window": Variant(18, {"sliding_window": 7, "head_dim": 16}, family="mixtral"),
+    "olmoe": Variant(19, {"num_key_value_heads": 4}, "published", family="olmoe"),
+    "olmoe_normalised": Variant(20, {"norm_topk_prob": True, "attention_bias": True}, family="olmoe"),
+    "qwen2": Variant(21, {"tie_word_embeddings": True, "rms_norm_eps": 1e-6}, "published", family="qwen2"),
+    "qwen2_window_above": Variant(
+        22, {"use_sliding_window": True, "sliding_window": 20, "max_window_layers": 1}, "published", family="qwen2"
+    ),
+    "qwen2_moe": Variant(23, {}, "published", family="qwen2_moe"),
+    "qwen2_moe_mixed": Variant(
+        24,
+        {"decoder_sparse_step": 2, "mlp_only_layers": [3], "num_hidden_layers": 4, "norm_topk_prob": True,
+         "use_sliding_window": True, "sliding_window": 40, "max_window_layers": 4},
+        family="qwen2_moe",
+    ),
+    "qwen3": Variant(25, {"head_dim": 16}, "published", family="qwen3"),
+    "qwen3_yarn": Variant(
+        26,
+        {"rope_scaling": YARN, "attention_bias": True, "use_sliding_window": True, "sliding_window": 9,
+         "layer_types": ["sliding_attention", "full_attention"]},
+        "published",
+        family="qwen3",
+    ),
 }
 
 
 def make(folder: Path, variant: Variant) -> str:
-    config = random_checkpoint.complete(variant.changes)
     shutil.rmtree(folder, ignore_errors=True)
-    random_checkpoint.write_checkpoint(folder, config, variant.seed, variant.form, variant.shards)
+    ours = variant.family == "qwen3_moe"
+    maker = random_checkpoint if ours else random_families
+    config = maker.complete(*([] if ours else [variant.family]), variant.changes)
+    maker.write_checkpoint(folder, config, variant.seed, variant.form, variant.shards)
     reference = transformers_double.compute_clear(folder, TOKENS, variant.seed)
     tensors = reference._asdict()
     margin = tensors.pop("margin")
     file = folder / "reference.safetensors"
-    save_file(tensors, file)
+    save_file({name: values for name, values in tensors.items() if values is not None}, file)
+    size = sum(part.stat().st_size for part in folder.iterdir())
+    line = f"{folder.name:24} {size // 1024:4} KB, router margin {margin:.1e}"
+    if not ours:
+        return line
     difference = numpy_qwen3_moe.disagreement(folder, numpy_qwen3_moe.read_safetensors(file))
     if not difference < MAX_DISAGREEMENT:
         raise ValueError(f"{folder.name}: numpy and transformers differ by {difference:.1e}")
-    size = sum(part.stat().st_size for part in folder.iterdir())
-    return f"{folder.name:24} {size // 1024:4} KB, router margin {margin:.1e}, numpy differs by {difference:.1e}"
+    return f"{line}, numpy differs by {difference:.1e}"
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logits of a Qwen3-MoE checkpoint computed by transformers, in double from the first operation to the last.
+"""Logits of a checkpoint computed by transformers, in double from the first operation to the last.
 
 A model loaded as float64 still computes much in float32: transformers casts there for the rotary tables (inverse
 frequencies, angles, cosines), every RMSNorm, the softmax of attention and the softmax of the router. That is an error
@@ -52,9 +52,9 @@ MIN_MARGIN = 1e-3
 class Reference(NamedTuple):
     tokens: np.ndarray  # [T] int32
     logits: np.ndarray  # [T, V] float64
-    moe_layers: np.ndarray  # [L] int32: the layers that have a router
-    experts: np.ndarray  # [L, T, K] int32, heaviest first
-    expert_weights: np.ndarray  # [L, T, K] float64
+    moe_layers: np.ndarray | None  # [L] int32: the layers that have a router; None where none has
+    experts: np.ndarray | None  # [L, T, K] int32, heaviest first
+    expert_weights: np.ndarray | None  # [L, T, K] float64
     margin: float  # smallest gap of router logits between the last expert chosen and the first one left out
 
 
@@ -79,7 +79,7 @@ def compute(folder: Path, tokens: np.ndarray) -> Reference:
     routed = {}
 
     with torch.no_grad(), WidenCasts():
-        model, info = transformers.Qwen3MoeForCausalLM.from_pretrained(
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float64,
             attn_implementation="eager",
@@ -92,13 +92,15 @@ def compute(folder: Path, tokens: np.ndarray) -> Reference:
             raise ValueError(f"{folder}: transformers reports {wrong}")
         model.eval()
         for i, layer in enumerate(model.model.layers):
-            if hasattr(layer.mlp, "gate"):
+            if hasattr(layer.mlp, "experts"):
                 layer.mlp.gate.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(i, out))
         with RefuseNarrow():
             logits = model(torch.tensor(tokens)[None], use_cache=False).logits[0]
 
     layers = sorted(routed)
     chosen = [routed[i][2].numpy() for i in layers]
+    if not layers:  # a dense family
+        return Reference(tokens.astype(np.int32), logits.numpy(), None, None, None, float("inf"))
     return Reference(
         tokens=tokens.astype(np.int32),
         logits=logits.numpy(),

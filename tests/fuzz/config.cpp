@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as config.json: a typed error, or a configuration that a model can be built from.
 #include "model/config.hpp"
+#include "model/families/family.hpp"
+#include "model/rope.hpp"
 
 #include <cmath>
 #include <cstddef>
@@ -34,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(config.status().where() == "config.json" && !config.status().needed().empty());
     return 0;
   }
-  require(config->model_type == "qwen3_moe");
+  require(model::find_family(config->model_type) != nullptr);
   for (const std::size_t positive :
        {config->hidden_size, config->num_hidden_layers, config->num_attention_heads, config->num_key_value_heads,
         config->head_dim, config->vocab_size, config->max_position_embeddings}) {
@@ -55,6 +57,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(dense == (config->intermediate_size > 0));
   require(experts == (config->num_experts > 0) && experts == (config->moe_intermediate_size > 0));
   require(experts == (config->num_experts_per_tok > 0) && config->num_experts_per_tok <= config->num_experts);
+
+  require(config->sliding_windows.size() == config->num_hidden_layers);
+  for (const float factor : model::frequency_factors(config->rope_scaling, config->head_dim, config->rope_theta)) {
+    require(std::isnormal(factor) && factor >= 0.999f);
+  }
+  require(std::isfinite(config->rope_scaling.attention_factor) && config->rope_scaling.attention_factor > 0);
 
   const auto eps = static_cast<float>(config->rms_norm_eps);
   require(std::isnormal(eps) && eps > 0);

@@ -106,6 +106,22 @@ void write_seeds(const std::filesystem::path& folder) {
  "mlp_only_layers": [0], "model_type": "qwen3_moe", "moe_intermediate_size": 16, "num_attention_heads": 4,
  "num_experts_per_tok": 2, "num_hidden_layers": 2, "num_key_value_heads": null, "num_local_experts": 8,
  "rms_norm_eps": 1e-05, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}, "vocab_size": 64})");
+  const std::string shape = R"("hidden_size": 32, "intermediate_size": 48, "max_position_embeddings": 128,
+ "num_attention_heads": 4, "num_hidden_layers": 3, "num_key_value_heads": 2, "rms_norm_eps": 1e-05, "vocab_size": 64,)";
+  const auto family = [&](const char* name, const char* more) { write_file(config / name, "{" + shape + more + "}"); };
+  family("llama3", R"("model_type": "llama", "architectures": ["LlamaForCausalLM"], "mlp_bias": true,
+ "rope_theta": 500000.0, "rope_scaling": {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+ "original_max_position_embeddings": 32, "rope_type": "llama3"})");
+  family("yarn", R"("model_type": "qwen3", "head_dim": 16, "use_sliding_window": true, "sliding_window": 9,
+ "layer_types": ["sliding_attention", "full_attention", "sliding_attention"], "rope_parameters": {"type": "yarn",
+ "rope_theta": 1e6, "factor": 4.0, "beta_fast": 32, "beta_slow": 1, "truncate": false, "mscale": 1.0,
+ "mscale_all_dim": 0.5, "attention_factor": 1.2})");
+  family("mixtral", R"("model_type": "mixtral", "num_local_experts": 8, "num_experts_per_tok": 2,
+ "sliding_window": 33, "rope_scaling": {"type": "linear", "factor": 2.5})");
+  family("shared", R"("model_type": "qwen2_moe", "moe_intermediate_size": 16, "num_experts": 8, "qkv_bias": true,
+ "num_experts_per_tok": 3, "shared_expert_intermediate_size": 40, "decoder_sparse_step": 2, "rope_theta": 1e6,
+ "use_sliding_window": true, "sliding_window": 5, "max_window_layers": 2})");
+  family("olmoe", R"("model_type": "olmoe", "num_experts": 8, "num_experts_per_tok": 3, "clip_qkv": null)");
 }
 
 void write_tool_seeds(const std::filesystem::path& folder) {

@@ -16,6 +16,9 @@ namespace {
 
 /// One checkpoint of each kind of layer, with odd widths and stored types.
 const std::vector<std::string> kCheckpoints = {"odd_widths", "bf16", "biases", "sparse_step_2", "gqa_6_heads_2_kv"};
+/// One of each kind of family beside; what they add (windows, norms, shared experts) knows nothing of products.
+const std::vector<std::string> kFamilies = {"mistral_window",     "mixtral_window",  "olmoe",
+                                            "qwen2_window_above", "qwen2_moe_mixed", "qwen3_yarn"};
 
 struct Case {
   Model model;
@@ -52,6 +55,10 @@ void for_each_case(F&& body) {
   const auto path = GENERATE(MatmulPath::kAuto, MatmulPath::kNative);
   for (const std::string& name : kCheckpoints) {
     DYNAMIC_SECTION(name << " on " << moxie::name(path)) { body(case_of(name, path)); }
+  }
+  if (path != MatmulPath::kNative) return;
+  for (const std::string& name : kFamilies) {
+    DYNAMIC_SECTION(name) { body(case_of(name, path)); }
   }
 }
 

@@ -27,7 +27,7 @@ inline std::vector<std::string> checkpoint_names() {
   for (const auto& entry : std::filesystem::directory_iterator(test_data())) {
     if (std::filesystem::exists(entry.path() / "reference.safetensors")) names.push_back(entry.path().filename());
   }
-  if (names.size() < 11) throw std::runtime_error("tests/data lacks checkpoints");
+  if (names.size() < 26) throw std::runtime_error("tests/data lacks checkpoints");
   std::ranges::sort(names);
   return names;
 }

@@ -22,8 +22,8 @@ struct ConvertOptions {
 /// gguf_tensor_type() gives, configuration, and, where tokenizer.json is there, the tokenizer and its chat template.
 ///
 /// Errors   those of Checkpoint::open, of the configuration (as Model::load) and of GgufWriter::write.
-///          kUnsupported: what GGUF's qwen3moe cannot say (layers without experts, weights of experts that are
-///          not divided by their sum, biases); a tokenizer that is no byte-level BPE.  kFormat: a tokenizer that
+///          kUnsupported: what llama.cpp's files of the family cannot say (docs/families.md lists it: windows, dense
+///          layers between those with experts, ...); a tokenizer that is no byte-level BPE.  kFormat: a tokenizer that
 ///          contradicts itself or the vocabulary.  kInvalidArgument: a weight that no scale holds.
 ///          `to` is what it was then.
 /// Threads  any.

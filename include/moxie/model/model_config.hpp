@@ -2,32 +2,68 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace moxie {
 
+/// Which norms queries and keys pass before the rotary embedding.
+enum class QueryKeyNorm : std::uint8_t {
+  kNone,
+  kHead,   ///< over C, each head by itself
+  kWhole,  ///< over all heads together
+};
+
+/// How a rotary embedding is stretched beyond the positions that a model was first trained on.
+struct RopeScaling {
+  enum class Type : std::uint8_t {
+    kNone,     ///< "default"
+    kLinear,   ///< every frequency divided by `factor`
+    kLlama3,   ///< low frequencies divided by `factor`, high ones kept, those between blended
+    kYarn,     ///< the same by other bounds, and queries and keys times `attention_factor`
+    kFactors,  ///< each frequency divided by its own of `frequency_factors`, as a GGUF file gives them
+  };
+  Type type = Type::kNone;
+  double factor = 1;
+  std::size_t original_max_position_embeddings = 0;  ///< of llama3 and yarn
+  double low_freq_factor = 1;                        ///< of llama3, with the next
+  double high_freq_factor = 4;
+  double beta_fast = 32;  ///< of yarn, with the next three
+  double beta_slow = 1;
+  bool truncate = true;
+  double attention_factor = 1;
+  std::vector<float> frequency_factors;  ///< [C / 2]
+};
+
 /// What a checkpoint says of its own shape, under the names of Hugging Face's config.json. Read and checked by
 /// Model::load: widths fit together, K <= N, and every layer's kind is known.
 struct ModelConfig {
-  std::string model_type;                   ///< "qwen3_moe"
-  std::size_t hidden_size = 0;              ///< D
-  std::size_t num_hidden_layers = 0;        ///< L
-  std::size_t num_attention_heads = 0;      ///< A
-  std::size_t num_key_value_heads = 0;      ///< G
-  std::size_t head_dim = 0;                 ///< C
-  std::size_t vocab_size = 0;               ///< V
-  std::size_t max_position_embeddings = 0;  ///< the longest context that the model was made for
-  std::size_t intermediate_size = 0;        ///< inner width of a dense layer; 0 where there is none
-  std::size_t moe_intermediate_size = 0;    ///< H, inner width of an expert
-  std::size_t num_experts = 0;              ///< N
-  std::size_t num_experts_per_tok = 0;      ///< K
-  bool norm_topk_prob = false;              ///< the weights of the chosen experts are divided by their sum
-  bool attention_bias = false;
+  std::string model_type;                           ///< "qwen3_moe", "llama", ...: docs/families.md lists them
+  std::size_t hidden_size = 0;                      ///< D
+  std::size_t num_hidden_layers = 0;                ///< L
+  std::size_t num_attention_heads = 0;              ///< A
+  std::size_t num_key_value_heads = 0;              ///< G
+  std::size_t head_dim = 0;                         ///< C
+  std::size_t vocab_size = 0;                       ///< V
+  std::size_t max_position_embeddings = 0;          ///< the longest context that the model was made for
+  std::size_t intermediate_size = 0;                ///< inner width of a dense layer; 0 where there is none
+  std::size_t moe_intermediate_size = 0;            ///< H, inner width of an expert
+  std::size_t num_experts = 0;                      ///< N
+  std::size_t num_experts_per_tok = 0;              ///< K
+  std::size_t shared_expert_intermediate_size = 0;  ///< of the expert that every row passes; 0 where there is none
+  bool norm_topk_prob = false;                      ///< the weights of the chosen experts are divided by their sum
+  bool attention_bias = false;                      ///< on queries, keys and values
+  bool attention_output_bias = false;
+  bool mlp_bias = false;
   bool tie_word_embeddings = false;
+  QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   double rms_norm_eps = 0;
   double rope_theta = 0;
+  RopeScaling rope_scaling = {};
   std::vector<bool> moe_layers;  ///< [L]: whether the layer has experts, or one dense MLP
+  /// [L]: how many positions a row of the layer sees, its own included; 0: all before it.
+  std::vector<std::size_t> sliding_windows;
 };
 
 }  // namespace moxie

@@ -159,10 +159,10 @@ struct Running {
 };
 
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
-/// multiplied by `fade`.
+/// multiplied by `fade`. Of the page's positions those in [hidden, seen) count.
 template <std::size_t H>
-void score_page(const AttendArgs& a, const float* q, const float* keys, std::size_t seen, Running<H>& running,
-                float (&weights)[H][kPage], float (&fade)[H]) {
+void score_page(const AttendArgs& a, const float* q, const float* keys, std::size_t hidden, std::size_t seen,
+                Running<H>& running, float (&weights)[H][kPage], float (&fade)[H]) {
   Vec low[H], high[H];
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) low[h] = high[h] = Vec::zero();
@@ -180,8 +180,12 @@ void score_page(const AttendArgs& a, const float* q, const float* keys, std::siz
   const Vec nothing = Vec::broadcast(-__builtin_inff());
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) {
-    const Vec s0 = Vec::first_of(seen, low[h] * scale, nothing);
-    const Vec s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, high[h] * scale, nothing);
+    Vec s0 = Vec::first_of(seen, low[h] * scale, nothing);
+    Vec s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, high[h] * scale, nothing);
+    if (hidden > 0) {
+      s0 = Vec::first_of(hidden, nothing, s0);
+      s1 = Vec::first_of(hidden > kVectorWidth ? hidden - kVectorWidth : 0, nothing, s1);
+    }
     const float here = max_of(Vec::max(s0, s1));
     const float largest = here > running.largest[h] ? here : running.largest[h];
     const Vec shift = Vec::broadcast(largest);
@@ -197,8 +201,8 @@ void score_page(const AttendArgs& a, const float* q, const float* keys, std::siz
 
 /// y = y * fade + weights * values, N vectors of the value's width from `column`; the last may be cut.
 template <std::size_t H, std::size_t N>
-void add_values(const AttendArgs& a, float* y, const float* values, std::size_t seen, std::size_t column,
-                std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H]) {
+void add_values(const AttendArgs& a, float* y, const float* values, std::size_t hidden, std::size_t seen,
+                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H]) {
   const bool whole = width >= kVectorWidth * N;
   Vec sum[H][N];
 #pragma GCC unroll 4
@@ -209,7 +213,7 @@ void add_values(const AttendArgs& a, float* y, const float* values, std::size_t 
       sum[h][n] = (whole ? Vec::load(at) : Vec::load_first(at, width)) * Vec::broadcast(fade[h]);
     }
   }
-  for (std::size_t j = 0; j < seen; ++j) {
+  for (std::size_t j = hidden; j < seen; ++j) {
     const float* row = values + j * a.value_width + column;
     Vec value[N];
 #pragma GCC unroll 2
@@ -240,18 +244,18 @@ void add_values(const AttendArgs& a, float* y, const float* values, std::size_t 
 
 /// One page for one row, whose heads from `head` on are H.
 template <std::size_t H>
-void attend_page(const AttendArgs& a, const float* page, const float* q, float* y, std::size_t seen,
+void attend_page(const AttendArgs& a, const float* page, const float* q, float* y, std::size_t hidden, std::size_t seen,
                  Running<H>& running) {
   float weights[H][kPage];
   float fade[H];
-  score_page<H>(a, q, page + a.key_offset, seen, running, weights, fade);
+  score_page<H>(a, q, page + a.key_offset, hidden, seen, running, weights, fade);
   constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
   std::size_t c = 0;
   for (; c + kStep <= a.value_width; c += kStep) {
-    add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, seen, c, kStep, weights, fade);
+    add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, hidden, seen, c, kStep, weights, fade);
   }
   for (; c < a.value_width; c += kVectorWidth) {
-    add_values<H, 1>(a, y, page + a.value_offset, seen, c, a.value_width - c, weights, fade);
+    add_values<H, 1>(a, y, page + a.value_offset, hidden, seen, c, a.value_width - c, weights, fade);
   }
 }
 
@@ -267,13 +271,18 @@ void attend_heads(const AttendArgs& a, std::size_t head) {
       for (std::size_t c = 0; c < a.value_width; ++c) y[r * a.y_row_stride + h * a.y_stride + c] = 0.0f;
     }
   }
-  for (std::size_t begin = 0; begin < a.visible + a.rows - 1; begin += kPage) {
+  // Positions below the window of a row that sees [0, visible).
+  const auto below = [&](std::size_t visible) {
+    return a.window != 0 && visible > a.window ? visible - a.window : std::size_t{0};
+  };
+  for (std::size_t begin = below(a.visible) / kPage * kPage; begin < a.visible + a.rows - 1; begin += kPage) {
     const float* page = a.pages[begin / kPage];
     for (std::size_t r = 0; r < a.rows; ++r) {
       const std::size_t visible = a.visible + r;
-      if (visible <= begin) continue;
+      if (visible <= begin || below(visible) >= begin + kPage) continue;
+      const std::size_t hidden = below(visible) > begin ? below(visible) - begin : 0;
       const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
-      attend_page<H>(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, seen, running[r]);
+      attend_page<H>(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, hidden, seen, running[r]);
     }
   }
   for (std::size_t r = 0; r < a.rows; ++r) {

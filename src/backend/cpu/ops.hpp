@@ -50,9 +50,10 @@ struct AttendArgs {
   std::size_t value_offset;
   std::size_t key_width;
   std::size_t value_width;
-  std::size_t visible;  ///< positions [0, visible) are seen by the first row, one more by each further; at least 1
-  float scale;          ///< factor on every score
-  float* y;             ///< [rows][heads][value_width], y_row_stride and y_stride apart
+  std::size_t visible;     ///< positions [0, visible) are seen by the first row, one more by each further; at least 1
+  std::size_t window = 0;  ///< of those each row sees the last so many; 0: all
+  float scale;             ///< factor on every score
+  float* y;                ///< [rows][heads][value_width], y_row_stride and y_stride apart
   std::size_t y_stride;
   std::size_t y_row_stride;
 };

@@ -55,20 +55,32 @@ struct AttendProblem {
     return view().values(position / 32, kLayer, kHead)[position % 32 * shape.value_width + c];
   }
 
+  /// Of the visible positions the last so many count. The others become NaN, and pages without one of them null.
+  void see_last(std::size_t count) {
+    window = count;
+    for (std::size_t j = 0; j < below(); ++j) {
+      for (std::size_t c = 0; c < shape.key_width; ++c) key(j, c) = std::numeric_limits<float>::quiet_NaN();
+      for (std::size_t c = 0; c < shape.value_width; ++c) value(j, c) = std::numeric_limits<float>::quiet_NaN();
+    }
+    for (std::size_t page = 0; (page + 1) * kKvPagePositions <= below(); ++page) pages[page] = nullptr;
+  }
+  [[nodiscard]] std::size_t below() const { return window != 0 && visible > window ? visible - window : 0; }
+
   /// Heads [first, first + y.rows) into y.
   void run(const backend::Ops& ops, std::size_t first, Rows y) {
-    const float* page = pages[0];
+    const std::size_t offset = (kLayer * shape.kv_heads + kHead) * shape.block_floats();
     ops.attend({.q = queries.view().row(first),
                 .q_stride = queries.view().stride,
                 .rows = 1,
                 .q_row_stride = 0,
                 .heads = y.rows,
                 .pages = pages.data(),
-                .key_offset = static_cast<std::size_t>(view().keys(0, kLayer, kHead) - page),
-                .value_offset = static_cast<std::size_t>(view().values(0, kLayer, kHead) - page),
+                .key_offset = offset,
+                .value_offset = offset + shape.key_width * kKvPagePositions,
                 .key_width = shape.key_width,
                 .value_width = shape.value_width,
                 .visible = visible,
+                .window = window,
                 .scale = scale,
                 .y = y.data,
                 .y_stride = y.stride,
@@ -94,7 +106,7 @@ struct AttendProblem {
       std::vector<double> scores(visible);
       double magnitude = 0.0;
       double least = std::numeric_limits<double>::infinity(), most = -least;
-      for (std::size_t j = 0; j < visible; ++j) {
+      for (std::size_t j = below(); j < visible; ++j) {
         double terms = 0.0;
         for (std::size_t c = 0; c < shape.key_width; ++c) {
           const double term = static_cast<double>(queries.view().row(h)[c]) * static_cast<double>(key(j, c));
@@ -106,10 +118,10 @@ struct AttendProblem {
         most = std::max(most, scores[j]);
       }
       double total = 0.0;
-      for (double& s : scores) total += s = std::exp(s - most);
+      for (std::size_t j = below(); j < visible; ++j) total += scores[j] = std::exp(scores[j] - most);
       for (std::size_t c = 0; c < shape.value_width; ++c) {
         double sum = 0.0, size = 0.0;
-        for (std::size_t j = 0; j < visible; ++j) {
+        for (std::size_t j = below(); j < visible; ++j) {
           sum += scores[j] * static_cast<double>(value(j, c)) / total;
           size += scores[j] * std::abs(static_cast<double>(value(j, c))) / total;
         }
@@ -126,6 +138,7 @@ struct AttendProblem {
 
   KvShape shape;
   std::size_t visible;
+  std::size_t window = 0;
   Strided queries;
   float scale;
   std::vector<std::vector<float>> memory;

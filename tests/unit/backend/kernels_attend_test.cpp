@@ -77,6 +77,21 @@ TEST_CASE("attention is right for every number of heads and of positions") {
   }
 }
 
+TEST_CASE("a window hides what lies before it, page by page and within a page") {
+  for (const std::size_t window : {1u, 2u, 15u, 16u, 17u, 31u, 32u, 33u, 64u, 99u, 100u, 200u}) {
+    for (const std::size_t visible : {1u, 2u, 16u, 17u, 32u, 33u, 34u, 48u, 64u, 65u, 97u, 100u}) {
+      AttendProblem problem = AttendProblem::random(visible % 5 + 1, 10, 10, visible);
+      problem.see_last(window);
+      check_exact(problem);
+    }
+  }
+  // One that hides nothing changes nothing.
+  AttendProblem whole = AttendProblem::random(4, 8, 8, 70);
+  const Table expected = run_everywhere(whole);
+  whole.see_last(70);
+  CHECK(bit_difference(ConstRows(run_everywhere(whole).view()), ConstRows(expected.view())) == "");
+}
+
 TEST_CASE("a head's attention does not depend on the heads beside it") {
   for (const backend::Ops* ops : ops_under_test()) {
     for (const std::size_t width : {10u, 64u}) {
@@ -185,12 +200,13 @@ TEST_CASE("more positions than one page do not change what fewer give") {
 
 TEST_CASE("rows that go together have the bits of each by itself") {
   const std::size_t H = 6, C = 40;
+  const std::size_t window = GENERATE(0u, 1u, 7u, 33u, 64u);
   for (const std::size_t rows : {2u, 3u, 16u}) {
     for (const std::size_t first : {1u, 20u, 32u, 60u}) {
       const std::size_t last = first + rows - 1;
       AttendProblem problem = AttendProblem::random(H * rows, C, C, last);
       for (const backend::Ops* ops : ops_under_test()) {
-        INFO(ops->isa << ": " << rows << " rows from " << first << " positions on");
+        INFO(ops->isa << ": " << rows << " rows from " << first << " positions on, window " << window);
         Table together(H * rows, C), alone(H * rows, C);
         const float* page = problem.pages[0];
         backend::AttendArgs args{.q = problem.queries.view().data,
@@ -204,6 +220,7 @@ TEST_CASE("rows that go together have the bits of each by itself") {
                                  .key_width = C,
                                  .value_width = C,
                                  .visible = first,
+                                 .window = window,
                                  .scale = problem.scale,
                                  .y = together.view().data,
                                  .y_stride = together.view().stride,

@@ -175,8 +175,8 @@ TEST_CASE("what llama.cpp's keys can ask for and moxie does not run is refused b
     return [=](GgufParts& p) { p.set(key, gguf_f32(key, value)); };
   };
   refuse_all({
-      {"another family", text("general.architecture", "llama"), Code::kUnsupported, "qwen3moe"},
-      {"yarn", text("qwen3moe.rope.scaling.type", "yarn"), Code::kUnsupported, "rope.scaling"},
+      {"another family", text("general.architecture", "gemma"), Code::kUnsupported, "qwen3moe"},
+      {"longrope", text("qwen3moe.rope.scaling.type", "longrope"), Code::kUnsupported, "rope.scaling"},
       {"linear by its factor", number("qwen3moe.rope.scaling.factor", 4), Code::kUnsupported, "rope.scaling"},
       {"part of a head", number("qwen3moe.rope.dimension_count", 4), Code::kUnsupported, "dimension_count"},
       {"a window", number("qwen3moe.attention.sliding_window", 128), Code::kUnsupported, "sliding_window"},

@@ -1,65 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/qwen3_moe.hpp"
+#include "model/build.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/decoder_stack.hpp"
+#include "model/rope.hpp"
 #include "model/weights.hpp"
 
 namespace moxie::model {
 
 namespace {
 
-constexpr TensorNames kHuggingFaceNames({
-    {Part::kEmbedding, "model.embed_tokens"},
-    {Part::kFinalNorm, "model.norm"},
-    {Part::kHead, "lm_head"},
-    {Part::kAttentionNorm, "model.layers.{l}.input_layernorm"},
-    {Part::kQuery, "model.layers.{l}.self_attn.q_proj"},
-    {Part::kKey, "model.layers.{l}.self_attn.k_proj"},
-    {Part::kValue, "model.layers.{l}.self_attn.v_proj"},
-    {Part::kAttentionOutput, "model.layers.{l}.self_attn.o_proj"},
-    {Part::kQueryNorm, "model.layers.{l}.self_attn.q_norm"},
-    {Part::kKeyNorm, "model.layers.{l}.self_attn.k_norm"},
-    {Part::kFeedForwardNorm, "model.layers.{l}.post_attention_layernorm"},
-    {Part::kGate, "model.layers.{l}.mlp.gate_proj"},
-    {Part::kUp, "model.layers.{l}.mlp.up_proj"},
-    {Part::kDown, "model.layers.{l}.mlp.down_proj"},
-    {Part::kRouter, "model.layers.{l}.mlp.gate"},
-    {Part::kExpertGate, "model.layers.{l}.mlp.experts.{e}.gate_proj"},
-    {Part::kExpertUp, "model.layers.{l}.mlp.experts.{e}.up_proj"},
-    {Part::kExpertDown, "model.layers.{l}.mlp.experts.{e}.down_proj"},
-});
-
 Result<Attention> make_attention(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
   const std::size_t D = config.hidden_size;
   const std::size_t query = config.num_attention_heads * config.head_dim;
   const std::size_t kv = config.num_key_value_heads * config.head_dim;
   const bool bias = config.attention_bias;
-  MOXIE_TRY_LET(Linear q, weights.linear({Part::kQuery, layer}, query, D, bias));
-  MOXIE_TRY_LET(Linear k, weights.linear({Part::kKey, layer}, kv, D, bias));
+  MOXIE_TRY_LET(Linear q, weights.heads({Part::kQuery, layer}, query, D, config.head_dim, bias));
+  MOXIE_TRY_LET(Linear k, weights.heads({Part::kKey, layer}, kv, D, config.head_dim, bias));
   MOXIE_TRY_LET(Linear v, weights.linear({Part::kValue, layer}, kv, D, bias));
-  MOXIE_TRY_LET(Linear o, weights.linear({Part::kAttentionOutput, layer}, D, query, bias));
-  MOXIE_TRY_LET(std::vector<float> q_norm, weights.vector({Part::kQueryNorm, layer}, config.head_dim));
-  MOXIE_TRY_LET(std::vector<float> k_norm, weights.vector({Part::kKeyNorm, layer}, config.head_dim));
+  MOXIE_TRY_LET(Linear o, weights.linear({Part::kAttentionOutput, layer}, D, query, config.attention_output_bias));
+  std::optional<RmsNorm> query_norm, key_norm;
+  if (config.query_key_norm != QueryKeyNorm::kNone) {
+    const bool whole = config.query_key_norm == QueryKeyNorm::kWhole;
+    MOXIE_TRY_LET(std::vector<float> q_norm,
+                  weights.vector({Part::kQueryNorm, layer}, whole ? query : config.head_dim));
+    MOXIE_TRY_LET(std::vector<float> k_norm, weights.vector({Part::kKeyNorm, layer}, whole ? kv : config.head_dim));
+    query_norm = RmsNorm(std::move(q_norm), config.rms_norm_eps);
+    key_norm = RmsNorm(std::move(k_norm), config.rms_norm_eps);
+  }
   return Attention({.query = std::move(q),
                     .key = std::move(k),
                     .value = std::move(v),
                     .output = std::move(o),
-                    .query_norm = RmsNorm(std::move(q_norm), config.rms_norm_eps),
-                    .key_norm = RmsNorm(std::move(k_norm), config.rms_norm_eps),
+                    .query_norm = std::move(query_norm),
+                    .key_norm = std::move(key_norm),
                     .heads = config.num_attention_heads,
                     .kv_heads = config.num_key_value_heads,
-                    .head_width = config.head_dim});
+                    .head_width = config.head_dim,
+                    .window = config.sliding_windows[layer]});
 }
 
 Result<GatedMlp<Linear>> make_dense_mlp(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
   const std::size_t D = config.hidden_size;
   const std::size_t inner = config.intermediate_size;
-  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kGate, layer}, inner, D));
-  MOXIE_TRY_LET(Linear up, weights.linear({Part::kUp, layer}, inner, D));
-  MOXIE_TRY_LET(Linear down, weights.linear({Part::kDown, layer}, D, inner));
+  const bool bias = config.mlp_bias;
+  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kGate, layer}, inner, D, bias));
+  MOXIE_TRY_LET(Linear up, weights.linear({Part::kUp, layer}, inner, D, bias));
+  MOXIE_TRY_LET(Linear down, weights.linear({Part::kDown, layer}, D, inner, bias));
   return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
 }
 
@@ -74,12 +65,8 @@ Result<GatedMlp<Linear>> make_expert(const ModelConfig& config, std::size_t laye
   return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
 }
 
-Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& config, std::size_t layer,
-                                                             WeightSource& weights) {
-  if (!config.moe_layers[layer]) {
-    MOXIE_TRY_LET(GatedMlp<Linear> mlp, make_dense_mlp(config, layer, weights));
-    return make_dense(std::move(mlp));
-  }
+Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& config, std::size_t layer,
+                                                           WeightSource& weights) {
   MOXIE_TRY_LET(Linear gate, weights.linear({Part::kRouter, layer}, config.num_experts, config.hidden_size));
   std::vector<GatedMlp<Linear>> experts;
   for (std::size_t e = 0; e < config.num_experts; ++e) {
@@ -95,6 +82,30 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
                                            .selection_bias = {}}));
   MOXIE_TRY_LET(ExpertLayer moe, ExpertLayer::create(std::move(router), std::move(bank)));
   return make_experts(layer, std::move(gate), std::move(moe));
+}
+
+/// Experts, and beside them one for every row.
+Result<std::unique_ptr<const FeedForward>> make_with_shared(const ModelConfig& config, std::size_t layer,
+                                                            WeightSource& weights) {
+  const std::size_t D = config.hidden_size;
+  const std::size_t inner = config.shared_expert_intermediate_size;
+  MOXIE_TRY_LET(auto experts, make_experts_of(config, layer, weights));
+  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kSharedGate, layer}, inner, D));
+  MOXIE_TRY_LET(Linear up, weights.linear({Part::kSharedUp, layer}, inner, D));
+  MOXIE_TRY_LET(Linear down, weights.linear({Part::kSharedDown, layer}, D, inner));
+  MOXIE_TRY_LET(Linear scale, weights.linear({Part::kSharedScale, layer}, 1, D));
+  MOXIE_TRY_LET(auto shared, GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down)));
+  return make_shared_beside(std::move(experts), make_dense(std::move(shared)), std::move(scale));
+}
+
+Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& config, std::size_t layer,
+                                                             WeightSource& weights) {
+  if (!config.moe_layers[layer]) {
+    MOXIE_TRY_LET(GatedMlp<Linear> mlp, make_dense_mlp(config, layer, weights));
+    return make_dense(std::move(mlp));
+  }
+  return config.shared_expert_intermediate_size > 0 ? make_with_shared(config, layer, weights)
+                                                    : make_experts_of(config, layer, weights);
 }
 
 Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
@@ -124,12 +135,10 @@ Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& ro
 
 }  // namespace
 
-const TensorNames& qwen3_moe_names() noexcept { return kHuggingFaceNames; }
-
-Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config, const Checkpoint& checkpoint,
-                                                      const Backend& backend, const LoadOptions& options,
-                                                      Executor* executor) {
-  WeightSource weights(checkpoint, kHuggingFaceNames, backend, options, executor);
+Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const ModelConfig& config,
+                                                    const Checkpoint& checkpoint, const Backend& backend,
+                                                    const LoadOptions& options, Executor* executor) {
+  WeightSource weights(checkpoint, family, backend, options, executor);
   DecoderStack::Parts parts;
   MOXIE_TRY_LET(const Weights embedding, weights.matrix({Part::kEmbedding}, config.vocab_size, config.hidden_size));
   MOXIE_TRY_LET(parts.embedding, make_embedding(checkpoint, embedding, options));
@@ -145,7 +154,9 @@ Result<std::unique_ptr<const Decoder>> make_qwen3_moe(const ModelConfig& config,
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
   MOXIE_TRY(weights.finish());
   if (weights.uses_tiles()) parts.files = std::make_shared<Checkpoint>(checkpoint);
-  parts.rope = Rope(config.head_dim, config.rope_theta);
+  parts.rope = Rope(config.head_dim, config.rope_theta,
+                    frequency_factors(config.rope_scaling, config.head_dim, config.rope_theta),
+                    config.rope_scaling.attention_factor);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,
                     .key_width = config.head_dim,

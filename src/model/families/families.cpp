@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/families/families.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+namespace moxie::model {
+
+namespace {
+
+/// Where two share an architecture of GGUF and have no experts, a file is taken for the first's.
+constexpr const Family* kFamilies[] = {&kLlama, &kMistral,  &kMixtral, &kOlmoe,
+                                       &kQwen2, &kQwen2Moe, &kQwen3,   &kQwen3Moe};
+
+std::string listed(std::vector<std::string_view> names) {
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::string text;
+  for (const std::string_view& name : names) {
+    if (!text.empty()) text += &name == &names.back() ? " or " : ", ";
+    text += name;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const Family* const> families() noexcept { return kFamilies; }
+
+const Family* find_family(std::string_view model_type) noexcept {
+  const auto found = std::ranges::find(kFamilies, model_type, [](const Family* family) { return family->model_type; });
+  return found == std::end(kFamilies) ? nullptr : *found;
+}
+
+const Family* find_gguf_family(std::string_view architecture, bool experts) noexcept {
+  const Family* first = nullptr;
+  for (const Family* family : kFamilies) {
+    if (family->gguf.architecture != architecture) continue;
+    if (family->experts == experts) return family;
+    if (first == nullptr) first = family;
+  }
+  return first;
+}
+
+std::string known_model_types() {
+  std::vector<std::string_view> names;
+  for (const Family* family : kFamilies) names.push_back(family->model_type);
+  return listed(std::move(names));
+}
+
+std::string known_gguf_architectures() {
+  std::vector<std::string_view> names;
+  for (const Family* family : kFamilies) names.push_back(family->gguf.architecture);
+  return listed(std::move(names));
+}
+
+}  // namespace moxie::model

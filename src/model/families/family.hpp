@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <moxie/model/model_config.hpp>
+
+#include "model/tensor_names.hpp"
+
+namespace moxie::model {
+
+class ConfigFields;
+
+/// What llama.cpp takes for granted in the files of one architecture, since no key says it.
+struct GgufForm {
+  /// Biases that it knows: a model with others, or without those that must be there, cannot be said.
+  enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kAny };
+
+  std::string_view architecture;  ///< `general.architecture`
+  Biases biases = Biases::kNone;
+  bool norm_topk_prob = false;
+  /// The key of an expert's width.
+  std::string_view expert_width = "expert_feed_forward_length";
+  /// Rows of queries and keys lie so that the rotary embedding turns neighbours: the halves of a head are shuffled
+  /// into each other.
+  bool interleaved_rows = false;
+  /// The head is a tensor of its own, never the embedding.
+  bool own_head = false;
+  /// Frequencies may have factors of their own, in a tensor.
+  bool rope_factors = false;
+};
+
+/// A family of models: all that is peculiar to it. A file of this folder has one or more, families.cpp lists them, and
+/// docs/families.md says how to add one.
+struct Family {
+  std::string_view model_type;    ///< in config.json
+  std::string_view architecture;  ///< the class that config.json's `architectures` names
+  TensorNames names;              ///< what Hugging Face calls its tensors
+  bool experts = false;           ///< at least some layers have them
+  bool shared_expert = false;     ///< beside them one for every row, scaled by a gate of its own
+  QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+  double default_theta = 0;  ///< where config.json has no rope_theta, as early files do; 0: it must
+  /// Reads what config.json says beyond what all families have (read_config does that before).
+  void (*read)(ConfigFields& fields, ModelConfig& config) = nullptr;
+  GgufForm gguf;
+};
+
+/// Every family that moxie runs.
+[[nodiscard]] std::span<const Family* const> families() noexcept;
+
+/// The family of that model_type; null where there is none.
+[[nodiscard]] const Family* find_family(std::string_view model_type) noexcept;
+/// Of a GGUF file; several may share an architecture, of which one has experts. Null where there is none.
+[[nodiscard]] const Family* find_gguf_family(std::string_view architecture, bool experts) noexcept;
+
+/// "llama, qwen3 or qwen3_moe", for messages.
+[[nodiscard]] std::string known_model_types();
+[[nodiscard]] std::string known_gguf_architectures();
+
+}  // namespace moxie::model

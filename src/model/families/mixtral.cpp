@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mixtral: Llama with experts in every layer. Its router takes the softmax over the chosen experts alone, which is the
+// one over all, divided by the sum of the chosen.
+#include "model/config_fields.hpp"
+#include "model/families/families.hpp"
+#include "model/hugging_face_names.hpp"
+
+namespace moxie::model {
+
+namespace {
+
+void read(ConfigFields& fields, ModelConfig& config) {
+  read_window_of_all_layers(fields, config);
+  config.moe_layers.assign(config.num_hidden_layers, true);
+  read_experts(fields, config, "intermediate_size");
+  config.norm_topk_prob = true;
+}
+
+}  // namespace
+
+constexpr Family kMixtral{
+    .model_type = "mixtral",
+    .architecture = "MixtralForCausalLM",
+    .names = kHuggingFaceNames.with({{Part::kRouter, "model.layers.{l}.block_sparse_moe.gate"},
+                                     {Part::kExpertGate, "model.layers.{l}.block_sparse_moe.experts.{e}.w1"},
+                                     {Part::kExpertUp, "model.layers.{l}.block_sparse_moe.experts.{e}.w3"},
+                                     {Part::kExpertDown, "model.layers.{l}.block_sparse_moe.experts.{e}.w2"}}),
+    .experts = true,
+    .default_theta = 1e6,
+    .read = read,
+    .gguf = {.architecture = "llama",
+             .norm_topk_prob = true,
+             .expert_width = "feed_forward_length",
+             .interleaved_rows = true,
+             .rope_factors = true}};
+
+}  // namespace moxie::model

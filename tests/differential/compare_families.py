@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares the program moxie with transformers in double and with llama.cpp, on random small checkpoints of each family.
+
+    compare_families.py --moxie build/moxie [--seeds 20] [--families llama,qwen3]
+
+For each checkpoint, with options drawn from what the family has (rope, window, biases, heads, tied embeddings):
+
+transformers  continues a prompt greedily by 64 tokens in double. moxie's logits at all those places are off by at most
+              1e-4 of the largest logit, and its best token is the same but where the two best are closer than that, which
+              are counted.
+GGUF          where the file can be said in GGUF, `moxie convert` to f32 gives the very same text of logits.
+llama.cpp     names the same best token from that file, but where its two best are closer than the two programs; which
+              keep keys and values as f16 and f32.
+
+Exits with 1 where anything differs by more. Needs numpy, torch, transformers, and libllama where --llama-cpp is given.
+"""
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+import random_families
+import transformers_double
+
+PROMPT, ANSWER = 24, 64
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}
+
+
+def draw(family: str, seed: int) -> tuple[dict, str]:
+    """A configuration of the family, and the form of its file."""
+    rng = np.random.default_rng([seed, *family.encode()])
+    pick = lambda *choices: choices[rng.integers(len(choices))]  # noqa: E731
+    heads = int(pick(2, 3, 4, 6))
+    changes = {
+        "num_attention_heads": heads,
+        "num_key_value_heads": int(pick(*(g for g in (1, 2, 3, heads) if heads % g == 0))),
+        "hidden_size": heads * int(pick(8, 12)),
+        "num_hidden_layers": int(pick(1, 2, 3)),
+        "vocab_size": int(pick(64, 97)),
+        "rms_norm_eps": float(pick(1e-6, 1e-5, 1e-3)),
+        "tie_word_embeddings": bool(pick(True, False, False)),
+        "rope_theta": float(pick(500.0, 1e4, 1e6)),
+    }
+    scalings = [None, {"rope_type": "linear", "factor": 3.0},
+                {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}]
+    changes["rope_scaling"] = pick(*scalings, *([LLAMA3] if family in ("llama", "mistral", "mixtral") else []))
+    if family in ("llama", "qwen3", "mistral", "mixtral"):
+        changes["head_dim"] = int(pick(8, 16))
+    if family in ("llama", "qwen3", "olmoe") and pick(True, False, False):
+        changes["attention_bias"] = True
+    if family == "llama":
+        changes["mlp_bias"] = bool(pick(True, False))
+    if family in ("mistral", "mixtral"):
+        changes["sliding_window"] = pick(None, None, 5, 33)
+    if family in ("qwen2", "qwen3", "qwen2_moe") and pick(True, False, False):
+        changes |= {"use_sliding_window": True, "sliding_window": int(pick(5, 33)),
+                    "max_window_layers": int(pick(0, 1, 2))}
+    if family == "qwen2_moe" and pick(True, False, False):
+        changes["decoder_sparse_step"] = 2
+    if family in ("qwen2_moe", "olmoe"):
+        changes["norm_topk_prob"] = bool(pick(True, False, False, False))
+    if family == "olmoe":  # most have as many of both, as llama.cpp wants it
+        changes["num_key_value_heads"] = int(pick(heads, heads, changes["num_key_value_heads"]))
+    return random_families.complete(family, changes), pick("published", "transformers")
+
+
+def greedy(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prompt and answer, and the logits at every place. Prompts are drawn until experts are chosen clearly there."""
+    tokens = transformers_double.compute_clear(folder, PROMPT, seed).tokens
+    with torch.no_grad(), transformers_double.WidenCasts():
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager",
+            local_files_only=True).eval()
+        ids = torch.tensor(tokens.astype(np.int64))[None]
+        for _ in range(ANSWER):
+            logits = model(ids, use_cache=False).logits[0]
+            ids = torch.cat([ids, logits[-1].argmax()[None, None]], dim=1)
+    return ids[0].numpy(), logits.numpy()
+
+
+class Count:
+    def __init__(self):
+        self.worst, self.places, self.close, self.wrong = 0.0, 0, 0, []
+        self.gguf, self.unsayable, self.llama, self.llama_close, self.llama_worst = 0, {}, 0, 0, 0.0
+
+
+def moxie(command: list[str], *arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
+
+
+def logits_text(command: list[str], path: Path, tokens) -> str:
+    done = moxie(command, "logits", "-m", path, "--all", "--json", "--matmul", "native", "--tokens",
+                 ",".join(map(str, tokens)))
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+def write_tokenizer(folder: Path, vocab_size: int) -> None:
+    """Without one, llama.cpp takes no file."""
+    vocab = {chr(0x41 + i): i for i in range(vocab_size - 1)} | {"AB": vocab_size - 1}
+    text = {"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": vocab, "merges": [["A", "B"]]}}
+    (folder / "tokenizer.json").write_text(json.dumps(text))
+
+
+def compare_llama_cpp(path: Path, tokens: np.ndarray, ours: np.ndarray, count: Count, name: str) -> None:
+    import llama_cpp
+
+    with llama_cpp.Model(path) as model:
+        theirs = model.logits(tokens[: len(ours)]).astype(np.float64)
+    count.llama += 1
+    # Of the row in the middle: where two experts are close, one row may have the other of them.
+    middle = np.median(np.abs(ours - theirs).max(axis=1)) / np.abs(theirs).max()
+    count.llama_worst = max(count.llama_worst, middle)
+    for a, b in zip(ours, theirs):
+        if a.argmax() != b.argmax():
+            if b[b.argmax()] - b[a.argmax()] <= 2 * np.abs(a - b).max() and np.abs(a - b).max() < 0.05 * np.abs(b).max():
+                count.llama_close += 1
+            else:
+                count.wrong.append(f"{name}: llama.cpp has another best token")
+                return
+
+
+def compare(command: list[str], family: str, seed: int, folder: Path, count: Count, llama: bool) -> None:
+    config, form = draw(family, seed)
+    name = f"{family} seed {seed}"
+    random_families.write_checkpoint(folder, config, seed, form)
+    write_tokenizer(folder, config["vocab_size"])
+    tokens, expected = greedy(folder, seed)
+    text = logits_text(command, folder, tokens[:-1])
+    ours = np.array(json.loads(text)["logits"], np.float64)
+    bound = 1e-4 * np.abs(expected).max()
+    count.worst = max(count.worst, np.abs(ours - expected).max() / np.abs(expected).max())
+    if not np.abs(ours - expected).max() <= bound:
+        count.wrong.append(f"{name}: off by {np.abs(ours - expected).max() / np.abs(expected).max():.1e} {config}")
+    for a, b in zip(ours[PROMPT - 1 :], expected[PROMPT - 1 :]):
+        count.places += 1
+        if a.argmax() != b.argmax():
+            count.close += 1
+            if b.max() - b[a.argmax()] > bound:
+                count.wrong.append(f"{name}: another best token")
+    path = folder / "m.gguf"
+    done = moxie(command, "convert", "-m", folder, "--type", "f32", "-o", path)
+    if done.returncode:
+        reason = done.stderr.strip().split("needed ")[-1]
+        count.unsayable[reason] = count.unsayable.get(reason, 0) + 1
+        return
+    count.gguf += 1
+    if json.loads(logits_text(command, path, tokens[:-1]))["logits"] != json.loads(text)["logits"]:
+        count.wrong.append(f"{name}: GGUF gives other bits")
+    if llama:
+        compare_llama_cpp(path, tokens, ours, count, name)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--moxie", type=shlex.split, required=True, help="the program, also with arguments before its own")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--families", type=lambda text: text.split(","), default=list(random_families.FAMILIES))
+    parser.add_argument("--llama-cpp", action="store_true", help="compare with libllama too")
+    options = parser.parse_args()
+    wrong = []
+    for family in options.families:
+        count = Count()
+        for seed in range(options.seeds):
+            with tempfile.TemporaryDirectory() as name:
+                compare(options.moxie, family, seed, Path(name) / "model", count, options.llama_cpp)
+        print(f"{family:10} {options.seeds} checkpoints: largest difference {count.worst:.1e} of the largest logit; "
+              f"{count.places} greedy tokens, {count.close} too close to tell; {count.gguf} also as GGUF; "
+              f"llama.cpp on {count.llama}: {count.llama_close} places too close to tell, "
+              f"middle row off by {count.llama_worst:.1e} at most; {len(count.wrong)} wrong", flush=True)
+        for reason, times in count.unsayable.items():
+            print(f"           not said in GGUF, {times}: needed {reason}")
+        wrong += count.wrong
+    print(f"{len(wrong)} wrong" + "".join(f"\n  {line}" for line in wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small random checkpoints of the families beside Qwen3-MoE (random_checkpoint.py), as Hugging Face folders with the
+tensor names of the published ones. `model_type` in a configuration says which family it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoConfig
+
+from random_checkpoint import write_weights
+
+SHAPE = {
+    "hidden_act": "silu",
+    "hidden_size": 32,
+    "initializer_range": 0.02,
+    "max_position_embeddings": 128,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 2,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-5,
+    "tie_word_embeddings": False,
+    "use_cache": True,
+    "vocab_size": 64,
+}
+DENSE = {"intermediate_size": 48}
+# What each family's published files have beside the shape; sizes are ours.
+FAMILIES = {
+    "llama": ("LlamaForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None}),
+    "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
+    "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
+                                       "sliding_window": None, "rope_theta": 1e6}),
+    "olmoe": ("OlmoeForCausalLM", {"intermediate_size": 16, "num_experts": 8, "num_experts_per_tok": 3,
+                                   "norm_topk_prob": False, "clip_qkv": None, "rope_theta": 10000.0,
+                                   "attention_bias": False, "rope_scaling": None}),
+    "qwen2": ("Qwen2ForCausalLM", DENSE | {"use_sliding_window": False, "sliding_window": 64, "max_window_layers": 2,
+                                           "rope_theta": 1e6}),
+    "qwen2_moe": ("Qwen2MoeForCausalLM", DENSE | {"use_sliding_window": False, "sliding_window": 64,
+                                                  "max_window_layers": 2, "rope_theta": 1e6, "decoder_sparse_step": 1,
+                                                  "mlp_only_layers": [], "moe_intermediate_size": 16,
+                                                  "shared_expert_intermediate_size": 40, "num_experts": 8,
+                                                  "num_experts_per_tok": 3, "norm_topk_prob": False}),
+    "qwen3": ("Qwen3ForCausalLM", DENSE | {"use_sliding_window": False, "sliding_window": None, "max_window_layers": 2,
+                                           "rope_theta": 1e6, "attention_bias": False, "head_dim": 8,
+                                           "rope_scaling": None}),
+}
+
+
+def complete(model_type: str, changes: dict) -> dict:
+    """The family's fields with `changes`; a field changed to ... (Ellipsis) is left out of the file."""
+    architecture, fields = FAMILIES[model_type]
+    whole = {"architectures": [architecture], "model_type": model_type} | SHAPE | fields | {"torch_dtype": "float32"}
+    return {name: value for name, value in (whole | changes).items() if value is not ...}
+
+
+def write_config(folder: Path, config: dict, form: str) -> None:
+    """`form` is "published" (the fields as they are) or "transformers" (what the installed version makes of them)."""
+    if form == "published":
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        return
+    fields = {k: v for k, v in config.items() if k not in ("model_type", "rope_scaling", "rope_theta", "torch_dtype")}
+    fields["rope_parameters"] = {"rope_type": "default", "rope_theta": config.get("rope_theta", 10000.0)} | (
+        config.get("rope_scaling") or {}
+    )
+    AutoConfig.for_model(config["model_type"], dtype=config["torch_dtype"], **fields).save_pretrained(folder)
+
+
+def is_sparse(config: dict, layer: int) -> bool:
+    if config["model_type"] in ("mixtral", "olmoe"):
+        return True
+    return "moe_intermediate_size" in config and (
+        layer not in config["mlp_only_layers"] and (layer + 1) % config["decoder_sparse_step"] == 0
+    )
+
+
+class Maker:
+    """Weights at the scale of random_checkpoint.make_tensors: nothing is negligible, nothing saturates."""
+
+    def __init__(self, config: dict, seed: int):
+        self.config, self.tensors = config, {}
+        self.rng = np.random.default_rng(seed)
+        self.dtype = getattr(torch, config["torch_dtype"])
+        self.hidden = config["hidden_size"]
+
+    def put(self, name: str, values: np.ndarray) -> None:
+        self.tensors[name] = torch.from_numpy(values.astype(np.float32)).to(self.dtype)
+
+    def linear(self, name: str, rows: int, columns: int, gain: float, bias: bool = False) -> None:
+        self.put(f"{name}.weight", self.rng.standard_normal((rows, columns)) * gain / np.sqrt(columns))
+        if bias:
+            self.put(f"{name}.bias", self.rng.standard_normal(rows) * 0.4)
+
+    def norm(self, name: str, width: int, mean: float = 1.0) -> None:
+        self.put(f"{name}.weight", mean + 0.25 * self.rng.standard_normal(width))
+
+    def mlp(self, name: str, inner: int, parts=("gate_proj", "up_proj", "down_proj"), bias: bool = False) -> None:
+        gate, up, down = parts
+        self.linear(f"{name}.{gate}", inner, self.hidden, 1.5, bias)
+        self.linear(f"{name}.{up}", inner, self.hidden, 1.5, bias)
+        self.linear(f"{name}.{down}", self.hidden, inner, 1.5, bias)
+
+    def attention(self, name: str) -> None:
+        c, family = self.config, self.config["model_type"]
+        head_dim = c.get("head_dim") or self.hidden // c["num_attention_heads"]
+        heads = c["num_attention_heads"]
+        query, kv = heads * head_dim, c.get("num_key_value_heads", heads) * head_dim
+        output = bool(c.get("attention_bias"))
+        bias = output or family in ("qwen2", "qwen2_moe")
+        # Without norms on queries and keys, scores need a gain of their own to be of some size.
+        gain = 1.0 if family in ("qwen3", "olmoe") else 1.6
+        self.linear(f"{name}.q_proj", query, self.hidden, gain, bias)
+        self.linear(f"{name}.k_proj", kv, self.hidden, gain, bias)
+        self.linear(f"{name}.v_proj", kv, self.hidden, 1.0, bias)
+        self.linear(f"{name}.o_proj", self.hidden, query, 2.0, output)
+        if family in ("qwen3", "olmoe"):
+            self.norm(f"{name}.q_norm", head_dim if family == "qwen3" else query, 1.3)
+            self.norm(f"{name}.k_norm", head_dim if family == "qwen3" else kv, 1.3)
+
+    def experts(self, layer: str) -> None:
+        c = self.config
+        mixtral = c["model_type"] == "mixtral"
+        block = f"{layer}.{'block_sparse_moe' if mixtral else 'mlp'}"
+        count = c["num_local_experts"] if mixtral else c["num_experts"]
+        self.linear(f"{block}.gate", count, self.hidden, 1.5)
+        for e in range(count):
+            inner = c.get("moe_intermediate_size", c["intermediate_size"])
+            parts = ("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj")
+            self.mlp(f"{block}.experts.{e}", inner, parts)
+        if "shared_expert_intermediate_size" in c:
+            self.mlp(f"{block}.shared_expert", c["shared_expert_intermediate_size"])
+            self.linear(f"{block}.shared_expert_gate", 1, self.hidden, 1.5)
+
+    def make(self) -> dict[str, torch.Tensor]:
+        c = self.config
+        self.put("model.embed_tokens.weight", self.rng.standard_normal((c["vocab_size"], self.hidden)))
+        for i in range(c["num_hidden_layers"]):
+            layer = f"model.layers.{i}"
+            self.norm(f"{layer}.input_layernorm", self.hidden)
+            self.attention(f"{layer}.self_attn")
+            self.norm(f"{layer}.post_attention_layernorm", self.hidden)
+            if is_sparse(c, i):
+                self.experts(layer)
+            else:
+                self.mlp(f"{layer}.mlp", c["intermediate_size"], bias=c.get("mlp_bias", False))
+        self.norm("model.norm", self.hidden)
+        if not c["tie_word_embeddings"]:
+            self.linear("lm_head", c["vocab_size"], self.hidden, 2.0)
+        return self.tensors
+
+
+def write_checkpoint(folder: Path, config: dict, seed: int, form: str, shards: int = 1) -> None:
+    folder.mkdir(parents=True)
+    write_config(folder, config, form)
+    write_weights(folder, Maker(config, seed).make(), shards)
