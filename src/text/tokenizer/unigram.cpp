@@ -24,6 +24,24 @@ constexpr std::uint64_t longer(std::uint64_t hash, char byte) noexcept {
   return hash ^ hash >> 32;
 }
 
+template <class Length>
+inline constexpr Length kNoWay = std::numeric_limits<Length>::max();
+
+constexpr bool is_continued(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
+std::size_t size_at(std::string_view text, std::size_t at, bool raw) noexcept {
+  return raw ? decode_at(text, at).size : character_size(text[at]);
+}
+
+std::size_t count_characters(std::string_view text, bool raw) noexcept {
+  if (!raw) {
+    return text.size() - static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_continued));
+  }
+  std::size_t n = 0;
+  for (std::size_t at = 0; at < text.size(); at += decode_at(text, at).size) ++n;
+  return n;
+}
+
 }  // namespace
 
 Unigram::Unigram(const Vocabulary& vocabulary, const ControlSet& controls, std::vector<double> scores,
@@ -78,37 +96,50 @@ TokenId Unigram::token_of(std::uint64_t bits, std::string_view text) const noexc
 }
 
 Status Unigram::encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-                       std::vector<TokenId>& out) const {
-  if (piece.size() >= std::numeric_limits<std::uint32_t>::max()) {
-    return Status(Code::kUnsupported, "Unigram", "pieces of less than 4 GiB", Text(piece.size(), " bytes"));
+                       TokenList& out) const {
+  // A token has no more characters than bytes.
+  if (vocabulary_.longest() < kNoWay<std::uint8_t>) {
+    MOXIE_TRY(best_way(piece, options, scratch.lengths, scratch.scores));
+    follow(piece, options, scratch.lengths, out);
+  } else {
+    MOXIE_TRY(best_way(piece, options, scratch.long_lengths, scratch.scores));
+    follow(piece, options, scratch.long_lengths, out);
   }
-  auto& path = scratch.path;
-  path.assign(piece.size() + 1, {});
+  return {};
+}
+
+// lengths[i]: how many characters the last token has on the best way to where the first i end.
+template <class Length>
+Status Unigram::best_way(std::string_view piece, const PieceOptions& options, std::vector<Length>& lengths,
+                         std::vector<double>& scores) const {
+  lengths.assign(count_characters(piece, options.raw) + 1, kNoWay<Length>);
   // No token, known or not, reaches further than that: older scores give way to new ones.
   const std::size_t longest = std::max<std::size_t>(vocabulary_.longest(), 4);
   const std::size_t mask = std::bit_ceil(longest + 1) - 1;
-  auto& scores = scratch.scores;
   scores.assign(mask + 1, 0);
-  const auto reach = [&](std::size_t begin, std::size_t end, TokenId id, double score) {
-    PathNode& node = path[end];
-    if (node.id >= 0 && score <= scores[end & mask]) return;
-    scores[end & mask] = score;
-    node = {.begin = static_cast<std::uint32_t>(begin), .id = id};
+  const auto reach = [&](std::size_t place, std::size_t length, double score) {
+    if (lengths[place] != kNoWay<Length> && score <= scores[place & mask]) return;
+    scores[place & mask] = score;
+    lengths[place] = static_cast<Length>(length);
   };
-  for (std::size_t begin = 0; begin < piece.size();) {
-    const double here = scores[begin & mask];
-    const std::size_t character = character_size(piece[begin]);
+  std::size_t at = 0;  // in characters
+  for (std::size_t begin = 0; begin < piece.size(); ++at) {
+    const double here = scores[at & mask];
+    const std::size_t character = size_at(piece, begin, options.raw);
     const std::size_t most = std::min(piece.size(), begin + longest);
     bool has_single = false;
     std::uint64_t hash = seed_;
+    std::size_t length = 0;
     for (std::size_t end = begin; end < most;) {
+      length += is_continued(piece[end]) ? 0U : 1U;
       hash = longer(hash, piece[end++]);
       const std::uint64_t bits = mix(hash);
       if (!may_begin(bits)) break;
-      if (end < piece.size() && (static_cast<unsigned char>(piece[end]) & 0xc0) == 0x80) continue;
+      // Where all is UTF-8, only the ends of characters matter. Otherwise tokens, which are UTF-8, tell where those are.
+      if (!options.raw && end < piece.size() && is_continued(piece[end])) continue;
       const TokenId id = token_of(bits, piece.substr(begin, end - begin));
       if (id < 0 || (options.plain && controls_.contains(id))) continue;
-      reach(begin, end, id, here + scores_[static_cast<std::size_t>(id)]);
+      reach(at + length, length, here + scores_[static_cast<std::size_t>(id)]);
       has_single = has_single || end - begin == character;
     }
     if (!has_single) {
@@ -116,51 +147,47 @@ Status Unigram::encode(std::string_view piece, const PieceOptions& options, Mode
         return Status(Code::kFormat, "Unigram", "unk_id, for a character that the vocabulary lacks",
                       Text("none, and U+", static_cast<std::uint32_t>(decode_at(piece, begin).code)));
       }
-      reach(begin, begin + character, *options_.unk, here + unk_score_);
+      reach(at + 1, 1, here + unk_score_);
     }
     begin += character;
   }
-
-  // Backwards along the best way; unknown characters in a row are one.
-  scratch.ids.clear();
-  const std::size_t first = out.size();
-  for (std::size_t end = piece.size(); end > 0;) {
-    const TokenId id = path[end].id;
-    std::size_t begin = path[end].begin;
-    if (id == options_.unk) {
-      while (begin > 0 && path[begin].id == options_.unk) begin = path[begin].begin;
-      scratch.ids.clear();
-      unknown(piece.substr(begin, end - begin), options, scratch.ids);
-      out.insert(out.end(), scratch.ids.rbegin(), scratch.ids.rend());
-    } else {
-      out.push_back(id);
-    }
-    end = begin;
-  }
-  std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
   return {};
 }
 
-void Unigram::unknown(std::string_view text, const PieceOptions& options, std::vector<TokenId>& out) const {
+template <class Length>
+void Unigram::follow(std::string_view piece, const PieceOptions& options, std::vector<Length>& lengths,
+                     TokenList& out) const {
+  // Backwards once: the length of each token on the best way moves from its end to its beginning.
+  Length length = lengths.back();
+  for (std::size_t place = lengths.size() - 1; place > 0;) {
+    place -= length;
+    std::swap(length, lengths[place]);
+  }
+  std::size_t unknown_begin = piece.size();  // of unknown characters in a row, which are one
+  std::size_t begin = 0;
+  for (std::size_t place = 0; begin < piece.size(); place += lengths[place]) {
+    std::size_t end = begin;
+    for (std::size_t i = 0; i < lengths[place]; ++i) end += size_at(piece, end, options.raw);
+    const auto id = vocabulary_.find(piece.substr(begin, end - begin));
+    if (!id || id == options_.unk || (options.plain && controls_.contains(*id))) {
+      unknown_begin = std::min(unknown_begin, begin);
+    } else {
+      if (unknown_begin < begin) unknown(piece.substr(unknown_begin, begin - unknown_begin), options, out);
+      unknown_begin = piece.size();
+      out.push_back(*id);
+    }
+    begin = end;
+  }
+  if (unknown_begin < piece.size()) unknown(piece.substr(unknown_begin), options, out);
+}
+
+void Unigram::unknown(std::string_view text, const PieceOptions& options, TokenList& out) const {
   // The characters may be a token together: one that lost, or the unknown token's own text.
   const auto whole = vocabulary_.find(text);
   if (whole && !(options.plain && controls_.contains(*whole))) return out.push_back(*whole);
-  std::vector<TokenId> bytes;
-  bool complete = options_.byte_fallback;
-  for (std::size_t at = 0; at < text.size() && complete;) {
-    const Character c = decode_at(text, at);
-    std::string_view raw = text.substr(at, c.size);
-    const char escaped = static_cast<char>(c.code - kEscapedByte);
-    if (options.escapes && is_escaped_byte(c.code)) raw = {&escaped, 1};
-    for (const char byte : raw) {
-      const TokenId id = fallback_[static_cast<unsigned char>(byte)];
-      complete = complete && id >= 0;
-      bytes.push_back(id);
-    }
-    at += c.size;
-  }
-  if (complete) {
-    out.insert(out.end(), bytes.begin(), bytes.end());
+  const auto token = [this](char byte) { return fallback_[static_cast<unsigned char>(byte)]; };
+  if (options_.byte_fallback && std::all_of(text.begin(), text.end(), [&](char byte) { return token(byte) >= 0; })) {
+    for (const char byte : text) out.push_back(token(byte));
   } else {
     out.push_back(*options_.unk);
   }
