@@ -72,8 +72,7 @@ bool AddedMatcher::Scan::next(Segment& segment) {
   const std::string_view text = in_.text;
   while (at_ < text.size()) {
     const auto byte = static_cast<unsigned char>(text[at_]);
-    const Entry* found =
-        matcher_.first_[byte] == matcher_.first_[byte + 1U] ? nullptr : matcher_.longest_at(in_, at_);
+    const Entry* found = matcher_.first_[byte] == matcher_.first_[byte + 1U] ? nullptr : matcher_.longest_at(in_, at_);
     if (found == nullptr) {
       ++at_;
       continue;

@@ -116,9 +116,7 @@ class Bpe::Symbols {
   }
 
   void next(std::vector<TokenId>& ids) {
-    const std::size_t size = options_.byte_level ? 1
-                             : raw_              ? decode_at(piece_, at_).size
-                                                 : character_size(piece_[at_]);
+    const std::size_t size = options_.byte_level ? 1 : raw_ ? decode_at(piece_, at_).size : character_size(piece_[at_]);
     const std::string_view text = piece_.substr(at_, size);
     const bool first = at_ == 0;
     at_ += size;

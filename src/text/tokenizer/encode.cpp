@@ -88,20 +88,25 @@ class Encoding final : private PieceSink {
 Status TokenizerParts::encode(std::string_view text, const EncodeOptions& options, std::vector<TokenId>& out) const {
   MOXIE_TRY_LET(const std::vector<TextSpan> marks, marks_of(options.untrusted, text.size()));
   const MarkedView in{.text = text, .marks = marks};
-  std::size_t most = text.size() + prefix.size() + suffix.size() + 16;
-  while (true) {
-    TokenList ids(most);
+  const auto put = [&](TokenList& ids) -> Status {
     if (options.add_special) ids.append(prefix);
     MOXIE_TRY(Encoding(*this, ids).run(in));
     if (options.add_special) ids.append(suffix);
-    if (ids.complete()) {
-      out.reserve(ids.size());
-      ids.copy_to(out);
-      return {};
-    }
-    // More tokens than bytes: a normalizer adds much. They were counted; the second time there is room for them.
-    most = ids.size();
+    return {};
+  };
+  TokenList ids(text.size() + prefix.size() + suffix.size() + 16);
+  MOXIE_TRY(put(ids));
+  if (ids.complete()) {
+    out.reserve(ids.size());
+    ids.copy_to(out);
+    return {};
   }
+  // More tokens than bytes: a normalizer adds much. They were counted; now there is room for them.
+  const std::size_t n = ids.size();
+  ids.release();
+  out.resize(n);
+  TokenList all(out);
+  return put(all);
 }
 
 }  // namespace moxie::text

@@ -19,7 +19,7 @@ namespace moxie::text {
 struct MarkedView {
   std::string_view text;
   std::span<const TextSpan> marks = {};  ///< in order, apart from each other, none empty
-  std::size_t offset = 0;           ///< where in the marks' text this one begins
+  std::size_t offset = 0;                ///< where in the marks' text this one begins
 
   [[nodiscard]] std::span<const TextSpan> marks_behind(std::size_t begin) const noexcept {
     const auto first = std::upper_bound(marks.begin(), marks.end(), offset + begin,

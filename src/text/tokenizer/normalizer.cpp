@@ -45,8 +45,7 @@ class Run {
 
   Result<bool> operator()(const Replace& step) const {
     std::size_t room = in_.text.size() + 64;
-    if (step.pattern.is_literal() && !step.pattern.text().empty() &&
-        step.content.size() > step.pattern.text().size()) {
+    if (step.pattern.is_literal() && !step.pattern.text().empty() && step.content.size() > step.pattern.text().size()) {
       room = in_.text.size();
       const std::string_view wanted = step.pattern.text();
       for (std::size_t at = 0; (at = in_.text.find(wanted, at)) != std::string_view::npos; at += wanted.size()) {
@@ -120,9 +119,9 @@ class Run {
       copied = end;
       if (out.size() > most_) return Status(Code::kFormat, "normalizer", Text("at most ", most_, " bytes"), "more");
       // Behind an empty match the next one begins a character later.
-      from = match.end > match.begin             ? match.end
+      from = match.end > match.begin           ? match.end
              : match.end < text.subject.size() ? match.end + character_size(text.subject[match.end])
-                                                 : match.end + 1;
+                                               : match.end + 1;
     }
     if (changed) out.copy(copied, in_.text.size());
     return changed;

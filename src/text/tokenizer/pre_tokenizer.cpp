@@ -135,9 +135,9 @@ class PreTokenizer::Runner {
     const std::string& mark = meta.replacement;
     std::string& buffer = buffers_[step].bytes;
     buffer.clear();
-    const bool wanted =
-        (meta.prepend == MetaspaceStep::Prepend::kAlways || (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start)) &&
-        !text.starts_with(' ') && !text.starts_with(mark);
+    const bool wanted = (meta.prepend == MetaspaceStep::Prepend::kAlways ||
+                         (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start)) &&
+                        !text.starts_with(' ') && !text.starts_with(mark);
     if (meta.split) return marked_words(text, mark, wanted, step, at_start);
     if (text.size() > kLongPiece) {
       const auto spaces = static_cast<std::size_t>(std::count(text.begin(), text.end(), ' '));

@@ -16,6 +16,11 @@ namespace moxie::text {
 class TokenList {
  public:
   explicit TokenList(std::size_t most) : block_(std::clamp<std::size_t>(most, 1, 16384)), most_(most) {}
+  /// Writes to `room`, which must be as large as all that will come.
+  explicit TokenList(std::span<TokenId> room) noexcept
+      : block_(room.size()), most_(room.size()), room_(room.data()), at_(room_), end_(room_ + block_) {}
+  TokenList(const TokenList&) = delete;
+  TokenList& operator=(const TokenList&) = delete;
 
   void push_back(TokenId id) {
     if (at_ == end_) next_block();
@@ -46,9 +51,16 @@ class TokenList {
       used = block_;
     }
     before_ = index * block_;
-    TokenId* const begin = blocks_[std::min(index, blocks_.size() - 1)].get();
+    TokenId* const begin = blocks_.empty() ? room_ : blocks_[std::min(index, blocks_.size() - 1)].get();
     at_ = begin + used;
     end_ = begin + block_;
+  }
+
+  /// Gives all back.
+  void release() noexcept {
+    blocks_.clear();
+    at_ = end_ = nullptr;
+    before_ = 0;
   }
 
   /// Appends all to `out`; they must have been kept.
@@ -76,6 +88,7 @@ class TokenList {
   std::size_t block_;
   std::size_t most_;
   std::vector<std::unique_ptr<TokenId[]>> blocks_;
+  TokenId* room_ = nullptr;  // somebody else's; then there are no blocks
   TokenId* at_ = nullptr;
   TokenId* end_ = nullptr;
   std::size_t before_ = 0;  // ids in the blocks before this one

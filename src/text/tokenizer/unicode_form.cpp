@@ -109,7 +109,8 @@ UnicodeForm UnicodeForm::make(Kind kind) {
 // Whether nothing before the character matters to it, nor it to that.
 bool UnicodeForm::begins_anew(char32_t c) const noexcept {
   Decomposition parts{};
-  if (decompose(static_cast<std::int32_t>(c), options(kind_), parts) < 1 || combining_class(parts[0]) != 0) return false;
+  if (decompose(static_cast<std::int32_t>(c), options(kind_), parts) < 1 || combining_class(parts[0]) != 0)
+    return false;
   const auto first = static_cast<char32_t>(parts[0]);
   return !composes() || (first < kTableEnd && (joins_[first / 64] >> (first % 64) & 1) == 0);
 }

@@ -135,7 +135,8 @@ Status Unigram::best_way(std::string_view piece, const PieceOptions& options, st
       hash = longer(hash, piece[end++]);
       const std::uint64_t bits = mix(hash);
       if (!may_begin(bits)) break;
-      // Where all is UTF-8, only the ends of characters matter. Otherwise tokens, which are UTF-8, tell where those are.
+      // Where all is UTF-8, only the ends of characters matter. Otherwise tokens, which are UTF-8, tell where those
+      // are.
       if (!options.raw && end < piece.size() && is_continued(piece[end])) continue;
       const TokenId id = token_of(bits, piece.substr(begin, end - begin));
       if (id < 0 || (options.plain && controls_.contains(id))) continue;
