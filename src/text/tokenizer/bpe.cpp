@@ -169,8 +169,14 @@ class Bpe::Symbols {
 Status Bpe::word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const {
   const bool cached = WordCache::fits(piece);
   if (cached) {
-    const auto known = scratch.cache.find(piece);
-    if (!known.empty()) return append(known, options, out), Status();
+    if (const auto* known = scratch.cache.find(piece)) {
+      if (options.plain) {
+        append(known->span(), options, out);
+      } else {
+        out.append_few(known->ids, known->size);
+      }
+      return {};
+    }
   }
   auto& ids = scratch.ids;
   ids.clear();

@@ -24,6 +24,13 @@ constexpr std::uint64_t most_bytes(std::size_t in) noexcept {
 // Beyond that, a buffer that is no longer needed is given back at once.
 constexpr std::size_t kKeptBytes = 1U << 20;
 
+std::size_t count(std::string_view text, std::string_view wanted) noexcept {
+  if (wanted.size() == 1) return static_cast<std::size_t>(std::count(text.begin(), text.end(), wanted[0]));
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find(wanted, at)) != std::string_view::npos; at += wanted.size()) ++n;
+  return n;
+}
+
 class Run {
  public:
   Run(const MarkedView& in, bool raw, std::uint64_t most, Matcher& matcher, MarkedText& out) noexcept
@@ -46,12 +53,10 @@ class Run {
   Result<bool> operator()(const Replace& step) const {
     std::size_t room = in_.text.size() + 64;
     if (step.pattern.is_literal() && !step.pattern.text().empty() && step.content.size() > step.pattern.text().size()) {
-      room = in_.text.size();
-      const std::string_view wanted = step.pattern.text();
-      for (std::size_t at = 0; (at = in_.text.find(wanted, at)) != std::string_view::npos; at += wanted.size()) {
-        room += step.content.size() - wanted.size();
-        if (room > most_) return Status(Code::kFormat, "normalizer", Text("at most ", most_, " bytes"), "more");
-      }
+      const std::uint64_t added = step.content.size() - step.pattern.text().size();
+      const std::uint64_t size = in_.text.size() + added * count(in_.text, step.pattern.text());
+      if (size > most_) return Status(Code::kFormat, "normalizer", Text("at most ", most_, " bytes"), Text(size));
+      room = static_cast<std::size_t>(size);
     }
     Subject subject;
     const Aligned text = step.pattern.is_literal() || !raw_ ? Aligned{in_.text} : subject.of(in_.text);

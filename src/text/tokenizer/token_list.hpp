@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -27,12 +29,21 @@ class TokenList {
     *at_++ = id;
   }
   void append(std::span<const TokenId> ids) {
+    if (ids.size() == 1) return push_back(ids[0]);
     while (!ids.empty()) {
       if (at_ == end_) next_block();
       const std::size_t n = std::min(ids.size(), static_cast<std::size_t>(end_ - at_));
       at_ = std::copy_n(ids.begin(), n, at_);
       ids = ids.subspan(n);
     }
+  }
+
+  /// The first n of N: copying all of them is one or two instructions.
+  template <std::size_t N>
+  void append_few(const std::array<TokenId, N>& ids, std::size_t n) {
+    if (static_cast<std::size_t>(end_ - at_) < N) return append({ids.data(), n});
+    std::memcpy(at_, ids.data(), sizeof(ids));
+    at_ += n;
   }
 
   [[nodiscard]] std::size_t size() const noexcept {

@@ -51,6 +51,13 @@ int combining_class(std::int32_t code) noexcept {
   return young(code) ? 0 : utf8proc_get_property(code)->combining_class;
 }
 
+// A code with its combining class above it, so that it is looked up once.
+std::int32_t with_class(std::int32_t code) noexcept {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(combining_class(code)) << 24 |
+                                   static_cast<std::uint32_t>(code));
+}
+std::uint32_t class_of(std::int32_t code) noexcept { return static_cast<std::uint32_t>(code) >> 24; }
+
 utf8proc_option_t options(UnicodeForm::Kind kind) noexcept {
   const bool compatible = kind == UnicodeForm::Kind::kNfkc || kind == UnicodeForm::Kind::kNfkd;
   return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0));
@@ -100,8 +107,19 @@ UnicodeForm UnicodeForm::make(Kind kind) {
       set(form.joins_, static_cast<char32_t>(parts[static_cast<std::size_t>(i)]));
     }
   }
-  if (form.composes()) {
-    for (std::size_t i = 0; i < form.joins_.size(); ++i) form.stable_[i] &= ~form.joins_[i];
+  if (!form.composes()) return form;
+  // What is composed already is as good as what has no parts.
+  std::vector<std::int32_t> codes;
+  for (char32_t c = 0; c < kTableEnd; ++c) {
+    const auto code = static_cast<utf8proc_int32_t>(c);
+    Decomposition parts{};
+    const auto size = decompose(code, options(kind), parts);
+    if (size < 1 || size > static_cast<utf8proc_ssize_t>(parts.size()) || !form.begins_anew(c)) {
+      form.stable_[c / 64] &= ~(std::uint64_t{1} << (c % 64));
+    } else if (size > 1) {
+      codes.assign(parts.begin(), parts.begin() + size);
+      if (compose(codes).ok() && codes.size() == 1 && codes[0] == code) set(form.stable_, c);
+    }
   }
   return form;
 }
@@ -137,19 +155,20 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
     if (size < 0 || size > static_cast<utf8proc_ssize_t>(parts.size())) {
       return Status(Code::kInternal, kWhere, "a decomposition", Text("utf8proc's answer ", size));
     }
-    codes.insert(codes.end(), parts.begin(), parts.begin() + size);
+    for (utf8proc_ssize_t i = 0; i < size; ++i) codes.push_back(with_class(parts[static_cast<std::size_t>(i)]));
   }
   // utf8proc would sort marks by exchanging neighbours, which takes time squared in a long run of them.
   for (auto begin = codes.begin(); begin != codes.end();) {
-    if (combining_class(*begin) == 0) {
+    if (class_of(*begin) == 0) {
       ++begin;
       continue;
     }
-    const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return combining_class(code) == 0; });
-    const auto earlier = [](std::int32_t a, std::int32_t b) { return combining_class(a) < combining_class(b); };
+    const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return class_of(code) == 0; });
+    const auto earlier = [](std::int32_t a, std::int32_t b) { return class_of(a) < class_of(b); };
     if (!std::is_sorted(begin, end, earlier)) std::stable_sort(begin, end, earlier);
     begin = end;
   }
+  for (std::int32_t& code : codes) code &= 0xffffff;
   return composes() ? compose(codes) : Status();
 }
 
