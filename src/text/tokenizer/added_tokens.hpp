@@ -27,6 +27,9 @@ struct AddedToken {
   bool special = false;
 };
 
+/// No tokenizer has as many; each takes more memory than its place in a file.
+inline constexpr std::size_t kMaxAddedTokens = 1U << 16;
+
 /// A stretch of text between added tokens, or one of them.
 struct Segment {
   std::size_t begin = 0;
