@@ -106,7 +106,7 @@ TEST_CASE("words of many windows are merged as if they were one") {
   for (int round = 0; round < 300; ++round) {
     INFO(round);
     const RandomMerges find(random);
-    const std::size_t window = round % 5 == 0 ? Merger::kWindow : 64 << random() % 6;
+    const std::size_t window = round % 5 == 0 ? Merger::kWindow : std::size_t{64} << random() % 6;
     const std::vector<TokenId> word = find.word(random, random() % (3 * window));
     std::vector<TokenId> whole = word;
     Merger().run(whole, find);
