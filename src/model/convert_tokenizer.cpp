@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,6 +13,7 @@
 
 #include "format/file.hpp"
 #include "format/json.hpp"
+#include "text/tokenizer/parts.hpp"
 
 namespace moxie::model {
 
@@ -26,6 +28,15 @@ constexpr format::JsonLimits kLimits{.max_bytes = 64U << 20, .max_values = 1U <<
 
 // tokenizer.ggml.token_type
 enum TokenType : std::int32_t { kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5 };
+
+struct SpecialId {
+  const char* config;
+  const char* id;
+  const char* flag;
+  const char* place;
+};
+constexpr SpecialId kBos{"bos_token_id", "tokenizer.ggml.bos_token_id", "tokenizer.ggml.add_bos_token", "before"};
+constexpr SpecialId kEos{"eos_token_id", "tokenizer.ggml.eos_token_id", "tokenizer.ggml.add_eos_token", "behind"};
 
 struct Vocabulary {
   std::vector<std::string> tokens;
@@ -53,6 +64,16 @@ struct Vocabulary {
   }
 };
 
+/// GGUF has no words for where a token is looked for and what it takes along.
+Status check_flags(JsonValue token, std::string_view content, std::string_view where) {
+  for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
+    if (token.find(flag).as_bool() != true) continue;
+    return Status(Code::kUnsupported, where, Text("added tokens without ", flag, ", which GGUF cannot say"),
+                  Text('\'', content.substr(0, 80), '\''));
+  }
+  return {};
+}
+
 Status read_vocabulary(JsonValue root, Vocabulary& vocabulary, std::string_view where) {
   const JsonValue vocab = root.find("model").find("vocab");
   if (!vocab.is_object()) return Status(Code::kFormat, where, "model.vocab as an object", vocab.describe());
@@ -65,6 +86,7 @@ Status read_vocabulary(JsonValue root, Vocabulary& vocabulary, std::string_view 
   for (const JsonValue::Member& token : added) {
     const std::optional<std::string_view> content = token.value.find("content").as_string();
     if (!content) return Status(Code::kFormat, where, "added_tokens with content", token.value.describe());
+    MOXIE_TRY(check_flags(token.value, *content, where));
     const TokenType type = token.value.find("special").as_bool() == true ? kControl : kUserDefined;
     MOXIE_TRY(vocabulary.put(*content, token.value.find("id"), type, true, where));
   }
@@ -113,17 +135,43 @@ Result<std::optional<std::string>> read_optional(const fs::path& path) {
   return std::optional(std::move(text));
 }
 
-Status set_special_ids(GgufWriter& writer, const fs::path& folder, std::size_t vocab_size) {
-  MOXIE_TRY_LET(const auto config, read_optional(folder / "config.json"));
-  if (!config) return {};
-  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(*config, {}, "config.json"));
-  for (const auto& [from, to] : {std::pair("bos_token_id", "tokenizer.ggml.bos_token_id"),
-                                 std::pair("eos_token_id", "tokenizer.ggml.eos_token_id"),
-                                 std::pair("pad_token_id", "tokenizer.ggml.padding_token_id")}) {
-    const std::optional<std::uint64_t> id = token_id(document.root(), from);
-    if (id && *id < vocab_size) MOXIE_TRY(writer.set_u32(to, static_cast<std::uint32_t>(*id)));
+/// GGUF has one token for before a text and one for behind it, and a flag for each that says whether it is put there.
+Status set_around(GgufWriter& writer, std::span<const TokenId> tokens, const SpecialId& special,
+                  std::optional<std::uint64_t> configured, std::size_t vocab_size, std::string_view where) {
+  if (tokens.size() > 1) {
+    return Status(Code::kUnsupported, where, Text("at most one token put ", special.place, " a text, as GGUF has it"),
+                  Text(tokens.size()));
   }
-  return {};
+  if (configured && *configured >= vocab_size) configured.reset();
+  if (!tokens.empty()) {
+    const auto id = static_cast<std::uint64_t>(tokens[0]);
+    if (configured && *configured != id) {
+      return Status(Code::kUnsupported, where, Text("the token put ", special.place, " a text as ", special.config),
+                    Text(id, ", and ", *configured, " in config.json"));
+    }
+    configured = id;
+  }
+  if (configured) MOXIE_TRY(writer.set_u32(special.id, static_cast<std::uint32_t>(*configured)));
+  return writer.set_bool(special.flag, !tokens.empty());
+}
+
+Status set_special_ids(GgufWriter& writer, const fs::path& folder, std::string_view tokenizer, std::size_t vocab_size,
+                       std::string_view where) {
+  MOXIE_TRY_LET(const auto named, read_optional(folder / "tokenizer_config.json"));
+  MOXIE_TRY_LET(const auto parts,
+                text::read_tokenizer_json(tokenizer, named ? std::string_view(*named) : std::string_view()));
+  MOXIE_TRY_LET(const auto config, read_optional(folder / "config.json"));
+  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(config ? *config : "{}", {}, "config.json"));
+  const auto id = [&](std::string_view key, std::optional<TokenId> otherwise) -> std::optional<std::uint64_t> {
+    const auto number = token_id(document.root(), key);
+    if (number || !otherwise) return number;
+    return static_cast<std::uint64_t>(*otherwise);
+  };
+  MOXIE_TRY(set_around(writer, parts->prefix, kBos, id(kBos.config, parts->bos), vocab_size, where));
+  MOXIE_TRY(set_around(writer, parts->suffix, kEos, id(kEos.config, parts->eos), vocab_size, where));
+  const auto pad = id("pad_token_id", parts->pad);
+  if (!pad || *pad >= vocab_size) return {};
+  return writer.set_u32("tokenizer.ggml.padding_token_id", static_cast<std::uint32_t>(*pad));
 }
 
 Status set_template(GgufWriter& writer, const fs::path& folder) {
@@ -180,8 +228,7 @@ Status set_tokenizer(GgufWriter& writer, const fs::path& folder, std::size_t voc
   MOXIE_TRY(writer.set_strings("tokenizer.ggml.tokens", vocabulary.tokens));
   MOXIE_TRY(writer.set_i32s("tokenizer.ggml.token_type", vocabulary.types));
   MOXIE_TRY(writer.set_strings("tokenizer.ggml.merges", merges));
-  MOXIE_TRY(writer.set_bool("tokenizer.ggml.add_bos_token", false));
-  MOXIE_TRY(set_special_ids(writer, folder, vocab_size));
+  MOXIE_TRY(set_special_ids(writer, folder, *text, vocab_size, where));
   return set_template(writer, folder);
 }
 

@@ -57,6 +57,10 @@ def write(path: Path, name: str, data: dict) -> None:
         tokens[i], types[i] = token["content"], UNKNOWN if unknown else CONTROL if token["special"] else USER_DEFINED
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_tokenizer_model("t5" if unigram else "llama" if spm else "gpt2")
+    if unigram:
+        # What a file without these keys means is not the same to all.
+        writer.add_add_space_prefix(True)
+        writer.add_unk_token_id(model["unk_id"])
     if PRE[name]:
         writer.add_tokenizer_pre(PRE[name])
     writer.add_token_list(tokens)

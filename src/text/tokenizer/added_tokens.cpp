@@ -10,7 +10,7 @@ namespace moxie::text {
 namespace {
 
 bool word_before(std::string_view text, std::size_t at) noexcept {
-  return at > 0 && is_word(decode_at(text, last_character(text, at)).code);
+  return at > 0 && is_word(character_before(text, at).code);
 }
 bool word_behind(std::string_view text, std::size_t at) noexcept {
   return at < text.size() && is_word(decode_at(text, at).code);
@@ -63,36 +63,44 @@ const AddedMatcher::Entry* AddedMatcher::longest_at(const MarkedView& in, std::s
   return best;
 }
 
-void AddedMatcher::split(const MarkedView& in, std::vector<Segment>& out) const {
-  const std::string_view text = in.text;
-  out.clear();
-  std::size_t done = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    const Entry* found = first_[byte] == first_[byte + 1U] ? nullptr : longest_at(in, at);
+bool AddedMatcher::Scan::next(Segment& segment) {
+  if (token_) {
+    segment = *token_;
+    token_.reset();
+    return true;
+  }
+  const std::string_view text = in_.text;
+  while (at_ < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[at_]);
+    const Entry* found = matcher_.first_[byte] == matcher_.first_[byte + 1U] ? nullptr : matcher_.longest_at(in_, at_);
     if (found == nullptr) {
-      ++at;
+      ++at_;
       continue;
     }
-    std::size_t begin = at;
-    std::size_t end = at + found->content.size();
-    at = end;  // the search goes on here, whatever becomes of the match
+    std::size_t begin = at_;
+    std::size_t end = at_ + found->content.size();
+    at_ = end;  // whatever becomes of the match
     if (found->single_word && (word_before(text, begin) || word_behind(text, end))) continue;
-    while (found->lstrip && begin > done) {
-      const std::size_t last = last_character(text, begin);
-      if (!is_space(decode_at(text, last).code)) break;
-      begin = std::max(last, done);
+    while (found->lstrip && begin > done_) {
+      const Character c = character_before(text, begin);
+      if (!is_space(c.code)) break;
+      begin = std::max(begin - c.size, done_);
     }
     while (found->rstrip && end < text.size()) {
       const Character c = decode_at(text, end);
       if (!is_space(c.code)) break;
       end += c.size;
     }
-    if (begin > done) out.push_back({done, begin, -1});
-    out.push_back({begin, end, found->id});
-    done = std::max(done, end);
+    const Segment token{begin, end, found->id};
+    segment = begin > done_ ? Segment{done_, begin, -1} : token;
+    if (begin > done_) token_ = token;
+    done_ = std::max(done_, end);
+    return true;
   }
-  if (done < text.size()) out.push_back({done, text.size(), -1});
+  if (done_ >= text.size()) return false;
+  segment = {done_, text.size(), -1};
+  done_ = text.size();
+  return true;
 }
 
 }  // namespace moxie::text

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct AddedToken {
   bool special = false;
 };
 
+/// No tokenizer has as many; each takes more memory than its place in a file.
+inline constexpr std::size_t kMaxAddedTokens = 1U << 16;
+
 /// A stretch of text between added tokens, or one of them.
 struct Segment {
   std::size_t begin = 0;
@@ -47,8 +51,20 @@ class AddedMatcher {
 
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 
-  /// The segments of the text in order, without empty ones.
-  void split(const MarkedView& in, std::vector<Segment>& out) const;
+  /// Gives the segments of a text in order, without empty ones. The text and the matcher must outlive it.
+  class Scan {
+   public:
+    Scan(const AddedMatcher& matcher, const MarkedView& in) noexcept : matcher_(matcher), in_(in) {}
+    /// False: there are no more.
+    bool next(Segment& segment);
+
+   private:
+    const AddedMatcher& matcher_;
+    MarkedView in_;
+    std::size_t at_ = 0;    // where the search goes on
+    std::size_t done_ = 0;  // where the last segment ended
+    std::optional<Segment> token_;
+  };
 
  private:
   struct Entry {

@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include <moxie/core/text.hpp>
+
 #include "text/tokenizer/utf8.hpp"
 
 namespace moxie::text {
@@ -12,6 +14,9 @@ namespace {
 
 // What SentencePiece writes for a space: U+2581.
 constexpr std::string_view kMark = "\xe2\x96\x81";
+
+// Where the usual windows do not do, these do for all but vocabularies made to exhaust the memory.
+constexpr std::size_t kWidestWindow = 4 * Merger::kWindow;
 
 }  // namespace
 
@@ -61,138 +66,160 @@ bool Bpe::breaks_at_marks() const {
   return true;
 }
 
-Status Bpe::encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-                   std::vector<TokenId>& out) const {
-  const std::size_t before = out.size();
+Status Bpe::encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const {
   const auto whole = options_.ignore_merges ? vocabulary_.find(piece) : std::nullopt;
   if (whole && !(options.plain && controls_.contains(*whole))) {
     out.push_back(*whole);
     return {};
   }
-  if (!breaks_at_marks_) {
-    word(piece, options, scratch, out);
-  } else {
-    std::size_t begin = 0;
-    for (std::size_t at = 0; at < piece.size();) {
-      while (piece.substr(at).starts_with(kMark)) at += kMark.size();
-      at = std::min(piece.find(kMark, at), piece.size());
-      word(piece.substr(begin, at - begin), options, scratch, out);
-      begin = at;
-    }
+  if (!breaks_at_marks_) return word(piece, options, scratch, out);
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < piece.size();) {
+    while (piece.substr(at).starts_with(kMark)) at += kMark.size();
+    at = std::min(piece.find(kMark, at), piece.size());
+    MOXIE_TRY(word(piece.substr(begin, at - begin), options, scratch, out));
+    begin = at;
   }
-  if (options.plain) without_controls(before, out);
   return {};
 }
 
-void Bpe::word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-               std::vector<TokenId>& out) const {
-  const bool cached = WordCache::fits(piece) && !options.escapes;
-  if (cached) {
-    const auto known = scratch.cache.find(piece);
-    if (!known.empty()) {
-      out.insert(out.end(), known.begin(), known.end());
-      return;
-    }
-  }
-  // In the place where the tokens will be: a long word costs no second list.
-  const std::size_t first = out.size();
-  symbols(piece, options.escapes, out);
-  const auto find = [this](TokenId left, TokenId right) { return merges_.find(left, right); };
-  if (!scratch.merger.run(out, first, find)) {
-    out.resize(first);
-    symbols(piece, options.escapes, out);
-    scratch.merger.run_whole(out, first, find);
-  }
-  if (cached) scratch.cache.keep(piece, std::span(out).subspan(first));
-}
-
-// Collects symbols; unknown ones wait, for several in a row may become one.
+// Reads a piece as the tokens of its characters. Unknown ones wait, for several in a row may become one.
 class Bpe::Symbols {
  public:
-  Symbols(const BpeOptions& options, std::vector<TokenId>& ids) noexcept : options_(options), ids_(ids) {}
+  Symbols(const Bpe& bpe, std::string_view piece, bool raw) noexcept
+      : bpe_(bpe),
+        options_(bpe.options_),
+        piece_(piece),
+        raw_(raw),
+        decorated_(!options_.continuing_subword_prefix.empty() || !options_.end_of_word_suffix.empty()) {}
 
-  void known(TokenId id) {
-    finish();
-    ids_.push_back(id);
+  /// Appends symbols until there are `enough` or a few more, or no more come.
+  void fill(std::vector<TokenId>& ids, std::size_t enough) {
+    if (options_.byte_level && !decorated_) return fill_bytes(ids, enough);
+    while (at_ < piece_.size() && ids.size() < enough) next(ids);
+    if (at_ == piece_.size()) finish(ids);
   }
-  // A byte's token. The library that this follows lets an unknown character before it wait on.
-  void byte(TokenId id) { ids_.push_back(id); }
-  void unknown() {
+  [[nodiscard]] bool done() const noexcept { return at_ == piece_.size(); }
+
+ private:
+  void fill_bytes(std::vector<TokenId>& ids, std::size_t enough) {
+    while (at_ < piece_.size() && ids.size() < enough) {
+      const auto byte = static_cast<unsigned char>(piece_[at_]);
+      if (const TokenId id = bpe_.single_[byte]; id >= 0) {
+        known(id, ids);
+        ++at_;
+      } else {
+        next(ids);
+      }
+    }
+    if (at_ == piece_.size()) finish(ids);
+  }
+
+  void next(std::vector<TokenId>& ids) {
+    const std::size_t size = options_.byte_level ? 1 : raw_ ? decode_at(piece_, at_).size : character_size(piece_[at_]);
+    const std::string_view text = piece_.substr(at_, size);
+    const bool first = at_ == 0;
+    at_ += size;
+    TokenId id = -1;
+    if (decorated_) {
+      buffer_.assign(first ? std::string_view() : std::string_view(options_.continuing_subword_prefix));
+      buffer_.append(text);
+      if (at_ >= piece_.size()) buffer_ += options_.end_of_word_suffix;
+      id = bpe_.vocabulary_.find(buffer_).value_or(-1);
+    } else if (size == 1) {
+      id = bpe_.single_[static_cast<unsigned char>(text[0])];
+    } else if (text == kMark) {
+      id = bpe_.mark_;
+    } else {
+      id = bpe_.vocabulary_.find(text).value_or(-1);
+    }
+    if (id >= 0) return known(id, ids);
+    const std::string_view bytes = decorated_ ? std::string_view(buffer_) : text;
+    bool by_bytes = options_.byte_fallback;
+    for (const char byte : bytes) by_bytes = by_bytes && bpe_.fallback_[static_cast<unsigned char>(byte)] >= 0;
+    if (!by_bytes) return unknown(ids);
+    // The library that this follows lets an unknown character before it wait on.
+    for (const char byte : bytes) ids.push_back(bpe_.fallback_[static_cast<unsigned char>(byte)]);
+  }
+
+  void known(TokenId id, std::vector<TokenId>& ids) {
+    finish(ids);
+    ids.push_back(id);
+  }
+  void unknown(std::vector<TokenId>& ids) {
     if (!options_.unk) return;  // dropped: the vocabulary has no word for it
-    if (waits_ && !options_.fuse_unk) ids_.push_back(*options_.unk);
+    if (waits_ && !options_.fuse_unk) ids.push_back(*options_.unk);
     waits_ = true;
   }
-  void finish() {
-    if (waits_) ids_.push_back(*options_.unk);
+  void finish(std::vector<TokenId>& ids) {
+    if (waits_) ids.push_back(*options_.unk);
     waits_ = false;
   }
 
- private:
+  const Bpe& bpe_;
   const BpeOptions& options_;
-  std::vector<TokenId>& ids_;
+  std::string_view piece_;
+  bool raw_;
+  bool decorated_;
+  std::size_t at_ = 0;
   bool waits_ = false;
+  std::string buffer_;
 };
 
-void Bpe::symbols(std::string_view piece, bool escapes, std::vector<TokenId>& ids) const {
-  Symbols symbols(options_, ids);
-  const bool decorated = !options_.continuing_subword_prefix.empty() || !options_.end_of_word_suffix.empty();
-  std::string buffer;
-  for (std::size_t at = 0; at < piece.size();) {
-    const std::size_t size = options_.byte_level ? 1 : character_size(piece[at]);
-    std::string_view text = piece.substr(at, size);
-    const bool first = at == 0;
-    at += size;
-    TokenId id = -1;
-    if (decorated) {
-      buffer.assign(first ? std::string_view() : std::string_view(options_.continuing_subword_prefix));
-      buffer.append(text);
-      if (at >= piece.size()) buffer += options_.end_of_word_suffix;
-      text = buffer;
-      id = vocabulary_.find(text).value_or(-1);
-    } else if (size == 1) {
-      id = single_[static_cast<unsigned char>(text[0])];
-    } else if (text == kMark) {
-      id = mark_;
-    } else {
-      id = vocabulary_.find(text).value_or(-1);
-    }
-    if (id >= 0) {
-      symbols.known(id);
-      continue;
-    }
-    char escaped = 0;
-    if (escapes && size == 4 && is_escaped_byte(decode_at(text, 0).code)) {
-      escaped = static_cast<char>(decode_at(text, 0).code - kEscapedByte);
-      text = {&escaped, 1};
-    }
-    bool by_bytes = options_.byte_fallback;
-    for (const char byte : text) by_bytes = by_bytes && fallback_[static_cast<unsigned char>(byte)] >= 0;
-    if (by_bytes) {
-      for (const char byte : text) symbols.byte(fallback_[static_cast<unsigned char>(byte)]);
-    } else {
-      symbols.unknown();
+Status Bpe::word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const {
+  const bool cached = WordCache::fits(piece);
+  if (cached) {
+    if (const auto* known = scratch.cache.find(piece)) {
+      if (options.plain) {
+        append(known->span(), options, out);
+      } else {
+        out.append_few(known->ids, known->size);
+      }
+      return {};
     }
   }
-  symbols.finish();
+  auto& ids = scratch.ids;
+  ids.clear();
+  Symbols symbols(*this, piece, options.raw);
+  symbols.fill(ids, 2 * Merger::kWindow);
+  if (!symbols.done()) return long_word(piece, options, scratch, out);
+  scratch.merger.run(ids, [this](TokenId left, TokenId right) { return merges_.find(left, right); });
+  if (cached) scratch.cache.keep(piece, ids);
+  append(ids, options, out);
+  return {};
+}
+
+Status Bpe::long_word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
+                      TokenList& out) const {
+  const std::size_t before = out.size();
+  for (const std::size_t window : {Merger::kWindow, kWidestWindow}) {
+    Symbols symbols(*this, piece, options.raw);
+    const bool done = scratch.merger.run_windows(
+        window, [&](std::vector<TokenId>& ids, std::size_t enough) { symbols.fill(ids, enough); },
+        [this](TokenId left, TokenId right) { return merges_.find(left, right); },
+        [&](std::span<const TokenId> ids) { append(ids, options, out); });
+    if (done) return {};
+    out.truncate(before);
+  }
+  return Status(Code::kFormat, "BPE", Text("merges that do not reach over ", kWidestWindow, " symbols of one word"),
+                Text("some that do, in a word of ", piece.size(), " bytes"));
 }
 
 // A control token that came of plain text becomes the symbols that it is written with. Those that are control tokens
 // themselves, which no honest vocabulary has, are left out.
-void Bpe::without_controls(std::size_t from, std::vector<TokenId>& out) const {
+void Bpe::append(std::span<const TokenId> ids, const PieceOptions& options, TokenList& out) const {
   const auto bad = [this](TokenId id) { return controls_.contains(id) && id != options_.unk; };
-  if (std::none_of(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(), bad)) return;
-  std::vector<TokenId> tail(out.begin() + static_cast<std::ptrdiff_t>(from), out.end());
-  out.resize(from);
-  std::vector<TokenId> ids;
-  for (const TokenId id : tail) {
+  if (!options.plain || std::none_of(ids.begin(), ids.end(), bad)) return out.append(ids);
+  std::vector<TokenId> parts;
+  for (const TokenId id : ids) {
     if (!bad(id)) {
       out.push_back(id);
       continue;
     }
-    ids.clear();
-    symbols(vocabulary_.text(id), false, ids);
-    std::erase_if(ids, bad);
-    out.insert(out.end(), ids.begin(), ids.end());
+    parts.clear();
+    Symbols(*this, vocabulary_.text(id), false).fill(parts, vocabulary_.longest() + 1);
+    std::erase_if(parts, bad);
+    out.append(parts);
   }
 }
 

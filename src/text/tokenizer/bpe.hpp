@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "text/tokenizer/model.hpp"
@@ -27,16 +28,15 @@ class Bpe final : public Model {
   Bpe(const Vocabulary& vocabulary, const MergeTable& merges, const ControlSet& controls, BpeOptions options);
 
   Status encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-                std::vector<TokenId>& out) const override;
+                TokenList& out) const override;
 
  private:
   class Symbols;
 
   [[nodiscard]] bool breaks_at_marks() const;
-  void word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-            std::vector<TokenId>& out) const;
-  void symbols(std::string_view piece, bool escapes, std::vector<TokenId>& ids) const;
-  void without_controls(std::size_t from, std::vector<TokenId>& out) const;
+  Status word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const;
+  Status long_word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const;
+  void append(std::span<const TokenId> ids, const PieceOptions& options, TokenList& out) const;
 
   const Vocabulary& vocabulary_;
   const MergeTable& merges_;

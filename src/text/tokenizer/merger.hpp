@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include <moxie/core/views.hpp>
@@ -25,30 +26,44 @@ class Merger {
  public:
   static constexpr std::size_t kWindow = 16384;  ///< symbols
 
-  /// Merges ids[first] and those behind it in place; the result is shorter or as long. False: what is there now is of
-  /// no use, and run_whole() has to be called with the same symbols anew.
+  /// Merges ids in place; the result is shorter or as long.
   template <class Find>
-  [[nodiscard]] bool run(std::vector<TokenId>& ids, std::size_t first, const Find& find) {
-    const std::size_t n = ids.size() - first;
-    if (n < 2) return true;
-    if (n <= kShort) {
-      ids.resize(first + run_short(ids.data() + first, n, find));
-      return true;
+  void run(std::vector<TokenId>& ids, const Find& find) {
+    if (ids.size() < 2) return;
+    if (ids.size() <= kShort) {
+      ids.resize(run_short(ids.data(), ids.size(), find));
+      return;
     }
-    if (n <= 2 * kWindow) {
-      run_whole(ids, first, find);
-      return true;
-    }
-    std::size_t merged = 0;
-    if (!run_windows(ids.data() + first, n, find, merged)) return false;
-    ids.resize(first + merged);
-    return true;
+    run_long(ids.data(), ids.size(), find);
+    ids.erase(std::remove(ids.begin(), ids.end(), kGone), ids.end());
   }
 
-  template <class Find>
-  void run_whole(std::vector<TokenId>& ids, std::size_t first, const Find& find) {
-    run_long(ids.data() + first, ids.size() - first, find);
-    ids.erase(std::remove(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end(), kGone), ids.end());
+  /// The same for a word that is read bit by bit: `fill(ids, n)` appends symbols until there are n, or no more. Tokens
+  /// go to `emit(span)`. False: what was emitted is of no use, and a wider window may do.
+  ///
+  /// Tokens t1 ... tn are what merging makes of their symbols if, and only if, merging makes of the symbols of each two
+  /// neighbours just these two. For until the first merge across a border between tokens, what happens to the
+  /// two at its sides is what happens to them alone; so where the one has such a merge, the other has it too. So a
+  /// window's tokens are right up to a border behind which the next window's first token stays apart from the last.
+  ///
+  /// Tokens near a window's end may be wrong: the border is sought from a few of them backwards, further each time.
+  /// A window without a border, which takes a token as long as the window or merges that undo one another from its end
+  /// to its beginning, may make the one before it wrong: false.
+  template <class Fill, class Find, class Emit>
+  [[nodiscard]] bool run_windows(std::size_t window, const Fill& fill, const Find& find, const Emit& emit) {
+    symbols_left_.clear();
+    fill(symbols_left_, 2 * window);
+    merge_window(0, std::min(window, symbols_left_.size()), current_, find);
+    while (current_.size() < symbols_left_.size()) {
+      const std::size_t border = border_before_end(window, find);
+      if (border == 0) return false;
+      emit_tokens(border, emit);
+      symbols_left_.erase(symbols_left_.begin(), symbols_left_.begin() + static_cast<std::ptrdiff_t>(border));
+      current_.swap(next_);
+      fill(symbols_left_, 2 * window);
+    }
+    emit_tokens(current_.size(), emit);
+    return true;
   }
 
  private:
@@ -158,49 +173,26 @@ class Merger {
     }
   }
 
-  // Tokens t1 ... tn are what merging makes of their symbols if, and only if, merging makes of the symbols of each two
-  // neighbours just these two. For until the first merge across a border between tokens, what happens to the
-  // two at its sides is what happens to them alone; so where the one has such a merge, the other has it too. So a
-  // window's tokens are right up to a border behind which the next window's first token stays apart from the last.
-  //
-  // Tokens near a window's end may be wrong: the border is sought from a few of them backwards, further each time.
-  // A window without a border, which takes a token as long as the window or merges that undo one another from its end
-  // to its beginning, may make the one before it wrong: false.
-  template <class Find>
-  bool run_windows(TokenId* ids, std::size_t n, const Find& find, std::size_t& done) {
-    std::size_t begin = 0;
-    merge_window(ids, 0, kWindow, current_, find);
-    while (begin + current_.size() < n) {
-      const std::size_t border = border_before_end(ids, begin, n, find);
-      if (border == 0) return false;
-      keep(border, ids, done);
-      begin += border;
-      current_.swap(next_);
-    }
-    keep(current_.size(), ids, done);
-    return true;
-  }
-
-  // Never writes over a symbol that is still to be read: there are no more tokens than symbols.
-  void keep(std::size_t border, TokenId* ids, std::size_t& done) const noexcept {
-    for (std::size_t i = 0; i < border; ++i) {
-      if (current_[i] != kGone) ids[done++] = current_[i];
-    }
+  template <class Emit>
+  void emit_tokens(std::size_t border, const Emit& emit) {
+    const auto end = std::remove(current_.begin(), current_.begin() + static_cast<std::ptrdiff_t>(border), kGone);
+    emit(std::span<const TokenId>(current_.begin(), end));
   }
 
   // A place in the current window where its tokens end and those of next_ begin; 0 where there is none.
   template <class Find>
-  std::size_t border_before_end(const TokenId* ids, std::size_t begin, std::size_t n, const Find& find) {
+  std::size_t border_before_end(std::size_t window, const Find& find) {
+    const std::size_t n = symbols_left_.size();
     std::size_t at = current_.size();
     for (std::size_t tokens = 8;; tokens *= 2) {
       for (std::size_t passed = 0; passed < tokens && at > 0;) passed += current_[--at] != kGone ? 1U : 0U;
       if (at == 0) return 0;
       std::size_t last = at - 1;
       while (current_[last] == kGone) --last;
-      merge_window(ids, begin + at, std::min(kWindow, n - begin - at), next_, find);
+      merge_window(at, std::min(window, n - at), next_, find);
       std::size_t end = at + 1;
       while (end - at < next_.size() && next_[end - at] == kGone) ++end;
-      merge_window(ids, begin + last, end - last, pair_, find);
+      merge_window(last, end - last, pair_, find);
       if (std::count_if(pair_.begin(), pair_.end(), [](TokenId id) { return id != kGone; }) == 2 &&
           pair_[at - last] != kGone) {
         return at;
@@ -209,9 +201,9 @@ class Merger {
   }
 
   template <class Find>
-  void merge_window(const TokenId* ids, std::size_t begin, std::size_t size, std::vector<TokenId>& out,
-                    const Find& find) {
-    out.assign(ids + begin, ids + begin + size);
+  void merge_window(std::size_t begin, std::size_t size, std::vector<TokenId>& out, const Find& find) {
+    const auto first = symbols_left_.begin() + static_cast<std::ptrdiff_t>(begin);
+    out.assign(first, first + static_cast<std::ptrdiff_t>(size));
     run_long(out.data(), size, find);
   }
 
@@ -260,6 +252,11 @@ class Merger {
 
   // Touches what was used and no more: a word after a huge one costs what it costs alone.
   void clear_queues() noexcept {
+    // Queues keep their room; in a text that makes them long in turn, all of it would be too much.
+    std::size_t room = 0;
+    for (std::uint32_t i = 0; i < n_queues_; ++i) room += queues_[i].positions.capacity();
+    if (room > 8 * kWindow) std::vector<Queue>().swap(queues_);
+    if (queues_.empty()) std::fill(table_.begin(), table_.end(), kNone), n_queues_ = 0;
     for (std::uint32_t i = 0; i < n_queues_; ++i) {
       std::size_t slot = place(mix(queues_[i].rank), table_.size());
       while (table_[slot] != i) slot = slot + 1 == table_.size() ? 0 : slot + 1;
@@ -272,6 +269,7 @@ class Merger {
     ranks_.clear();
   }
 
+  std::vector<TokenId> symbols_left_;  // of a word in windows: from the current one on
   std::vector<TokenId> current_;
   std::vector<TokenId> next_;
   std::vector<TokenId> pair_;

@@ -9,36 +9,34 @@
 #include <moxie/core/views.hpp>
 
 #include "text/tokenizer/merger.hpp"
+#include "text/tokenizer/token_list.hpp"
 #include "text/tokenizer/vocabulary.hpp"
 #include "text/tokenizer/word_cache.hpp"
 
 namespace moxie::text {
 
-/// A step of the best way through a piece, of Unigram.
-struct PathNode {
-  std::uint32_t begin = 0;  ///< where the last token on the way begins
-  TokenId id = -1;          ///< -1: no way leads here
-};
-
 /// What encoding needs room for; one for each call of encode().
 struct ModelScratch {
   Merger merger;
   WordCache cache;
-  std::vector<PathNode> path;
-  std::vector<double> scores;  ///< of the places that the next token may reach
   std::vector<TokenId> ids;
+  // Of Unigram: for each character of a piece, how many the best token has that ends there. Bytes do for all but
+  // vocabularies with tokens of enormous length.
+  std::vector<std::uint8_t> lengths;
+  std::vector<std::uint16_t> long_lengths;
+  std::vector<double> scores;  ///< of the places that the next token may reach
 };
 
 /// How one piece of text is encoded.
 struct PieceOptions {
-  bool escapes = false;  ///< the piece may hold escaped bytes (utf8.hpp)
-  bool plain = false;    ///< no control token may come of it
+  bool raw = false;    ///< bytes of the piece may be no UTF-8
+  bool plain = false;  ///< no control token may come of it
 };
 
 /// Turns a piece of text into tokens of its vocabulary.
 ///
 /// Errors   kFormat: a character for which the vocabulary has neither a token nor an unknown one, where the model has
-///          to have one.
+///          to have one; merges that reach so far that they cannot be done in bounded memory.
 /// Threads  immutable; each thread brings its scratch.
 class Model {
  public:
@@ -49,7 +47,7 @@ class Model {
 
   /// Appends the tokens of `piece`.
   virtual Status encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-                        std::vector<TokenId>& out) const = 0;
+                        TokenList& out) const = 0;
 };
 
 /// The ids that untrusted text must not yield.

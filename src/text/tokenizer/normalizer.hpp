@@ -44,8 +44,9 @@ class Normalizer {
   void add(Step step) { steps_.push_back(std::move(step)); }
   [[nodiscard]] bool empty() const noexcept { return steps_.empty(); }
 
-  /// The normal form of `in`: `in` itself, or a view of one of the buffers.
-  Result<MarkedView> apply(const MarkedView& in, Matcher& matcher, Buffers& buffers) const;
+  /// The normal form of `in`: `in` itself, or a view of one of the buffers. `raw`: some bytes may be no UTF-8; they
+  /// stay as they are.
+  Result<MarkedView> apply(const MarkedView& in, bool raw, Matcher& matcher, Buffers& buffers) const;
 
  private:
   std::vector<Step> steps_;

@@ -92,7 +92,7 @@ Status finish_added_tokens(TokenizerParts& parts, std::string_view where) {
       continue;
     }
     matcher.allow(Matcher::allowance(token.content.size()));
-    MOXIE_TRY_LET(const MarkedView normal, parts.normalizer.apply({.text = token.content}, matcher, buffers));
+    MOXIE_TRY_LET(const MarkedView normal, parts.normalizer.apply({.text = token.content}, false, matcher, buffers));
     if (normal.text.size() > 16 * AddedMatcher::kMaxBytes) {
       return Status(Code::kFormat, where, "added tokens that stay short when normalized", Text("id ", token.id));
     }

@@ -9,38 +9,83 @@
 #include "text/tokenizer/utf8.hpp"
 
 namespace moxie::text {
+namespace {
+
+// Beyond that, what is made of a piece gets as much room as it needs and no more.
+constexpr std::size_t kLongPiece = 4096;
+
+}  // namespace
 
 // One run over one text. Steps call each other, at most as deep as there are steps.
 class PreTokenizer::Runner {
  public:
-  Runner(const std::vector<Step>& steps, bool escapes, Matcher& matcher, Buffers& buffers, PieceSink& sink) noexcept
-      : steps_(steps), escapes_(escapes), matcher_(matcher), buffers_(buffers), sink_(sink) {}
+  Runner(const std::vector<Step>& steps, bool raw, Matcher& matcher, Buffers& buffers, PieceSink& sink) noexcept
+      : steps_(steps), raw_(raw), matcher_(matcher), buffers_(buffers), sink_(sink) {}
 
-  Status run(std::size_t step, std::string_view text, bool at_start) {
-    if (text.empty()) return {};
-    if (step == steps_.size()) return deliver(text);
+  Status run(std::size_t step, const Aligned& text, bool at_start) {
+    if (text.bytes.empty()) return {};
+    if (step == steps_.size()) return sink_.piece(text.bytes);
     return std::visit([&](const auto& kind) { return apply(kind, step, text, at_start); }, steps_[step]);
   }
 
  private:
-  // Each piece goes to the next step.
-  auto next(std::size_t step, std::string_view text, bool at_start) {
-    return [this, step, text, at_start](std::size_t begin, std::size_t end) {
-      return run(step + 1, text.substr(begin, end - begin), at_start && begin == 0);
-    };
+  // Gives the pieces of a text, [begin, end) of its subject, to the next step. They come in order. `maps`: that step
+  // sees the byte alphabet.
+  class Next {
+   public:
+    Next(Runner& runner, std::size_t step, const Aligned& text, bool at_start, bool maps = false) noexcept
+        : runner_(runner), step_(step), text_(text), at_start_(at_start), maps_(maps), cursor_(text) {}
+
+    Status operator()(std::size_t begin, std::size_t end) {
+      Aligned piece(text_.subject.substr(begin, end - begin));
+      if (text_.kind != Aligned::Kind::kSame) {
+        const std::size_t first = cursor_.bytes_at(begin);
+        piece = {text_.bytes.substr(first, cursor_.bytes_at(end) - first), piece.subject, text_.kind};
+      }
+      if (maps_) piece = runner_.mapped(piece.bytes, step_);
+      return runner_.run(step_ + 1, piece, at_start_ && begin == 0);
+    }
+
+   private:
+    Runner& runner_;
+    std::size_t step_;
+    const Aligned& text_;
+    bool at_start_;
+    bool maps_;
+    Aligned::Cursor cursor_;
+  };
+
+  // A text that patterns may be tried on.
+  Aligned matchable(const Aligned& text, std::size_t step) {
+    return raw_ && text.kind == Aligned::Kind::kSame ? buffers_[step].subject.of(text.bytes) : text;
   }
 
-  Status cut(const Pattern& pattern, Behavior behavior, bool invert, std::size_t step, std::string_view text,
-             bool at_start) {
+  Aligned mapped(std::string_view bytes, std::size_t step) {
+    std::string& alphabet = buffers_[step].alphabet;
+    alphabet.clear();
+    if (bytes.size() > kLongPiece) {
+      std::size_t size = bytes.size();
+      for (const char byte : bytes) size += kByteAlphabet.characters[static_cast<unsigned char>(byte)] < 0x80 ? 0U : 1U;
+      alphabet.reserve(size);
+    }
+    for (const char byte : bytes) append_utf8(alphabet, kByteAlphabet.characters[static_cast<unsigned char>(byte)]);
+    return {bytes, alphabet, Aligned::Kind::kBytes};
+  }
+
+  Status apply(const SplitStep& split, std::size_t step, const Aligned& in, bool at_start) {
+    const Aligned aligned = matchable(in, step);
+    const std::string_view text = aligned.subject;
     // One character alone is one piece whether it matches or not, and so for every step to come: a text of line ends
     // is a million of them.
-    if (behavior != Behavior::kRemoved && character_size(text[0]) >= text.size()) return run(step + 1, text, at_start);
-    auto emit = next(step, text, at_start);
-    Cutter cutter(behavior, invert, emit);
+    if (split.behavior != Behavior::kRemoved && character_size(text[0]) >= text.size()) {
+      return run(step + 1, aligned, at_start);
+    }
+    Next emit(*this, step, aligned, at_start);
+    Cutter cutter(split.behavior, split.invert, emit);
     std::size_t done = 0;
     for (std::size_t from = 0; from < text.size();) {
       Match match;
-      MOXIE_TRY(pattern.find(text, from, matcher_, match));
+      MOXIE_TRY(split.pattern.find(text, from, matcher_, match));
       if (!match.found) break;
       if (match.begin == match.end) {
         // An empty match cuts without being a piece.
@@ -58,34 +103,25 @@ class PreTokenizer::Runner {
     return cutter.finish();
   }
 
-  Status apply(const SplitStep& split, std::size_t step, std::string_view text, bool at_start) {
-    return cut(split.pattern, split.behavior, split.invert, step, text, at_start);
-  }
-
-  Status apply(const ByteLevelStep& level, std::size_t step, std::string_view text, bool at_start) {
-    if (level.add_prefix_space && !text.starts_with(' ')) {
-      std::string& buffer = buffers_[2 * step];
-      buffer.assign(1, ' ');
-      buffer.append(text);
-      text = buffer;
+  Status apply(const ByteLevelStep& level, std::size_t step, const Aligned& in, bool at_start) {
+    Aligned text = in;
+    if (level.add_prefix_space && !text.bytes.starts_with(' ')) {
+      std::string& buffer = buffers_[step].bytes;
+      buffer.clear();
+      buffer.reserve(text.bytes.size() + 1);
+      buffer.append(1, ' ').append(text.bytes);
+      text = Aligned(buffer);
     }
     // Where this is the last step the model takes the bytes as they are; steps behind it see the alphabet.
-    const bool last = step + 1 == steps_.size();
-    const auto emit = [&](std::size_t begin, std::size_t end) {
-      const std::string_view piece = text.substr(begin, end - begin);
-      if (last) return sink_bytes(piece);
-      std::string& mapped = buffers_[2 * step + 1];
-      mapped.clear();
-      unescaped(piece,
-                [&](char byte) { append_utf8(mapped, kByteAlphabet.characters[static_cast<unsigned char>(byte)]); });
-      return run(step + 1, mapped, at_start && begin == 0);
-    };
-    if (level.pattern.empty()) return emit(0, text.size());
+    const bool maps = step + 1 < steps_.size();
+    if (level.pattern.empty()) return run(step + 1, maps ? mapped(text.bytes, step) : text, at_start);
+    const Aligned aligned = matchable(text, step);
+    Next emit(*this, step, aligned, at_start, maps);
     std::size_t done = 0;
-    while (done < text.size()) {
+    while (done < aligned.subject.size()) {
       Match match;
-      MOXIE_TRY(level.pattern[0].find(text, done, matcher_, match));
-      const std::size_t begin = match.found ? match.begin : text.size();
+      MOXIE_TRY(level.pattern[0].find(aligned.subject, done, matcher_, match));
+      const std::size_t begin = match.found ? match.begin : aligned.subject.size();
       if (begin > done) MOXIE_TRY(emit(done, begin));
       if (!match.found) break;
       MOXIE_TRY(emit(match.begin, match.end));
@@ -94,34 +130,54 @@ class PreTokenizer::Runner {
     return {};
   }
 
-  Status apply(const MetaspaceStep& meta, std::size_t step, std::string_view text, bool at_start) {
+  Status apply(const MetaspaceStep& meta, std::size_t step, const Aligned& in, bool at_start) {
+    const std::string_view text = in.bytes;
     const std::string& mark = meta.replacement;
-    std::string& buffer = buffers_[2 * step];
+    std::string& buffer = buffers_[step].bytes;
     buffer.clear();
-    const bool wanted =
-        meta.prepend == MetaspaceStep::Prepend::kAlways || (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start);
-    if (wanted && !text.starts_with(' ') && !text.starts_with(mark)) buffer = mark;
+    const bool wanted = (meta.prepend == MetaspaceStep::Prepend::kAlways ||
+                         (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start)) &&
+                        !text.starts_with(' ') && !text.starts_with(mark);
+    if (meta.split) return marked_words(text, mark, wanted, step, at_start);
+    if (text.size() > kLongPiece) {
+      const auto spaces = static_cast<std::size_t>(std::count(text.begin(), text.end(), ' '));
+      buffer.reserve(text.size() + mark.size() + spaces * (mark.size() - 1));
+    }
+    if (wanted) buffer = mark;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t space = std::min(text.find(' ', at), text.size());
       buffer.append(text.substr(at, space - at));
       if (space < text.size()) buffer += mark;
       at = space + 1;
     }
-    const std::string_view marked = buffer;
-    if (!meta.split) return run(step + 1, marked, at_start);
-    auto emit = next(step, marked, at_start);
-    Cutter cutter(Behavior::kMergedWithNext, false, emit);
-    for (std::size_t at = 0; at < marked.size();) {
-      const std::size_t found = std::min(marked.find(mark, at), marked.size());
-      MOXIE_TRY(cutter.stretch(at, found, false));
-      at = std::min(found + mark.size(), marked.size());
-      MOXIE_TRY(cutter.stretch(found, at, true));
-    }
-    return cutter.finish();
+    return run(step + 1, Aligned(buffer), at_start);
   }
 
-  Status apply(const ClassStep& classes, std::size_t step, std::string_view text, bool at_start) {
-    auto emit = next(step, text, at_start);
+  // A word begins at each space, which becomes a mark, and at each mark.
+  Status marked_words(std::string_view text, const std::string& mark, bool prepend, std::size_t step, bool at_start) {
+    std::string& buffer = buffers_[step].bytes;
+    std::size_t next_mark = std::min(text.find(mark), text.size());
+    for (std::size_t at = 0; at < text.size();) {
+      const bool at_mark = text.substr(at).starts_with(mark);
+      const std::size_t inside = at + (at_mark ? mark.size() : text[at] == ' ' ? 1 : 0);
+      if (next_mark < inside) next_mark = std::min(text.find(mark, inside), text.size());
+      const std::size_t end = std::min(text.substr(0, next_mark).find(' ', inside), next_mark);
+      std::string_view word = text.substr(at, end - at);
+      if (!at_mark && (inside > at || (prepend && at == 0))) {
+        buffer.clear();
+        if (end - inside > kLongPiece) buffer.reserve(mark.size() + end - inside);
+        buffer.append(mark).append(text.substr(inside, end - inside));
+        word = buffer;
+      }
+      MOXIE_TRY(run(step + 1, Aligned(word), at_start && at == 0));
+      at = end;
+    }
+    return {};
+  }
+
+  Status apply(const ClassStep& classes, std::size_t step, const Aligned& in, bool at_start) {
+    const std::string_view text = in.subject;
+    Next emit(*this, step, in, at_start);
     if (classes.kind == ClassStep::Kind::kWhitespace) return words(text, emit);
     Cutter cutter(classes.behavior, false, emit);
     std::size_t done = 0;
@@ -160,46 +216,8 @@ class PreTokenizer::Runner {
     return kind == Kind::kSpace ? Status() : emit(begin, text.size());
   }
 
-  // A finished piece. Behind a byte-level step that was not the last, it is written in the alphabet.
-  Status deliver(std::string_view text) {
-    const bool mapped = std::any_of(steps_.begin(), steps_.end(),
-                                    [](const Step& step) { return std::holds_alternative<ByteLevelStep>(step); });
-    if (!mapped) return sink_.piece(text);
-    std::string& bytes = buffers_.back();
-    bytes.clear();
-    for (std::size_t at = 0; at < text.size();) {
-      const Character c = decode_at(text, at);
-      if (const auto byte = kByteAlphabet.byte_of(c.code)) bytes.push_back(*byte);
-      at += c.size;
-    }
-    return sink_.piece(bytes);
-  }
-
-  // A piece of text as the bytes that it stands for.
-  Status sink_bytes(std::string_view text) {
-    // Escaped bytes lie in plane 16, whose first byte is 0xf4.
-    if (text.find('\xf4') == std::string_view::npos || !escapes_) return sink_.piece(text);
-    std::string& bytes = buffers_.back();
-    bytes.clear();
-    unescaped(text, [&](char byte) { bytes.push_back(byte); });
-    return sink_.piece(bytes);
-  }
-
-  template <class Put>
-  void unescaped(std::string_view text, const Put& put) const {
-    for (std::size_t at = 0; at < text.size();) {
-      const Character c = decode_at(text, at);
-      if (escapes_ && is_escaped_byte(c.code)) {
-        put(static_cast<char>(c.code - kEscapedByte));
-      } else {
-        for (std::size_t i = 0; i < c.size; ++i) put(text[at + i]);
-      }
-      at += c.size;
-    }
-  }
-
   const std::vector<Step>& steps_;
-  bool escapes_;
+  bool raw_;
   Matcher& matcher_;
   Buffers& buffers_;
   PieceSink& sink_;
@@ -210,11 +228,11 @@ bool PreTokenizer::byte_level() const noexcept {
                      [](const Step& step) { return std::holds_alternative<ByteLevelStep>(step); });
 }
 
-Status PreTokenizer::run(std::string_view text, bool at_start, bool escapes, Matcher& matcher, Buffers& buffers,
+Status PreTokenizer::run(std::string_view text, bool at_start, bool raw, Matcher& matcher, Buffers& buffers,
                          PieceSink& sink) const {
-  // Two for each step and one for the model's bytes, so that no step's text is overwritten while its pieces are in use.
-  buffers.resize(2 * steps_.size() + 1);
-  return Runner(steps_, escapes, matcher, buffers, sink).run(0, text, at_start);
+  // One for each step, so that no step's text is overwritten while its pieces are in use.
+  buffers.resize(steps_.size());
+  return Runner(steps_, raw, matcher, buffers, sink).run(0, Aligned(text), at_start);
 }
 
 }  // namespace moxie::text

@@ -11,6 +11,7 @@
 #include <moxie/core/result.hpp>
 
 #include "text/tokenizer/pattern.hpp"
+#include "text/tokenizer/subject.hpp"
 
 namespace moxie::text {
 
@@ -62,19 +63,21 @@ class PreTokenizer {
  public:
   using Step = std::variant<SplitStep, ByteLevelStep, MetaspaceStep, ClassStep>;
 
-  /// A text for each step that changes what it cuts.
-  using Buffers = std::vector<std::string>;
+  /// What a step makes of a text: other bytes, and what patterns see of them.
+  struct Buffer {
+    std::string bytes;
+    std::string alphabet;
+    Subject subject;
+  };
+  using Buffers = std::vector<Buffer>;
 
   void add(Step step) { steps_.push_back(std::move(step)); }
 
   [[nodiscard]] bool byte_level() const noexcept;
   [[nodiscard]] const std::vector<Step>& steps() const noexcept { return steps_; }
 
-  /// `at_start`: the text is where the whole input begins. `escapes`: it may hold escaped bytes (utf8.hpp), which
-  /// become bytes again at the byte-level step. Pieces are not empty. With byte_level() they are bytes of
-  /// the input, whatever they look like; otherwise UTF-8.
-  Status run(std::string_view text, bool at_start, bool escapes, Matcher& matcher, Buffers& buffers,
-             PieceSink& sink) const;
+  /// `at_start`: the text is where the whole input begins. `raw`: some bytes may be no UTF-8. Pieces are not empty.
+  Status run(std::string_view text, bool at_start, bool raw, Matcher& matcher, Buffers& buffers, PieceSink& sink) const;
 
  private:
   class Runner;

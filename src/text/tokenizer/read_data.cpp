@@ -62,6 +62,10 @@ Status read_tokens(const TokenizerData& data, std::uint64_t seed, TokenizerParts
     const TokenType type = type_of(data, i);
     const bool special = type == TokenType::kControl || type == TokenType::kUnknown;
     if (special || type == TokenType::kUserDefined) {
+      if (parts.added.size() == kMaxAddedTokens) {
+        return Status(Code::kUnsupported, kWhere, Text("at most ", kMaxAddedTokens, " control and user-defined tokens"),
+                      "more");
+      }
       AddedToken token;
       token.id = static_cast<TokenId>(i);
       token.content = data.tokens[i];

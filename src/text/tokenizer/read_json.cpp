@@ -24,6 +24,9 @@ constexpr std::string_view kConfigFile = "tokenizer_config.json";
 Status read_added_tokens(JsonValue list, TokenizerParts& parts) {
   if (!list || list.is_null()) return {};
   if (!list.is_array()) return Status(Code::kFormat, kFile, "added_tokens as a list", list.describe());
+  if (list.size() > kMaxAddedTokens) {
+    return Status(Code::kUnsupported, kFile, Text("at most ", kMaxAddedTokens, " added tokens"), Text(list.size()));
+  }
   for (const JsonValue::Member& member : list) {
     const JsonFields fields("tokenizer.json, added_tokens", member.value);
     AddedToken token;

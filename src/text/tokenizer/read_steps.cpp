@@ -119,6 +119,7 @@ Status pre_tokenizer_step(JsonValue part, PreTokenizer& out) {
     return out.add(std::move(step)), Status();
   }
   if (type == "Metaspace") {
+    if (out.byte_level()) return Status(Code::kUnsupported, kPreTokenizer, "Metaspace before ByteLevel", "behind it");
     MOXIE_TRY_LET(MetaspaceStep step, read_metaspace(fields, kPreTokenizer));
     return out.add(std::move(step)), Status();
   }

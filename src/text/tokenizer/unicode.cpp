@@ -6,7 +6,10 @@
 namespace moxie::text {
 namespace {
 
-utf8proc_category_t category(char32_t c) noexcept { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
+// Of a byte that is no UTF-8 (kNoCharacter), as of a character that nobody uses.
+utf8proc_category_t category(char32_t c) noexcept {
+  return c > 0x10ffff ? UTF8PROC_CATEGORY_CO : utf8proc_category(static_cast<utf8proc_int32_t>(c));
+}
 
 // Letters in circles and squares: symbols that are alphabetic nevertheless (Other_Alphabetic).
 constexpr bool is_enclosed_letter(char32_t c) noexcept {
@@ -37,7 +40,7 @@ bool is_word(char32_t c) noexcept {
 }
 
 char32_t lower(char32_t c) noexcept {
-  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
+  return c > 0x10ffff ? c : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
 }  // namespace moxie::text

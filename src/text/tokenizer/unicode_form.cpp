@@ -51,6 +51,13 @@ int combining_class(std::int32_t code) noexcept {
   return young(code) ? 0 : utf8proc_get_property(code)->combining_class;
 }
 
+// A code with its combining class above it, so that it is looked up once.
+std::int32_t with_class(std::int32_t code) noexcept {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(combining_class(code)) << 24 |
+                                   static_cast<std::uint32_t>(code));
+}
+std::uint32_t class_of(std::int32_t code) noexcept { return static_cast<std::uint32_t>(code) >> 24; }
+
 utf8proc_option_t options(UnicodeForm::Kind kind) noexcept {
   const bool compatible = kind == UnicodeForm::Kind::kNfkc || kind == UnicodeForm::Kind::kNfkd;
   return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0));
@@ -66,6 +73,15 @@ utf8proc_ssize_t decompose(std::int32_t code, utf8proc_option_t options, Decompo
   return utf8proc_decompose_char(code, parts.data(), static_cast<utf8proc_ssize_t>(parts.size()), options, &bound);
 }
 
+// Bytes of text that are brought into a form at once, where there is a choice.
+constexpr std::size_t kMaxStretch = 4096;
+
+std::size_t utf8_size(const std::vector<std::int32_t>& codes) noexcept {
+  std::size_t size = 0;
+  for (const std::int32_t code : codes) size += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  return size;
+}
+
 constexpr auto kCanonical = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
 
 }  // namespace
@@ -74,7 +90,7 @@ UnicodeForm UnicodeForm::make(Kind kind) {
   UnicodeForm form;
   form.kind_ = kind;
   form.stable_.assign(kTableEnd / 64, 0);
-  std::vector<std::uint64_t> joins(kTableEnd / 64, 0);  // what may join a character before it
+  form.joins_.assign(kTableEnd / 64, 0);
   const auto set = [](std::vector<std::uint64_t>& bits, char32_t c) {
     if (c < kTableEnd) bits[c / 64] |= std::uint64_t{1} << (c % 64);
   };
@@ -88,17 +104,49 @@ UnicodeForm UnicodeForm::make(Kind kind) {
     // Whatever stands behind the first place of a canonical decomposition can be joined to what is before.
     const auto size = decompose(code, kCanonical, parts);
     for (utf8proc_ssize_t i = 1; i < size && i < static_cast<utf8proc_ssize_t>(parts.size()); ++i) {
-      set(joins, static_cast<char32_t>(parts[static_cast<std::size_t>(i)]));
+      set(form.joins_, static_cast<char32_t>(parts[static_cast<std::size_t>(i)]));
     }
   }
-  if (form.composes()) {
-    for (std::size_t i = 0; i < joins.size(); ++i) form.stable_[i] &= ~joins[i];
+  if (!form.composes()) return form;
+  // What is composed already is as good as what has no parts.
+  std::vector<std::int32_t> codes;
+  for (char32_t c = 0; c < kTableEnd; ++c) {
+    const auto code = static_cast<utf8proc_int32_t>(c);
+    Decomposition parts{};
+    const auto size = decompose(code, options(kind), parts);
+    if (size < 1 || size > static_cast<utf8proc_ssize_t>(parts.size()) || !form.begins_anew(c)) {
+      form.stable_[c / 64] &= ~(std::uint64_t{1} << (c % 64));
+    } else if (size > 1) {
+      codes.assign(parts.begin(), parts.begin() + size);
+      if (compose(codes).ok() && codes.size() == 1 && codes[0] == code) set(form.stable_, c);
+    }
   }
   return form;
 }
 
+// Whether nothing before the character matters to it, nor it to that.
+bool UnicodeForm::begins_anew(char32_t c) const noexcept {
+  Decomposition parts{};
+  if (decompose(static_cast<std::int32_t>(c), options(kind_), parts) < 1 || combining_class(parts[0]) != 0)
+    return false;
+  const auto first = static_cast<char32_t>(parts[0]);
+  return !composes() || (first < kTableEnd && (joins_[first / 64] >> (first % 64) & 1) == 0);
+}
+
 Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& codes) const {
   codes.clear();
+  if (in.size() > kMaxStretch) {
+    // Marks without end: as much room as they take and no more.
+    std::size_t n = 0;
+    for (std::size_t at = 0; at < in.size();) {
+      const Character c = decode_at(in, at);
+      Decomposition parts{};
+      n += static_cast<std::size_t>(
+          std::max<utf8proc_ssize_t>(decompose(static_cast<std::int32_t>(c.code), options(kind_), parts), 0));
+      at += c.size;
+    }
+    codes.reserve(n);
+  }
   for (std::size_t at = 0; at < in.size();) {
     const Character c = decode_at(in, at);
     at += c.size;
@@ -107,19 +155,20 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
     if (size < 0 || size > static_cast<utf8proc_ssize_t>(parts.size())) {
       return Status(Code::kInternal, kWhere, "a decomposition", Text("utf8proc's answer ", size));
     }
-    codes.insert(codes.end(), parts.begin(), parts.begin() + size);
+    for (utf8proc_ssize_t i = 0; i < size; ++i) codes.push_back(with_class(parts[static_cast<std::size_t>(i)]));
   }
   // utf8proc would sort marks by exchanging neighbours, which takes time squared in a long run of them.
   for (auto begin = codes.begin(); begin != codes.end();) {
-    if (combining_class(*begin) == 0) {
+    if (class_of(*begin) == 0) {
       ++begin;
       continue;
     }
-    const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return combining_class(code) == 0; });
-    std::stable_sort(begin, end,
-                     [](std::int32_t a, std::int32_t b) { return combining_class(a) < combining_class(b); });
+    const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return class_of(code) == 0; });
+    const auto earlier = [](std::int32_t a, std::int32_t b) { return class_of(a) < class_of(b); };
+    if (!std::is_sorted(begin, end, earlier)) std::stable_sort(begin, end, earlier);
     begin = end;
   }
+  for (std::int32_t& code : codes) code &= 0xffffff;
   return composes() ? compose(codes) : Status();
 }
 
@@ -141,9 +190,8 @@ Status UnicodeForm::compose(std::vector<std::int32_t>& codes) {
   return {};
 }
 
-Result<bool> UnicodeForm::apply(const MarkedView& in, MarkedText& out) const {
+Result<bool> UnicodeForm::apply(const MarkedView& in, Rewriter& out) const {
   const std::string_view text = in.text;
-  bool changed = false;
   std::size_t copied = 0;  // up to here, in is in out (once there is a change)
   std::vector<std::int32_t> codes;
   std::string bytes;
@@ -157,33 +205,35 @@ Result<bool> UnicodeForm::apply(const MarkedView& in, MarkedText& out) const {
     }
     const Character c = decode_at(text, at);
     if (stable(c.code)) {
-      previous = at;
+      previous = c.code == kNoCharacter ? at + c.size : at;
       at += c.size;
       continue;
     }
-    // The stretch takes in the character before, to which this one may be joined, and ends before a stable one.
+    // The stretch takes in the character before, to which this one may be joined, and ends before a stable one; a long
+    // one wherever it may.
     const std::size_t begin = composes() ? std::max(previous, copied) : at;
     std::size_t end = at + c.size;
     while (end < text.size()) {
       const Character next = decode_at(text, end);
-      if (stable(next.code)) break;
+      if (stable(next.code) || (end - begin > kMaxStretch && begins_anew(next.code))) break;
       end += next.size;
     }
     MOXIE_TRY(stretch(text.substr(begin, end - begin), codes));
     bytes.clear();
+    if (end - begin > kMaxStretch) bytes.reserve(utf8_size(codes));
     for (const std::int32_t code : codes) append_utf8(bytes, static_cast<char32_t>(code));
+    if (end - begin > 2 * kMaxStretch) std::vector<std::int32_t>().swap(codes);
     if (bytes != text.substr(begin, end - begin)) {
-      if (!changed) out.start(in.marks != nullptr, text.size() + bytes.size());
-      changed = true;
-      out.copy(in, copied, begin);
+      out.copy(copied, begin);
       out.append(bytes, in.marked(begin, end));
       copied = end;
     }
     at = end;
     previous = end;  // nothing before a stable character changes with it
   }
-  if (changed) out.copy(in, copied, text.size());
-  return changed;
+  if (copied == 0) return false;
+  out.copy(copied, text.size());
+  return true;
 }
 
 }  // namespace moxie::text

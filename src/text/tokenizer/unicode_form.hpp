@@ -22,22 +22,24 @@ class UnicodeForm {
 
   static UnicodeForm make(Kind kind);
 
-  /// Writes the form of `in`, or writes nothing and says false where `in` has it already.
-  Result<bool> apply(const MarkedView& in, MarkedText& out) const;
+  /// Writes the form of `in`, or writes nothing and says false where `in` has it already. Bytes that are no UTF-8 stay.
+  Result<bool> apply(const MarkedView& in, Rewriter& out) const;
 
  private:
   // Beyond the third plane there are few characters; they take the slow way.
   static constexpr char32_t kTableEnd = 0x30000;
 
   [[nodiscard]] bool stable(char32_t c) const noexcept {
-    return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : is_escaped_byte(c);
+    return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : c == kNoCharacter;
   }
   [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
+  [[nodiscard]] bool begins_anew(char32_t c) const noexcept;
   Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;
   static Status compose(std::vector<std::int32_t>& codes);
 
   Kind kind_ = Kind::kNfc;
   std::vector<std::uint64_t> stable_;
+  std::vector<std::uint64_t> joins_;  // what may join a character before it
 };
 
 }  // namespace moxie::text

@@ -18,9 +18,11 @@ struct UnigramOptions {
 /// Unigram: of all ways to write a piece as tokens, the one with the greatest sum of scores (Viterbi). Unknown
 /// characters in a row become one token.
 ///
+/// Of the best ways to all places only the lengths of their last tokens are kept, one byte for each character.
+///
 /// A filter of all beginnings of tokens tells where looking for a longer one is in vain: two bits for each beginning,
 /// so a wrong yes costs a look-up and never an answer. Tokens are found by the same hash, which grows with the text
-/// byte by byte.
+/// character by character.
 class Unigram final : public Model {
  public:
   /// Tokens are no longer. SentencePiece makes them of 16 characters unless told otherwise.
@@ -31,14 +33,20 @@ class Unigram final : public Model {
           const UnigramOptions& options, std::uint64_t seed);
 
   Status encode(std::string_view piece, const PieceOptions& options, ModelScratch& scratch,
-                std::vector<TokenId>& out) const override;
+                TokenList& out) const override;
 
  private:
   void remember_beginning(std::uint64_t hash);
-  [[nodiscard]] bool may_begin(std::uint64_t bits) const noexcept;
-  void remember_token(std::uint64_t bits, TokenId id) noexcept;
-  [[nodiscard]] TokenId token_of(std::uint64_t bits, std::string_view text) const noexcept;
-  void unknown(std::string_view text, const PieceOptions& options, std::vector<TokenId>& out) const;
+  [[nodiscard]] bool may_begin(std::uint64_t hash) const noexcept;
+  void remember_token(std::uint64_t hash, TokenId id) noexcept;
+  [[nodiscard]] TokenId token_of(std::uint64_t hash, std::string_view text) const noexcept;
+  template <class Length>
+  Status best_way(std::string_view piece, const PieceOptions& options, std::vector<Length>& lengths,
+                  ModelScratch& scratch) const;
+  template <class Length>
+  void follow(std::string_view piece, const PieceOptions& options, std::vector<Length>& lengths,
+              std::vector<TokenId>& ids, TokenList& out) const;
+  void unknown(std::string_view text, const PieceOptions& options, TokenList& out) const;
 
   const Vocabulary& vocabulary_;
   const ControlSet& controls_;

@@ -44,11 +44,13 @@ constexpr std::size_t character_size(char first) noexcept {
   return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
 }
 
-/// Where the last character of UTF-8 text [0, end) begins; end must not be 0.
-constexpr std::size_t last_character(std::string_view text, std::size_t end) noexcept {
-  do --end;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80);
-  return end;
+/// The character that ends at `end`, which must not be 0; like decode_at(), also where the bytes are no UTF-8.
+inline Character character_before(std::string_view text, std::size_t end) noexcept {
+  for (std::size_t size = 1; size <= 4 && size <= end; ++size) {
+    const Character c = decode_at(text.substr(0, end), end - size);
+    if (c.code != kNoCharacter && c.size == size) return c;
+  }
+  return {kNoCharacter, 1};
 }
 
 /// Appends a character to anything with push_back(char).
@@ -107,12 +109,5 @@ inline std::size_t incomplete_tail(std::string_view text) noexcept {
   }
   return 0;
 }
-
-// Bytes that are no UTF-8 travel through normalizers and patterns as characters of the last private plane, and become
-// bytes again where the model reads its symbols. In a text that has such bytes, a real character of that range travels
-// as four of them, so nothing is confused.
-inline constexpr char32_t kEscapedByte = 0x10ff00;
-
-constexpr bool is_escaped_byte(char32_t code) noexcept { return code >= kEscapedByte && code < kEscapedByte + 0x100; }
 
 }  // namespace moxie::text

@@ -21,7 +21,7 @@ namespace moxie::text {
 /// never grows; it is as large as the text deserves, 1 MiB at most.
 class WordCache {
  public:
-  static constexpr std::size_t kMaxBytes = 30;
+  static constexpr std::size_t kMaxBytes = 27;
   static constexpr std::size_t kMaxTokens = 8;
 
   /// For a text of that size.
@@ -34,29 +34,37 @@ class WordCache {
 
   static constexpr bool fits(std::string_view word) noexcept { return word.size() <= kMaxBytes; }
 
-  /// The tokens of the word; empty for an unknown one. No word is empty.
-  [[nodiscard]] std::span<const TokenId> find(std::string_view word) noexcept {
-    if (words_.empty()) return {};
+  struct Tokens {
+    std::uint8_t size = 0;
+    std::array<TokenId, kMaxTokens> ids{};
+
+    [[nodiscard]] std::span<const TokenId> span() const noexcept { return {ids.data(), size}; }
+  };
+
+  /// The tokens of the word; null for an unknown one. No word is empty.
+  [[nodiscard]] const Tokens* find(std::string_view word) noexcept {
+    if (words_.empty()) return nullptr;
     current_ = &words_[place(hash_bytes(word, 0), words_.size())];
-    if (current_->size != word.size() || std::memcmp(current_->text.data(), word.data(), word.size()) != 0) return {};
-    return {current_->ids.data(), current_->n_ids};
+    if (current_->size != word.size() || std::memcmp(current_->text.data(), word.data(), word.size()) != 0) {
+      return nullptr;
+    }
+    return &current_->tokens;
   }
 
   /// Remembers the tokens of the word that find() was asked for last.
   void keep(std::string_view word, std::span<const TokenId> ids) noexcept {
     if (words_.empty() || ids.size() > kMaxTokens || ids.empty()) return;
     current_->size = static_cast<std::uint8_t>(word.size());
-    current_->n_ids = static_cast<std::uint8_t>(ids.size());
+    current_->tokens.size = static_cast<std::uint8_t>(ids.size());
     std::memcpy(current_->text.data(), word.data(), word.size());
-    std::copy(ids.begin(), ids.end(), current_->ids.begin());
+    std::copy(ids.begin(), ids.end(), current_->tokens.ids.begin());
   }
 
  private:
   struct alignas(64) Word {
+    Tokens tokens;
     std::uint8_t size = 0;
-    std::uint8_t n_ids = 0;
     std::array<char, kMaxBytes> text{};
-    std::array<TokenId, kMaxTokens> ids{};
   };
   static_assert(sizeof(Word) == 64);
 

@@ -7,6 +7,7 @@
 #include <moxie/backend/executors.hpp>
 #include <moxie/backend/quant.hpp>
 #include <moxie/model/convert.hpp>
+#include <moxie/text/tokenizer.hpp>
 
 #include "gguf_parts.hpp"
 #include "support/catch.hpp"
@@ -24,6 +25,19 @@ std::vector<float> widened(const Tensor& tensor, std::size_t count) {
 
 constexpr const char* kTokenizer = R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":4},
  "merges":[["a","b"]]},"added_tokens":[{"id":3,"content":"<e>","special":true},{"id":4,"content":"<s>","special":false}]})";
+
+/// How Qwen2's tokenizer.json cuts words, with a comma behind it.
+std::string published_words() {
+  std::ifstream published(data_folder("tokenizers") / "qwen2" / "tokenizer.json");
+  std::ostringstream whole;
+  whole << published.rdbuf();
+  const std::string text = whole.str();
+  const std::size_t begin = text.find("\"pre_tokenizer\"");
+  const std::size_t end = text.find("\"post_processor\"");
+  REQUIRE(begin < end);
+  REQUIRE(end != std::string::npos);
+  return text.substr(begin, end - begin);
+}
 
 }  // namespace
 
@@ -164,15 +178,7 @@ TEST_CASE("tokenizers that contradict themselves are refused") {
 
 TEST_CASE("a tokenizer that cuts words in another way than the family's is not passed off as it") {
   const std::string model = R"("model":{"type":"BPE","vocab":{"a":0},"merges":[]})";
-  std::ifstream published(data_folder("tokenizers") / "qwen2" / "tokenizer.json");
-  std::ostringstream whole;
-  whole << published.rdbuf();
-  const std::string text = whole.str();
-  const std::size_t begin = text.find("\"pre_tokenizer\"");
-  const std::size_t end = text.find("\"post_processor\"");
-  REQUIRE(begin < end);
-  REQUIRE(end != std::string::npos);
-  const std::string qwen2(std::string_view(text).substr(begin, end - begin));  // with its comma
+  const std::string qwen2 = published_words();
   const Parts parts = Parts::of("tiny_tied");
   const auto convert = [&](const std::string& tokenizer) {
     const TemporaryFolder folder;
@@ -187,5 +193,64 @@ TEST_CASE("a tokenizer that cuts words in another way than the family's is not p
     INFO(other << ": " << status.message());
     CHECK(status.code() == Code::kUnsupported);
     CHECK(status.message().find("tokenizer.json") != std::string_view::npos);
+  }
+}
+
+TEST_CASE("a converted tokenizer gives the folder's tokens, and what is put around a text") {
+  const std::string begin = joined({R"({"normalizer":{"type":"NFC"},)", published_words()});
+  const std::string model = R"("model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"\u0120":3,"\u0120a":7},
+    "merges":["a b","\u0120 a"]},"added_tokens":[{"id":4,"content":"<s>","special":true},
+    {"id":5,"content":"</s>","special":true},{"id":6,"content":"<think>","special":false}]})";
+  const std::string before = R"({"SpecialToken":{"id":"<s>","type_id":0}},)";
+  const std::string behind = R"(,{"SpecialToken":{"id":"</s>","type_id":0}})";
+  const auto tokenizer = [&](std::string_view first, std::string_view last) {
+    return joined({begin, R"("post_processor":{"type":"TemplateProcessing","single":[)", first,
+                   R"({"Sequence":{"id":"A","type_id":0}})", last, R"(],"pair":[],"special_tokens":{
+                     "<s>":{"id":"<s>","ids":[4],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[5],"tokens":["</s>"]}}},)",
+                   model});
+  };
+  Parts parts = Parts::of("tiny_tied");
+  const auto convert = [&](const TemporaryFolder& folder, const std::string& text) {
+    parts.write(folder.path());
+    write_file(folder / "tokenizer.json", text);
+    return convert_to_gguf(folder.path(), folder / "m.gguf");
+  };
+  const auto refused = [&](const std::string& text, std::string_view why) {
+    const TemporaryFolder folder;
+    const Status status = convert(folder, text);
+    INFO(status.message());
+    CHECK(status.code() == Code::kUnsupported);
+    CHECK(status.message().find(why) != std::string_view::npos);
+  };
+  // config.json says 1 and 2.
+  refused(tokenizer(before, ""), "bos_token_id");
+  refused(tokenizer("", behind), "eos_token_id");
+  parts.set("bos_token_id", "4");
+  parts.set("eos_token_id", "5");
+  refused(tokenizer(before + before, ""), "one token put before");
+  for (const std::string flag : {"lstrip", "rstrip", "single_word"}) {
+    std::string text = tokenizer("", "");
+    text.insert(text.find("\"special\":false"), joined({"\"", flag, "\":true,"}));
+    refused(text, flag);
+  }
+  for (const bool bos : {false, true}) {
+    for (const bool eos : {false, true}) {
+      INFO(bos << ' ' << eos);
+      const TemporaryFolder folder;
+      const Status status = convert(folder, tokenizer(bos ? before : "", eos ? behind : ""));
+      INFO(status.message());
+      REQUIRE(status.ok());
+      const Tokenizer from_folder = Tokenizer::load(folder.path()).value();
+      const Tokenizer from_gguf = Tokenizer::load(folder / "m.gguf").value();
+      for (const std::string text : {"", "ab a<think>b ab</s> a", "<s>ab", "aab ab"}) {
+        for (const bool around : {false, true}) {
+          const auto wanted = from_folder.encode(text, {.add_special = around, .untrusted = {}}).value();
+          CHECK(from_gguf.encode(text, {.add_special = around, .untrusted = {}}).value() == wanted);
+        }
+      }
+      CHECK(from_gguf.encode("", {}).value().size() == std::size_t{bos} + std::size_t{eos});
+      CHECK(from_gguf.bos() == 4);
+      CHECK(from_gguf.eos() == 5);
+    }
   }
 }

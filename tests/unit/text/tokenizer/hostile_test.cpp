@@ -231,4 +231,28 @@ TEST_CASE("a normalizer that swells its text is stopped") {
   CHECK(tokenizer.encode("xyz").ok());
 }
 
+TEST_CASE("merges that reach far are done in windows that are wide enough, or refused") {
+  // A token for 2, 4, 8 ... letters.
+  Json json = small_json();
+  json["pre_tokenizer"]["use_regex"] = false;
+  std::string unit = "a";
+  for (int id = 300; unit.size() < (1U << 18); ++id) {
+    json["model"]["merges"].push_back(unit + " " + unit);
+    unit += unit;
+    json["model"]["vocab"][unit] = id;
+    const Tokenizer tokenizer = load(json).value();
+    if (unit.size() < (1U << 11)) continue;
+    INFO(unit.size());
+    const auto ids = tokenizer.encode(std::string(1U << 18, 'a'));
+    // Windows are of 65536 symbols at most.
+    if (unit.size() >= (1U << 17)) {
+      REQUIRE(ids.status().code() == Code::kFormat);
+      continue;
+    }
+    if (!ids.ok() && unit.size() > (1U << 12)) continue;
+    REQUIRE(ids.ok());
+    CHECK(*ids == std::vector<TokenId>((1U << 18) / unit.size(), id));
+  }
+}
+
 }  // namespace moxie::test
