@@ -4,7 +4,7 @@
 # only those that are missing, so where all are there it needs neither the network nor root.
 #
 #   cmake/packages.sh            what the library, the program and the tests need
-#   cmake/packages.sh --ci       also what CI needs: clang for its sanitizers and fuzzers, clang-format, ccache
+#   cmake/packages.sh --ci       also what CI needs: clang for its sanitizers and fuzzers, clang-format, ccache, doxygen
 #   cmake/packages.sh --list     prints the names and installs nothing (may follow --ci)
 set -euo pipefail
 
@@ -15,7 +15,7 @@ packages=(g++ cmake ninja-build pkg-config
 list=false
 for word in "$@"; do
   case $word in
-    --ci) packages+=(clang libclang-rt-dev libomp-dev clang-format clang-tidy ccache git) ;;
+    --ci) packages+=(clang libclang-rt-dev libomp-dev clang-format clang-tidy ccache doxygen git python3-jsonschema) ;;
     --list) list=true ;;
     *) sed -n '6,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
