@@ -53,6 +53,23 @@ class SliceSums {
   std::array<double, kLanes * kSlices> sums_{};
 };
 
+/// Calls take(j) for every value of a stride that has one which passes, in order. Most strides have none, and vectors
+/// tell.
+template <class T, class Passes, class Take>
+void in_strides_with(std::span<const T> values, Passes passes, Take take) noexcept {
+  constexpr std::size_t kStride = sizeof(T) < sizeof(float) ? 32 : 16;
+  for (std::size_t begin = 0; begin < values.size(); begin += kStride) {
+    const std::size_t n = std::min(kStride, values.size() - begin);
+    const T* x = values.data() + begin;
+    if (n == kStride) {
+      std::uint32_t any = 0;
+      for (std::size_t j = 0; j < kStride; ++j) any |= passes(x[j]) ? 1U : 0U;
+      if (any == 0) continue;
+    }
+    for (std::size_t j = 0; j < n; ++j) take(begin + j);
+  }
+}
+
 /// Of tokens whose weights are below that, n have less than (1 - share) * total together. 0.999: for rounding.
 double negligible(double share, double total, std::size_t n) noexcept {
   return 0.999 * (1 - share) * total / static_cast<double>(n);
@@ -130,21 +147,13 @@ void Candidates::gather(std::span<const float> logits, WeightScale scale, double
   const double least = scale.largest + least_exponent * scale.temperature;
   const double slack = 1e-6 * (std::abs(least) + std::abs(scale.largest));
   const auto bound = static_cast<float>(std::max(least - slack, -static_cast<double>(kGreatest)));
-  constexpr std::size_t kStride = 16;
-  for (std::size_t begin = 0; begin < logits.size(); begin += kStride) {
-    const std::size_t n = std::min(kStride, logits.size() - begin);
-    const float* x = logits.data() + begin;
-    if (n == kStride) {
-      std::uint32_t any = 0;
-      for (std::size_t j = 0; j < kStride; ++j) any |= x[j] >= bound ? 1U : 0U;
-      if (any == 0) continue;
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      ids_[n_] = static_cast<TokenId>(begin + j);
-      logits_[n_] = x[j];
-      n_ += x[j] >= bound && scale.exponent(x[j]) >= least_exponent ? 1U : 0U;
-    }
-  }
+  in_strides_with(
+      logits, [bound](float x) { return x >= bound; },
+      [&](std::size_t j) {
+        ids_[n_] = static_cast<TokenId>(j);
+        logits_[n_] = logits[j];
+        n_ += logits[j] >= bound && scale.exponent(logits[j]) >= least_exponent ? 1U : 0U;
+      });
 }
 
 void Candidates::weigh(WeightScale scale) noexcept {
@@ -158,23 +167,15 @@ double Candidates::gather_mass(std::span<const float> logits, WeightScale scale,
   const double total = make_weights_of_all(logits, scale, weights_.data());
   const double bound = std::max(negligible(share, total, logits.size()), std::numeric_limits<double>::denorm_min());
   n_ = 0;
-  constexpr std::size_t kStride = 16;
-  for (std::size_t begin = 0; begin < logits.size(); begin += kStride) {
-    const std::size_t n = std::min(kStride, logits.size() - begin);
-    const double* weights = weights_.data() + begin;
-    if (n == kStride) {
-      std::uint32_t any = 0;
-      for (std::size_t j = 0; j < kStride; ++j) any |= weights[j] >= bound ? 1U : 0U;
-      if (any == 0) continue;
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      const double weight = weights[j];
-      ids_[n_] = static_cast<TokenId>(begin + j);
-      logits_[n_] = logits[begin + j];
-      weights_[n_] = weight;
-      n_ += weight >= bound ? 1U : 0U;
-    }
-  }
+  in_strides_with(
+      std::span<const double>(weights_.first(logits.size())), [bound](double weight) { return weight >= bound; },
+      [&](std::size_t j) {
+        const double weight = weights_[j];
+        ids_[n_] = static_cast<TokenId>(j);
+        logits_[n_] = logits[j];
+        weights_[n_] = weight;
+        n_ += weight >= bound ? 1U : 0U;
+      });
   return total;
 }
 
@@ -186,19 +187,11 @@ std::size_t Candidates::list_slice(double target, Slices slices, Value value, Ma
   for (std::size_t i = 0; i < n_; ++i) sums.add(slices_[i], i, mass(i));
   const std::size_t last = sums.reaches(target, before);
   n_listed_ = 0;
-  constexpr std::size_t kStride = 32;
-  for (std::size_t begin = 0; begin < n_; begin += kStride) {
-    const std::size_t n = std::min(kStride, n_ - begin);
-    const std::uint16_t* of = slices_.data() + begin;
-    if (n == kStride) {
-      std::uint16_t any = 0;
-      for (std::size_t j = 0; j < kStride; ++j) any |= of[j] == last ? std::uint16_t{1} : std::uint16_t{0};
-      if (any == 0) continue;
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      if (of[j] == last) listed_[n_listed_++] = static_cast<std::uint32_t>(begin + j);
-    }
-  }
+  in_strides_with(
+      std::span<const std::uint16_t>(slices_.first(n_)), [last](std::uint16_t slice) { return slice == last; },
+      [&](std::size_t j) {
+        if (slices_[j] == last) listed_[n_listed_++] = static_cast<std::uint32_t>(j);
+      });
   return last;
 }
 
