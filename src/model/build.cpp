@@ -44,33 +44,24 @@ Result<Attention> make_attention(const ModelConfig& config, std::size_t layer, W
                     .window = config.sliding_windows[layer]});
 }
 
-Result<GatedMlp<Linear>> make_dense_mlp(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
-  const std::size_t D = config.hidden_size;
-  const std::size_t inner = config.intermediate_size;
-  const bool bias = config.mlp_bias;
-  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kGate, layer}, inner, D, bias));
-  MOXIE_TRY_LET(Linear up, weights.linear({Part::kUp, layer}, inner, D, bias));
-  MOXIE_TRY_LET(Linear down, weights.linear({Part::kDown, layer}, D, inner, bias));
-  return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
-}
-
-Result<GatedMlp<Linear>> make_expert(const ModelConfig& config, std::size_t layer, std::size_t expert,
-                                     WeightSource& weights) {
-  const std::size_t D = config.hidden_size;
-  const std::size_t H = config.moe_intermediate_size;
-  const std::size_t N = config.num_experts;
-  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kExpertGate, layer, expert, N}, H, D));
-  MOXIE_TRY_LET(Linear up, weights.linear({Part::kExpertUp, layer, expert, N}, H, D));
-  MOXIE_TRY_LET(Linear down, weights.linear({Part::kExpertDown, layer, expert, N}, D, H));
-  return GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down));
+/// The matrices of an MLP as `gate`, `up` and `down` place them.
+Result<GatedMlp<Linear>> make_mlp(WeightSource& weights, const Place& gate, const Place& up, const Place& down,
+                                  std::size_t inner, std::size_t D, bool bias = false) {
+  MOXIE_TRY_LET(Linear gate_matrix, weights.linear(gate, inner, D, bias));
+  MOXIE_TRY_LET(Linear up_matrix, weights.linear(up, inner, D, bias));
+  MOXIE_TRY_LET(Linear down_matrix, weights.linear(down, D, inner, bias));
+  return GatedMlp<Linear>::create(std::move(gate_matrix), std::move(up_matrix), std::move(down_matrix));
 }
 
 Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& config, std::size_t layer,
                                                            WeightSource& weights) {
   MOXIE_TRY_LET(Linear gate, weights.linear({Part::kRouter, layer}, config.num_experts, config.hidden_size));
   std::vector<GatedMlp<Linear>> experts;
-  for (std::size_t e = 0; e < config.num_experts; ++e) {
-    MOXIE_TRY_LET(GatedMlp<Linear> expert, make_expert(config, layer, e, weights));
+  const std::size_t N = config.num_experts;
+  for (std::size_t e = 0; e < N; ++e) {
+    MOXIE_TRY_LET(GatedMlp<Linear> expert,
+                  make_mlp(weights, {Part::kExpertGate, layer, e, N}, {Part::kExpertUp, layer, e, N},
+                           {Part::kExpertDown, layer, e, N}, config.moe_intermediate_size, config.hidden_size));
     experts.push_back(std::move(expert));
   }
   MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
@@ -88,20 +79,20 @@ Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& co
 Result<std::unique_ptr<const FeedForward>> make_with_shared(const ModelConfig& config, std::size_t layer,
                                                             WeightSource& weights) {
   const std::size_t D = config.hidden_size;
-  const std::size_t inner = config.shared_expert_intermediate_size;
   MOXIE_TRY_LET(auto experts, make_experts_of(config, layer, weights));
-  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kSharedGate, layer}, inner, D));
-  MOXIE_TRY_LET(Linear up, weights.linear({Part::kSharedUp, layer}, inner, D));
-  MOXIE_TRY_LET(Linear down, weights.linear({Part::kSharedDown, layer}, D, inner));
+  MOXIE_TRY_LET(GatedMlp<Linear> shared,
+                make_mlp(weights, {Part::kSharedGate, layer}, {Part::kSharedUp, layer}, {Part::kSharedDown, layer},
+                         config.shared_expert_intermediate_size, D));
   MOXIE_TRY_LET(Linear scale, weights.linear({Part::kSharedScale, layer}, 1, D));
-  MOXIE_TRY_LET(auto shared, GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down)));
   return make_shared_beside(std::move(experts), make_dense(std::move(shared)), std::move(scale));
 }
 
 Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& config, std::size_t layer,
                                                              WeightSource& weights) {
   if (!config.moe_layers[layer]) {
-    MOXIE_TRY_LET(GatedMlp<Linear> mlp, make_dense_mlp(config, layer, weights));
+    MOXIE_TRY_LET(GatedMlp<Linear> mlp,
+                  make_mlp(weights, {Part::kGate, layer}, {Part::kUp, layer}, {Part::kDown, layer},
+                           config.intermediate_size, config.hidden_size, config.mlp_bias));
     return make_dense(std::move(mlp));
   }
   return config.shared_expert_intermediate_size > 0 ? make_with_shared(config, layer, weights)
