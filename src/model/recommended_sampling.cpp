@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kMaxBytes = 1U << 20U;  // of generation_config.json
+
 /// Reads settings and keeps the first error. `Source` gives the value of a name, absent where there is none; a null of
 /// JSON is none.
 template <class Source>
@@ -89,7 +91,6 @@ struct Neutral {
 }  // namespace
 
 Result<RecommendedSampling> read_generation_config(std::string_view json, std::string_view where) {
-  constexpr std::uint64_t kMaxBytes = 1U << 20U;
   MOXIE_TRY_LET(const auto document, format::JsonDocument::parse(json, {.max_bytes = kMaxBytes}, where));
   const format::JsonValue root = document.root();
   if (!root.is_object()) return Status(Code::kFormat, where, "an object", root.describe());
@@ -133,7 +134,7 @@ Result<RecommendedSampling> read_recommended_sampling(const Checkpoint& checkpoi
   const fs::path path = folder / "generation_config.json";
   std::error_code ignored;
   if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return RecommendedSampling();
-  MOXIE_TRY_LET(const std::string json, format::read_small_file(path, 1U << 20U));
+  MOXIE_TRY_LET(const std::string json, format::read_small_file(path, kMaxBytes));
   return read_generation_config(json, path.native());
 }
 
