@@ -8,15 +8,6 @@
 
 namespace moxie::model {
 
-namespace {
-
-const Segment& segment_of(const Batch& batch, std::size_t row) noexcept {
-  const auto after = std::ranges::upper_bound(batch.segments, row, {}, &Segment::begin);
-  return *(after - 1);
-}
-
-}  // namespace
-
 DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
   ScratchSize own;
   std::size_t worker = 0;
@@ -40,7 +31,7 @@ Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, Con
   return each_row(team, x.rows, [&](std::size_t row) {
     finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
     finish(parts_.key_norm, parts_.kv_heads, row, buffers.key.row(row));
-    store(segment_of(batch, row), row, layer, buffers);
+    store(batch.segment_of(row), row, layer, buffers);
   });
 }
 
@@ -63,7 +54,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
   const std::size_t group = parts_.heads / parts_.kv_heads;
   const std::size_t width = parts_.head_width;
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
-  const Rows mixed(buffers.mixed.data, rows.size(), query_width());
+  const Rows mixed(buffers.mixed.data, rows.size(), parts_.heads * width);
   // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
   // tasks even out. Within a block, rows that follow each other in a context go together.
   const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
@@ -71,7 +62,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
     const std::size_t g = task % parts_.kv_heads;
     const std::size_t end = std::min(rows.size(), (task / parts_.kv_heads + 1) * backend::kAttendRows);
     for (std::size_t i = task / parts_.kv_heads * backend::kAttendRows; i < end;) {
-      const Segment& segment = segment_of(batch, rows[i]);
+      const Segment& segment = batch.segment_of(rows[i]);
       std::size_t count = 1;
       while (i + count < end && rows[i + count] == rows[i] + count && rows[i + count] < segment.begin + segment.rows) {
         ++count;

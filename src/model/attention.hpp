@@ -7,9 +7,7 @@
 
 #include <moxie/backend/linear.hpp>
 
-#include "backend/cpu/ops.hpp"
-#include "model/batch.hpp"
-#include "model/decoder.hpp"
+#include "model/attention_block.hpp"
 #include "model/parts.hpp"
 
 namespace moxie::model {
@@ -18,7 +16,7 @@ namespace moxie::model {
 /// the family has them.
 ///
 /// Shapes   x: [T, D]; A query heads, G key/value heads, C head width.
-class Attention {
+class Attention final : public AttentionBlock {
  public:
   struct Parts {
     Linear query, key, value, output;
@@ -30,26 +28,17 @@ class Attention {
   };
   explicit Attention(Parts parts) noexcept : parts_(std::move(parts)) {}
 
-  /// Memory of the caller for one batch.
-  struct Buffers {
-    Rows query;  ///< [T, A C]
-    Rows key;    ///< [T, G C]
-    Rows value;  ///< [T, G C]
-    Rows mixed;  ///< [T, A C]
-  };
-  [[nodiscard]] std::size_t query_width() const noexcept { return parts_.heads * parts_.head_width; }
-  [[nodiscard]] std::size_t kv_width() const noexcept { return parts_.kv_heads * parts_.head_width; }
-
-  /// Queries into the buffer; keys and values into the pages, as the cache will be read.
+  [[nodiscard]] Widths widths() const noexcept override {
+    const std::size_t query = parts_.heads * parts_.head_width;
+    const std::size_t kv = parts_.kv_heads * parts_.head_width;
+    return {.query = query, .key = kv, .value = kv, .mixed = query};
+  }
   Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
-                 const Buffers& buffers, Team& team) const noexcept;
-  /// y = output(attention) for the batch's rows named by `rows`: y's row i belongs to rows[i].
+                 const Buffers& buffers, Team& team) const noexcept override;
   Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer, const backend::Ops& ops,
-                const Buffers& buffers, Rows y, Team& team) const noexcept;
-
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept;
-  template <class F>
-  void each_linear(F&& visit) const {
+                const Buffers& buffers, Rows y, Team& team) const noexcept override;
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override;
+  void each_linear(const std::function<void(const Linear&)>& visit) const override {
     for (const Linear* linear : {&parts_.query, &parts_.key, &parts_.value, &parts_.output}) visit(*linear);
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -38,6 +39,10 @@ struct Batch {
   std::span<const Segment> segments;    ///< by ascending begin, covering [0, T)
   std::span<const Output> outputs;      ///< by ascending row
   StopQuery stop;
+
+  [[nodiscard]] const Segment& segment_of(std::size_t row) const noexcept {
+    return *(std::ranges::upper_bound(segments, row, {}, &Segment::begin) - 1);
+  }
 };
 
 }  // namespace moxie::model

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/attention.hpp"
+#include "model/build_latent_attention.hpp"
 #include "model/decoder_stack.hpp"
 #include "model/rope.hpp"
 #include "model/weights.hpp"
@@ -14,7 +16,9 @@ namespace moxie::model {
 
 namespace {
 
-Result<Attention> make_attention(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
+Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& config, std::size_t layer,
+                                                             WeightSource& weights) {
+  if (config.kv_lora_rank > 0) return make_latent_attention(config, layer, weights);
   const std::size_t D = config.hidden_size;
   const std::size_t query = config.num_attention_heads * config.head_dim;
   const std::size_t kv = config.num_key_value_heads * config.head_dim;
@@ -32,16 +36,17 @@ Result<Attention> make_attention(const ModelConfig& config, std::size_t layer, W
     query_norm = RmsNorm(std::move(q_norm), config.rms_norm_eps);
     key_norm = RmsNorm(std::move(k_norm), config.rms_norm_eps);
   }
-  return Attention({.query = std::move(q),
-                    .key = std::move(k),
-                    .value = std::move(v),
-                    .output = std::move(o),
-                    .query_norm = std::move(query_norm),
-                    .key_norm = std::move(key_norm),
-                    .heads = config.num_attention_heads,
-                    .kv_heads = config.num_key_value_heads,
-                    .head_width = config.head_dim,
-                    .window = config.sliding_windows[layer]});
+  return std::unique_ptr<const AttentionBlock>(
+      std::make_unique<Attention>(Attention::Parts{.query = std::move(q),
+                                                   .key = std::move(k),
+                                                   .value = std::move(v),
+                                                   .output = std::move(o),
+                                                   .query_norm = std::move(query_norm),
+                                                   .key_norm = std::move(key_norm),
+                                                   .heads = config.num_attention_heads,
+                                                   .kv_heads = config.num_key_value_heads,
+                                                   .head_width = config.head_dim,
+                                                   .window = config.sliding_windows[layer]}));
 }
 
 /// The matrices of an MLP as `gate`, `up` and `down` place them.
@@ -65,12 +70,19 @@ Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& co
     experts.push_back(std::move(expert));
   }
   MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
-  MOXIE_TRY_LET(TopK router, TopK::create({.num_experts = config.num_experts,
+  std::vector<float> bias;
+  if (config.selection_bias) {
+    MOXIE_TRY_LET(bias, weights.named_vector({Part::kSelectionBias, layer}, N));
+  }
+  MOXIE_TRY_LET(TopK router, TopK::create({.num_experts = N,
                                            .experts_per_token = config.num_experts_per_tok,
-                                           .scores = Scores::kSoftmax,
+                                           .scores = config.scoring_func,
                                            .normalised = config.norm_topk_prob,
-                                           .scale = 1.0f,
-                                           .selection_bias = {}}));
+                                           .scale = static_cast<float>(config.routed_scaling_factor),
+                                           .selection_bias = std::move(bias),
+                                           .num_groups = config.n_group,
+                                           .groups_per_token = config.topk_group,
+                                           .group_score = config.group_score}));
   MOXIE_TRY_LET(ExpertLayer moe, ExpertLayer::create(std::move(router), std::move(bank)));
   return make_experts(layer, std::move(gate), std::move(moe));
 }
@@ -82,9 +94,12 @@ Result<std::unique_ptr<const FeedForward>> make_with_shared(const ModelConfig& c
   MOXIE_TRY_LET(auto experts, make_experts_of(config, layer, weights));
   MOXIE_TRY_LET(GatedMlp<Linear> shared,
                 make_mlp(weights, {Part::kSharedGate, layer}, {Part::kSharedUp, layer}, {Part::kSharedDown, layer},
-                         config.shared_expert_intermediate_size, D));
-  MOXIE_TRY_LET(Linear scale, weights.linear({Part::kSharedScale, layer}, 1, D));
-  return make_shared_beside(std::move(experts), make_dense(std::move(shared)), std::move(scale));
+                         config.shared_expert_intermediate_size, D, config.mlp_bias));
+  std::optional<Linear> scale;
+  if (config.shared_expert_gate) {
+    MOXIE_TRY_LET(scale, weights.linear({Part::kSharedScale, layer}, 1, D));
+  }
+  return make_shared_beside(std::move(experts), std::move(shared), std::move(scale));
 }
 
 Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& config, std::size_t layer,
@@ -102,7 +117,7 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
 Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
   const std::size_t D = config.hidden_size;
   MOXIE_TRY_LET(std::vector<float> before, weights.vector({Part::kAttentionNorm, layer}, D));
-  MOXIE_TRY_LET(Attention attention, make_attention(config, layer, weights));
+  MOXIE_TRY_LET(auto attention, make_attention(config, layer, weights));
   MOXIE_TRY_LET(std::vector<float> between, weights.vector({Part::kFeedForwardNorm, layer}, D));
   MOXIE_TRY_LET(auto feed_forward, make_feed_forward(config, layer, weights));
   return Layer{.attention_norm = RmsNorm(std::move(before), config.rms_norm_eps),
@@ -150,8 +165,8 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
                     config.rope_scaling.attention_factor);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,
-                    .key_width = config.head_dim,
-                    .value_width = config.head_dim};
+                    .key_width = config.kv_lora_rank + config.head_dim,
+                    .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim};
   parts.ops = &backend.ops();
   return std::unique_ptr<const Decoder>(std::make_unique<DecoderStack>(std::move(parts)));
 }

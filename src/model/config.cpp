@@ -6,6 +6,7 @@
 #include <moxie/core/text.hpp>
 
 #include "format/json.hpp"
+#include "model/config_checks.hpp"
 #include "model/config_fields.hpp"
 #include "model/families/family.hpp"
 
@@ -59,11 +60,33 @@ void read_attention(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
+/// Latent attention: all heads have keys and values of their own, made of what the cache keeps once for all.
+void read_latent_attention(ConfigFields& fields, ModelConfig& config) {
+  config.num_attention_heads = fields.size("num_attention_heads", 1, kMostSize);
+  const std::size_t A = config.num_attention_heads;
+  if (fields.size_or("num_key_value_heads", A, 1, kMostSize) != A) {
+    fields.fail(Code::kFormat, Text("num_key_value_heads ", A, ", as num_attention_heads"),
+                fields.find("num_key_value_heads").describe());
+  }
+  config.num_key_value_heads = 1;
+  config.q_lora_rank = fields.size_or("q_lora_rank", 0, 1, kMostSize);
+  config.kv_lora_rank = fields.size("kv_lora_rank", 1, kMostSize);
+  config.qk_nope_head_dim = fields.size("qk_nope_head_dim", 1, kMostSize);
+  config.qk_rope_head_dim = fields.size("qk_rope_head_dim", 2, kMostSize);
+  config.v_head_dim = fields.size("v_head_dim", 1, kMostSize);
+  config.head_dim = config.qk_rope_head_dim;
+  check_latent_attention(fields, config);
+}
+
 /// What all families have.
-void read_shape(ConfigFields& fields, ModelConfig& config) {
+void read_shape(ConfigFields& fields, const Family& family, ModelConfig& config) {
   config.hidden_size = fields.size("hidden_size", 1, kMostSize);
   config.num_hidden_layers = fields.size("num_hidden_layers", 1, kMostLayers);
-  read_attention(fields, config);
+  if (family.latent_attention) {
+    read_latent_attention(fields, config);
+  } else {
+    read_attention(fields, config);
+  }
   config.vocab_size = fields.size("vocab_size", 1, kMostVocabulary);
   config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMostPositions);
   config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kLeastEpsilon, kMostEpsilon);
@@ -84,7 +107,7 @@ Result<ModelConfig> read_config(std::string_view json) {
   config.model_type = family->model_type;
   config.query_key_norm = family->query_key_norm;
   check_architecture(fields, *family);
-  read_shape(fields, config);
+  read_shape(fields, *family, config);
   read_rope(fields, config, family->default_theta);
   check_supported(fields);
   MOXIE_TRY(fields.status());

@@ -20,6 +20,9 @@ inline constexpr double kMostTheta = 1e30;
 /// By what a frequency is divided, and other numbers of a stretched rotary embedding.
 inline constexpr double kLeastRopeFactor = 1e-6;
 inline constexpr double kMostRopeFactor = 1e6;
+/// routed_scaling_factor.
+inline constexpr double kLeastRoutedScale = 1e-6;
+inline constexpr double kMostRoutedScale = 1e6;
 /// rms_norm_eps. It is added in f32, where less would be 0 and a row of zeros NaN.
 inline constexpr double kLeastEpsilon = 1e-30;
 inline constexpr double kMostEpsilon = 1;

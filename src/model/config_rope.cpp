@@ -133,6 +133,7 @@ void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta) 
                            ? yarn_attention_factor(scaling.factor, mscale) / yarn_attention_factor(scaling.factor, all)
                            : yarn_attention_factor(scaling.factor);
   scaling.attention_factor = number("attention_factor", kLeastRopeFactor, usual);
+  scaling.yarn_log_multiplier = static_cast<float>(0.1 * all);
 }
 
 }  // namespace moxie::model

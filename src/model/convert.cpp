@@ -2,6 +2,7 @@
 #include <moxie/model/convert.hpp>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "model/config.hpp"
 #include "model/convert_config.hpp"
+#include "model/convert_latent.hpp"
 #include "model/convert_tokenizer.hpp"
 #include "model/families/family.hpp"
 #include "model/gguf_names.hpp"
@@ -126,16 +128,18 @@ class Converter {
     const std::uint64_t H = config_.moe_intermediate_size;
     const std::uint64_t N = config_.num_experts;
     MOXIE_TRY(add({Part::kRouter, layer}, {N, D}));
+    if (config_.selection_bias) MOXIE_TRY(add({Part::kSelectionBias, layer}, "", {N}, 0));
     MOXIE_TRY(add({Part::kExpertGate, layer}, {N, H, D}));
     MOXIE_TRY(add({Part::kExpertUp, layer}, {N, H, D}));
     MOXIE_TRY(add({Part::kExpertDown, layer}, {N, D, H}));
     if (config_.shared_expert_intermediate_size == 0) return {};
     MOXIE_TRY(add_mlp(layer, Part::kSharedGate, Part::kSharedUp, Part::kSharedDown,
                       config_.shared_expert_intermediate_size, false));
-    return add({Part::kSharedScale, layer}, {1, D});
+    return !config_.shared_expert_gate ? Status() : add({Part::kSharedScale, layer}, {1, D});
   }
 
   Status add_attention(std::size_t layer) {
+    if (config_.kv_lora_rank > 0) return add_latent_attention(layer);
     const std::uint64_t D = config_.hidden_size;
     const std::uint64_t query = std::uint64_t{config_.num_attention_heads} * config_.head_dim;
     const std::uint64_t kv = std::uint64_t{config_.num_key_value_heads} * config_.head_dim;
@@ -149,6 +153,37 @@ class Converter {
     const bool whole = config_.query_key_norm == QueryKeyNorm::kWhole;
     MOXIE_TRY(add({Part::kQueryNorm, layer}, {whole ? query : config_.head_dim}));
     return add({Part::kKeyNorm, layer}, {whole ? kv : config_.head_dim});
+  }
+
+  Status add_latent_attention(std::size_t layer) {
+    const std::uint64_t D = config_.hidden_size;
+    const std::uint64_t A = config_.num_attention_heads;
+    const std::uint64_t width = config_.qk_nope_head_dim + config_.qk_rope_head_dim;
+    const std::uint64_t rank = config_.kv_lora_rank;
+    if (const std::uint64_t narrow = config_.q_lora_rank; narrow != 0) {
+      MOXIE_TRY(add({Part::kQueryDown, layer}, {narrow, D}));
+      MOXIE_TRY(add({Part::kQueryDownNorm, layer}, {narrow}));
+      MOXIE_TRY(add({Part::kQueryUp, layer}, {A * width, narrow}));
+    } else {
+      MOXIE_TRY(add({Part::kQuery, layer}, {A * width, D}));
+    }
+    MOXIE_TRY(add({Part::kLatentDown, layer}, {rank + config_.qk_rope_head_dim, D}));
+    MOXIE_TRY(add({Part::kLatentNorm, layer}, {rank}));
+    MOXIE_TRY(add_latent_heads({Part::kLatentKey, layer}, {A, rank, config_.qk_nope_head_dim}));
+    MOXIE_TRY(add_latent_heads({Part::kLatentValue, layer}, {A, config_.v_head_dim, rank}));
+    return add({Part::kAttentionOutput, layer}, {D, A * config_.v_head_dim});
+  }
+
+  /// Of each head, out of the one matrix that has keys and values of all.
+  Status add_latent_heads(const Place& place, std::vector<std::uint64_t> dims) {
+    const std::uint64_t each = config_.qk_nope_head_dim + config_.v_head_dim;
+    const std::array<std::uint64_t, 2> old_dims = {dims[0] * each, config_.kv_lora_rank};
+    const std::string from = family_.names.name({Part::kLatentUp, place.layer}) + ".weight";
+    MOXIE_TRY_LET(const Tensor kv_b, find(from, old_dims));
+    const std::string name = kGgufNames.name(place) + ".weight";
+    const ElementType type = type_of(name, dims.size(), dims.back());
+    auto fill = latent_head_rows(checkpoint_, kv_b, place.part, type, config_);
+    return writer_.add({name, type, std::move(dims), std::move(fill)});
   }
 
   Status add_mlp(std::size_t layer, Part gate, Part up, Part down, std::uint64_t inner, bool bias) {
@@ -169,11 +204,7 @@ class Converter {
     std::vector<Tensor> parts;
     for (place.expert = 0; place.expert < (dims.size() == 3 ? dims[0] : 1); ++place.expert) {
       const std::string name = family_.names.name(place).append(kind);
-      MOXIE_TRY_LET(Tensor part, checkpoint_.find(name));
-      if (!std::ranges::equal(part.dims, old_dims)) {
-        return Status(Code::kFormat, name, "the shape that config.json says", "another");
-      }
-      if (!is_float(part.type)) return Status(Code::kUnsupported, name, "F32, BF16 or F16", moxie::name(part.type));
+      MOXIE_TRY_LET(Tensor part, find(name, old_dims));
       if (!parts.empty() && part.type != parts[0].type) {
         return Status(Code::kUnsupported, name, Text(moxie::name(parts[0].type), ", as the experts before it"),
                       moxie::name(part.type));
@@ -184,17 +215,30 @@ class Converter {
     if (place.part == Part::kSharedScale) dims.erase(dims.begin());  // of one row, which GGUF keeps as a vector
     // Elements of a bias are ordered as rows are.
     const std::uint64_t width = kind == ".bias" ? 1 : dims.back();
-    const ElementType type = gguf_tensor_type(options_.type, {.tensor = name,
-                                                              .rank = dims.size(),
-                                                              .innermost = width,
-                                                              .n_layers = config_.num_hidden_layers,
-                                                              .n_experts = config_.num_experts,
-                                                              .tied = config_.tie_word_embeddings});
+    const ElementType type = type_of(name, dims.size(), width);
     const auto source =
         std::make_shared<const RowSource>(checkpoint_, std::move(parts), type, width, head_width, options_.executor);
     return writer_.add({name, type, std::move(dims), [source](std::uint64_t first_row, std::span<std::byte> rows) {
                           return source->fill(first_row, rows);
                         }});
+  }
+
+  [[nodiscard]] Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims) const {
+    MOXIE_TRY_LET(const Tensor tensor, checkpoint_.find(name));
+    if (!std::ranges::equal(tensor.dims, dims)) {
+      return Status(Code::kFormat, name, "the shape that config.json says", "another");
+    }
+    if (!is_float(tensor.type)) return Status(Code::kUnsupported, name, "F32, BF16 or F16", moxie::name(tensor.type));
+    return tensor;
+  }
+
+  [[nodiscard]] ElementType type_of(std::string_view name, std::size_t rank, std::uint64_t innermost) const noexcept {
+    return gguf_tensor_type(options_.type, {.tensor = name,
+                                            .rank = rank,
+                                            .innermost = innermost,
+                                            .n_layers = config_.num_hidden_layers,
+                                            .n_experts = config_.num_experts,
+                                            .tied = config_.tie_word_embeddings});
   }
 
   Status add_rope_factors() {

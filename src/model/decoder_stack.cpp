@@ -33,7 +33,7 @@ struct DecoderStack::State {
   Rows normed;                    // [T, D] input of attention, then of feed-forward
   Rows delta;                     // [T, D] their output
   Rows rope_table;                // [T, C] for all rows of the batch
-  Attention::Buffers attention;
+  AttentionBlock::Buffers attention;
 };
 
 DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
@@ -42,16 +42,20 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
   const backend::LinearBody& head = parts_.head->body();
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
-  std::size_t query = 0, kv = 0, inner = 0;
+  AttentionBlock::Widths widths;
+  std::size_t inner = 0;
   for (const Layer& layer : parts_.layers) {
-    query = std::max(query, layer.attention.query_width());
-    kv = std::max(kv, layer.attention.kv_width());
+    const AttentionBlock::Widths its = layer.attention->widths();
+    widths.query = std::max(widths.query, its.query);
+    widths.key = std::max(widths.key, its.key);
+    widths.value = std::max(widths.value, its.value);
+    widths.mixed = std::max(widths.mixed, its.mixed);
     const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T);
-    const DecoderScratch attention = layer.attention.scratch_bytes(T);
+    const DecoderScratch attention = layer.attention->scratch_bytes(T);
     inner = std::max({inner, feed_forward.own, attention.own});
     worker = std::max({worker, feed_forward.worker, attention.worker});
   }
-  own.rows(T, query).rows(T, kv).rows(T, kv).rows(T, query);
+  own.rows(T, widths.query).rows(T, widths.key).rows(T, widths.value).rows(T, widths.mixed);
   const std::size_t logits = ScratchSize()
                                  .rows(std::min(T, kOutputRows), head.out_width())
                                  .bytes(backend::operand_bytes(head, std::min(T, kOutputRows)))
@@ -74,11 +78,11 @@ Status DecoderStack::forward(const Batch& batch, Team& team) const noexcept {
   MOXIE_TRY_LET(state.normed, own.rows(T, D));
   MOXIE_TRY_LET(state.delta, own.rows(T, D));
   MOXIE_TRY_LET(state.rope_table, own.rows(T, parts_.rope.table_width()));
-  const Attention& first = parts_.layers[0].attention;
-  MOXIE_TRY_LET(state.attention.query, own.rows(T, first.query_width()));
-  MOXIE_TRY_LET(state.attention.key, own.rows(T, first.kv_width()));
-  MOXIE_TRY_LET(state.attention.value, own.rows(T, first.kv_width()));
-  MOXIE_TRY_LET(state.attention.mixed, own.rows(T, first.query_width()));
+  const AttentionBlock::Widths widths = parts_.layers[0].attention->widths();
+  MOXIE_TRY_LET(state.attention.query, own.rows(T, widths.query));
+  MOXIE_TRY_LET(state.attention.key, own.rows(T, widths.key));
+  MOXIE_TRY_LET(state.attention.value, own.rows(T, widths.value));
+  MOXIE_TRY_LET(state.attention.mixed, own.rows(T, widths.mixed));
 
   MOXIE_TRY(each_row(team, T, [&](std::size_t row) {
     state.rows[row] = row;
@@ -101,7 +105,7 @@ Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& sta
   MOXIE_TRY(each_row(team, state.hidden.rows, [&](std::size_t row) {
     layer.attention_norm.apply(state.hidden.row(row), state.normed.row(row));
   }));
-  MOXIE_TRY(layer.attention.project(state.normed, batch, parts_.rope, state.rope_table, index, state.attention, team));
+  MOXIE_TRY(layer.attention->project(state.normed, batch, parts_.rope, state.rope_table, index, state.attention, team));
 
   if (index + 1 == parts_.layers.size()) {  // from here on only for those who want logits
     const std::size_t count = batch.outputs.size();
@@ -117,7 +121,7 @@ Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& sta
     if (count == 0) return {};
   }
 
-  MOXIE_TRY(layer.attention.attend(state.rows, batch, index, *parts_.ops, state.attention, state.delta, team));
+  MOXIE_TRY(layer.attention->attend(state.rows, batch, index, *parts_.ops, state.attention, state.delta, team));
   MOXIE_TRY(each_row(team, state.hidden.rows, [&](std::size_t row) {
     add(state.delta.row(row), state.hidden.row(row), state.hidden.width);
     layer.feed_forward_norm.apply(state.hidden.row(row), state.normed.row(row));
@@ -144,7 +148,7 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Team& team) 
 
 void DecoderStack::each_linear(const std::function<void(const Linear&)>& visit) const {
   for (const Layer& layer : parts_.layers) {
-    layer.attention.each_linear(visit);
+    layer.attention->each_linear(visit);
     layer.feed_forward->each_linear(visit);
   }
   visit(*parts_.head);

@@ -7,8 +7,7 @@
 #include <moxie/core/workspace.hpp>
 #include <moxie/format/checkpoint.hpp>
 
-#include "backend/cpu/ops.hpp"
-#include "model/attention.hpp"
+#include "model/attention_block.hpp"
 #include "model/decoder.hpp"
 #include "model/feed_forward.hpp"
 #include "model/parts.hpp"
@@ -27,7 +26,7 @@ struct Embedding {
 /// One layer: attention, then feed-forward, each behind a norm and added to what came in.
 struct Layer {
   RmsNorm attention_norm;
-  Attention attention;
+  std::unique_ptr<const AttentionBlock> attention;
   RmsNorm feed_forward_norm;
   std::unique_ptr<const FeedForward> feed_forward;
 };

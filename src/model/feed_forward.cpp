@@ -81,9 +81,11 @@ class Experts final : public FeedForward {
 
 class SharedBeside final : public FeedForward {
  public:
-  SharedBeside(std::unique_ptr<const FeedForward> experts, std::unique_ptr<const FeedForward> shared,
-               Linear scale) noexcept
-      : experts_(std::move(experts)), shared_(std::move(shared)), scale_(std::move(scale)) {}
+  SharedBeside(std::unique_ptr<const FeedForward> experts, GatedMlp<Linear> shared, std::optional<Linear> scale)
+      : experts_(std::move(experts)),
+        width_(shared.width()),
+        shared_(make_dense(std::move(shared))),
+        scale_(std::move(scale)) {}
 
   Status run(ConstRows x, std::span<const Position> positions, Rows y, Team& team) const noexcept override {
     const Workspace::Frame frame(team.own());
@@ -91,7 +93,8 @@ class SharedBeside final : public FeedForward {
     MOXIE_TRY_LET(const Rows scale, team.own().rows(x.rows, 1));
     MOXIE_TRY(experts_->run(x, positions, y, team));
     MOXIE_TRY(shared_->run(x, positions, shared, team));
-    MOXIE_TRY(scale_.apply(x, scale, team));
+    if (!scale_) return each_row(team, x.rows, [&](std::size_t row) { add(shared.row(row), y.row(row), y.width); });
+    MOXIE_TRY(scale_->apply(x, scale, team));
     return each_row(team, x.rows, [&](std::size_t row) {
       const float factor = sigmoid(scale.row(row)[0]);
       float* const sum = y.row(row);
@@ -103,20 +106,25 @@ class SharedBeside final : public FeedForward {
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
     const DecoderScratch experts = experts_->scratch_bytes(rows);
     const DecoderScratch shared = shared_->scratch_bytes(rows);
-    const std::size_t inner = std::max({experts.own, shared.own, backend::operand_bytes(scale_.body(), rows)});
-    return {.own = ScratchSize().rows(rows, scale_.in_width()).rows(rows, 1).bytes(inner).total(),
-            .worker = std::max({experts.worker, shared.worker, scale_.body().scratch_bytes(rows)})};
+    const std::size_t operand = scale_ ? backend::operand_bytes(scale_->body(), rows) : 0;
+    const std::size_t scale = scale_ ? scale_->body().scratch_bytes(rows) : 0;
+    return {
+        .own =
+            ScratchSize().rows(rows, width_).rows(rows, 1).bytes(std::max({experts.own, shared.own, operand})).total(),
+        .worker = std::max({experts.worker, shared.worker, scale})};
   }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     experts_->each_linear(visit);
     shared_->each_linear(visit);
-    visit(scale_);
+    if (scale_) visit(*scale_);
   }
 
  private:
-  std::unique_ptr<const FeedForward> experts_, shared_;
-  Linear scale_;
+  std::unique_ptr<const FeedForward> experts_;
+  std::size_t width_;  // D
+  std::unique_ptr<const FeedForward> shared_;
+  std::optional<Linear> scale_;
 };
 
 }  // namespace
@@ -128,7 +136,7 @@ std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, 
 }
 
 std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
-                                                      std::unique_ptr<const FeedForward> shared, Linear scale) {
+                                                      GatedMlp<Linear> shared, std::optional<Linear> scale) {
   return std::make_unique<SharedBeside>(std::move(experts), std::move(shared), std::move(scale));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/expert/gated_mlp.hpp>
@@ -32,10 +33,10 @@ using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
 /// Router scores by `gate` ([N, D]), then the experts.
 std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
 
-/// y = experts(x) + sigmoid(scale(x)) * shared(x); scale: [1, D]. The shared one is spread over the team as a dense MLP
-/// is.
-/// Source   "shared_expert" and "shared_expert_gate" of Qwen2-MoE
+/// y = experts(x) + sigmoid(scale(x)) * shared(x); scale: [1, D], or none and no factor. The shared one is spread over
+/// the team as a dense MLP is.
+/// Source   "shared_expert" and "shared_expert_gate" of Qwen2-MoE; "shared_experts" of DeepSeek-V2
 std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
-                                                      std::unique_ptr<const FeedForward> shared, Linear scale);
+                                                      GatedMlp<Linear> shared, std::optional<Linear> scale);
 
 }  // namespace moxie::model

@@ -9,6 +9,7 @@
 #include "model/config_limits.hpp"
 #include "model/families/family.hpp"
 #include "model/gguf_keys.hpp"
+#include "model/gguf_latent.hpp"
 #include "model/gguf_names.hpp"
 #include "model/rope.hpp"
 
@@ -40,7 +41,7 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   config.rope_scaling.type = RopeScaling::Type::kFactors;
 }
 
-void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys) {
+void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, bool latent) {
   if (!(config.rope_theta > 1)) {
     keys.fail(Code::kFormat, Text(keys.full("rope.freq_base"), " above 1 for yarn"), Text(config.rope_theta));
   }
@@ -48,11 +49,17 @@ void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys) 
       keys.size_or("rope.scaling.original_context_length", config.max_position_embeddings, 1, kMostPositions);
   scaling.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32, kLeastRopeFactor, kMostRopeFactor);
   scaling.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1, kLeastRopeFactor, kMostRopeFactor);
-  scaling.attention_factor = yarn_attention_factor(scaling.factor);
+  if (!latent) {
+    scaling.attention_factor = yarn_attention_factor(scaling.factor);
+    return;
+  }
+  // Then it is the scores that are scaled. Without the key llama.cpp scales twice, which no model means.
+  scaling.yarn_log_multiplier =
+      static_cast<float>(keys.number("rope.scaling.yarn_log_multiplier", kLeastRopeFactor, kMostRopeFactor));
 }
 
 /// Keys of GGUF's stretched rotary embeddings. A factor without a type means a linear one.
-void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, bool factors) {
+void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, const Family& family) {
   const std::string prefix = keys.full("rope.scaling.");
   const MetadataValue type = keys.find("rope.scaling.type");
   RopeScaling& scaling = config.rope_scaling;
@@ -64,31 +71,30 @@ void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys
     const std::string_view key = entry.key.substr(prefix.size());
     // A model that was trained with its scaling or not: llama.cpp keeps it and does nothing with it.
     const bool known = key == "type" || key == "factor" || key == "finetuned" || key == "original_context_length";
-    if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && key.starts_with("yarn_beta_")))) continue;
+    const bool of_yarn = key.starts_with("yarn_beta_") || (family.latent_attention && key == "yarn_log_multiplier");
+    if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && of_yarn))) continue;
     keys.fail(Code::kUnsupported,
               Text(prefix, "type none, linear or yarn, and no other key of rope.scaling than theirs"),
               Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
   }
   if (scaling.type != RopeScaling::Type::kNone) scaling.factor = keys.number("rope.scaling.factor", 1, kMostRopeFactor);
-  if (yarn) read_yarn(scaling, config, keys);
+  if (yarn) read_yarn(scaling, config, keys, family.latent_attention);
   keys.require("rope.scale_linear", 1);
   keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
   if (keys.find("rope.dimension_sections")) {
     keys.fail(Code::kUnsupported, Text("no ", keys.full("rope.dimension_sections")), "one");
   }
-  read_rope_factors(checkpoint, config, keys, factors);
+  read_rope_factors(checkpoint, config, keys, family.gguf.rope_factors);
 }
 
-void check_supported(const Family& family, GgufKeys& keys) {
-  for (const std::string_view key :
-       {"attention.sliding_window", "attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
-        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale"}) {
-    keys.require(key, 0);
-  }
-  if (!family.experts) keys.require("expert_count", 0);
+/// Of architectures whose routing no key says.
+void check_routing(const Family& family, GgufKeys& keys) {
   keys.require("expert_shared_count", 0);
-  keys.require("expert_gating_func", 1);  // softmax
+  keys.require("expert_gating_func", kSoftmaxGating);
   keys.require("leading_dense_block_count", 0);
+  if (const MetadataValue groups = keys.find("expert_group_count"); groups.as_double() != 0) {  // 0: none
+    keys.require("expert_group_count", 1);
+  }
   if (const MetadataValue scale = keys.find("expert_weights_scale"); scale.as_double() != 0) {  // 0: none
     keys.require("expert_weights_scale", 1);
   }
@@ -98,6 +104,17 @@ void check_supported(const Family& family, GgufKeys& keys) {
               Text(keys.full("expert_weights_norm"), family.gguf.norm_topk_prob ? " true" : " false", ", or none"),
               norm.describe());
   }
+}
+
+void check_supported(const Family& family, GgufKeys& keys) {
+  for (const std::string_view key :
+       {"attention.sliding_window", "attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
+        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale", "attention.temperature_scale",
+        "nextn_predict_layers"}) {
+    keys.require(key, 0);
+  }
+  if (!family.experts) keys.require("expert_count", 0);
+  if (!family.gguf.routing_keys) check_routing(family, keys);
   if (const MetadataValue layout = keys.metadata().find("moxie.layout")) {
     if (layout.as_string() != kTileLayout) {
       keys.fail(Code::kUnsupported, Text("tensors in llama.cpp's layout, or moxie.layout ", kTileLayout),
@@ -180,8 +197,11 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
   config.num_experts = keys.size("expert_count", 1, kMostSize);
   config.num_experts_per_tok = keys.size("expert_used_count", 1, config.num_experts);
   config.moe_intermediate_size = keys.size(family.gguf.expert_width, 1, kMostSize);
+  config.scoring_func = family.scoring_func;
   config.norm_topk_prob = family.gguf.norm_topk_prob;
+  if (family.gguf.routing_keys) return read_gguf_routing(checkpoint, config, keys);
   if (family.shared_expert) {
+    config.shared_expert_gate = true;
     config.shared_expert_intermediate_size = keys.size("expert_shared_feed_forward_length", 1, kMostSize);
   }
 }
@@ -202,7 +222,9 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   const std::string architecture(named.as_string().value_or("").substr(0, 100));
   GgufKeys keys(metadata, architecture);
   const MetadataValue experts = keys.find("expert_count");
-  const Family* const family = find_gguf_family(architecture, experts && experts.as_double() != 0);
+  const bool sigmoid = keys.find("expert_gating_func").as_double() == kSigmoidGating;
+  const Family* const family = find_gguf_family(architecture, experts && experts.as_double() != 0,
+                                                sigmoid ? Scores::kSigmoid : Scores::kSoftmax);
   if (family == nullptr) {
     return Status(named ? Code::kUnsupported : Code::kFormat, GgufKeys::kWhere,
                   Text("general.architecture ", known_gguf_architectures()), named.describe());
@@ -213,11 +235,15 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   config.hidden_size = keys.size("embedding_length", 1, kMostSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMostLayers);
   config.max_position_embeddings = keys.size("context_length", 1, kMostPositions);
-  read_attention(config, keys);
+  if (family->latent_attention) {
+    read_gguf_latent_attention(config, keys);
+  } else {
+    read_attention(config, keys);
+  }
   config.rms_norm_eps = keys.number("attention.layer_norm_rms_epsilon", kLeastEpsilon, kMostEpsilon);
   // Without the key, llama.cpp takes the value that most models have.
   config.rope_theta = keys.number_or("rope.freq_base", 10000, kLeastTheta, kMostTheta);
-  read_rope(checkpoint, config, keys, family->gguf.rope_factors);
+  read_rope(checkpoint, config, keys, *family);
   check_supported(*family, keys);
   check_layout(checkpoint, keys);
   MOXIE_TRY(keys.status());

@@ -131,7 +131,9 @@ Status pack(const std::filesystem::path& from, const std::filesystem::path& to, 
   };
   const std::string embedding = kGgufNames.name({Part::kEmbedding}) + ".weight";
   for (const Tensor& tensor : checkpoint.tensors()) {
-    if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding) {
+    // An unsplit kv_b is cut and turned when it is loaded.
+    const bool cut = tensor.name.ends_with(".attn_kv_b.weight");
+    if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding || cut) {
       MOXIE_TRY(add_as_it_is(writer, checkpoint, tensor));
     } else {
       MOXIE_TRY(

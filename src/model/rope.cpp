@@ -74,6 +74,12 @@ double yarn_attention_factor(double factor, double mscale) noexcept {
   return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
 }
 
+double yarn_softmax_factor(const RopeScaling& scaling) noexcept {
+  if (scaling.type != RopeScaling::Type::kYarn) return 1;
+  const double mscale = 1 + static_cast<double>(scaling.yarn_log_multiplier) * std::log(scaling.factor);
+  return mscale * mscale;
+}
+
 Rope::Rope(std::size_t rotary_width, double theta, std::span<const float> factors, double scale)
     : frequencies_(rotary_width / 2), scale_(scale) {
   for (std::size_t i = 0; i < frequencies_.size(); ++i) {
@@ -98,6 +104,16 @@ void Rope::turn(const float* table, float* head) const noexcept {
     const float high = head[half + i];
     head[i] = low * table[i] - high * table[half + i];
     head[half + i] = high * table[i] + low * table[half + i];
+  }
+}
+
+void Rope::turn_neighbours(const float* table, float* head) const noexcept {
+  const std::size_t half = frequencies_.size();
+  for (std::size_t i = 0; i < half; ++i) {
+    const float even = head[2 * i];
+    const float odd = head[2 * i + 1];
+    head[2 * i] = even * table[i] - odd * table[half + i];
+    head[2 * i + 1] = odd * table[i] + even * table[half + i];
   }
 }
 

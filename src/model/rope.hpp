@@ -20,6 +20,9 @@ std::vector<float> frequency_factors(const RopeScaling& scaling, std::size_t rot
 /// What yarn multiplies queries and keys with where a configuration does not say it.
 /// Source   Peng et al., "YaRN", 2023, section 3.4
 double yarn_attention_factor(double factor, double mscale = 1) noexcept;
+/// What yarn multiplies scores with besides, in families with latent attention; 1 where nothing says so.
+/// Source   DeepseekV3Attention of transformers: the square of mscale, by `mscale_all_dim`
+double yarn_softmax_factor(const RopeScaling& scaling) noexcept;
 
 /// Rotary position embedding: turns the pairs (i, i + R/2) of the first R elements of a head by
 /// position * theta^(-2i/R), each divided by its factor. The rest of the head stays.
@@ -36,6 +39,8 @@ class Rope {
   void fill(Position position, float* table) const noexcept;
   /// Turns one head in place.
   void turn(const float* table, float* head) const noexcept;
+  /// The same for a head whose pairs lie side by side, (2i, 2i + 1), as in "RoFormer" itself.
+  void turn_neighbours(const float* table, float* head) const noexcept;
 
  private:
   std::vector<double> frequencies_;

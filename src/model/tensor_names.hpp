@@ -20,6 +20,12 @@ enum class Part : std::uint8_t {
   kKey,
   kValue,
   kAttentionOutput,
+  kQueryDown,
+  kQueryDownNorm,
+  kQueryUp,
+  kLatentDown,
+  kLatentNorm,
+  kLatentUp,
   kQueryNorm,
   kKeyNorm,
   kFeedForwardNorm,
@@ -27,6 +33,7 @@ enum class Part : std::uint8_t {
   kUp,
   kDown,
   kRouter,
+  kSelectionBias,  ///< its pattern is the whole name
   kSharedGate,
   kSharedUp,
   kSharedDown,
@@ -34,10 +41,12 @@ enum class Part : std::uint8_t {
   kExpertGate,
   kExpertUp,
   kExpertDown,
+  kLatentKey,    ///< of each head, in the place of an expert
+  kLatentValue,  ///< likewise
 };
-inline constexpr std::size_t kParts = static_cast<std::size_t>(Part::kExpertDown) + 1;
+inline constexpr std::size_t kParts = static_cast<std::size_t>(Part::kLatentValue) + 1;
 
-/// One weight of a model: the layer and the expert mean something where the part has them.
+/// One weight of a model: the layer and the expert (or head) mean something where the part has them.
 struct Place {
   Part part;
   std::size_t layer = 0;
@@ -46,7 +55,7 @@ struct Place {
 };
 
 /// What a family's tensors are called in one kind of file, without ".weight" and ".bias": `{l}` stands for the layer,
-/// `{e}` for the expert. A part of experts whose name has no `{e}` holds those of all experts, [N, out, in].
+/// `{e}` for the expert. A part of experts (or heads) whose name has no `{e}` holds those of all, [N, out, in].
 class TensorNames {
  public:
   struct Entry {

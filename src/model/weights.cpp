@@ -8,6 +8,7 @@
 
 #include "model/gguf_names.hpp"
 #include "model/interleaved_rows.hpp"
+#include "model/transposed.hpp"
 
 namespace moxie::model {
 
@@ -85,6 +86,51 @@ Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::
 
 Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t width) {
   return floats(names_.name(place) + ".weight", width);
+}
+
+Result<std::vector<float>> WeightSource::named_vector(const Place& place, std::size_t width) {
+  return floats(names_.name(place), width);
+}
+
+bool WeightSource::has(const Place& place) const {
+  return !names_.pattern(place.part).empty() && checkpoint_.contains(names_.name(place) + ".weight");
+}
+
+Result<Linear> WeightSource::pack_part(const Place& place, const Weights& part, std::size_t packed_bytes) {
+  Result<Linear> linear = Linear::create(backend_, part, {}, options_.memory.get(), executor_);
+  if (linear.status().code() == Code::kUnsupported) {
+    return Status(Code::kUnsupported, names_.name(place) + ".weight", linear.status().needed(), linear.status().came());
+  }
+  if (!linear.ok()) return linear;
+  packed_bytes_ += packed_bytes;
+  MOXIE_TRY(report());
+  return linear;
+}
+
+Result<Linear> WeightSource::some_rows(const Place& place, std::size_t out, std::size_t in, std::size_t first,
+                                       std::size_t count) {
+  MOXIE_TRY_LET(Weights rows, matrix(place, out, in));
+  rows.data += first * rows.row_bytes();
+  rows.out_width = count;
+  return pack_part(place, rows, count * rows.row_bytes());
+}
+
+Result<Linear> WeightSource::transposed_rows(const Place& place, std::size_t out, std::size_t in, std::size_t first,
+                                             std::size_t count) {
+  MOXIE_TRY_LET(const Weights all, matrix(place, out, in));
+  const std::size_t bytes = count * all.row_bytes();
+  const std::span<const std::byte> rows(all.data + first * all.row_bytes(), bytes);
+  std::vector<float> widened;
+  std::span<const std::byte> elements = rows;
+  ElementType type = all.type;
+  if (is_quantised(type)) {
+    widened.resize(count * in);
+    MOXIE_TRY(dequantize(type, rows, widened));
+    elements = std::as_bytes(std::span(widened));
+    type = ElementType::kF32;
+  }
+  const std::vector<std::byte> turned = transposed(elements, in, size_of(type));
+  return pack_part(place, {.data = turned.data(), .type = type, .out_width = in, .in_width = count}, bytes);
 }
 
 Result<std::vector<float>> WeightSource::floats(const std::string& name, std::size_t width) {

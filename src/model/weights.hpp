@@ -30,8 +30,17 @@ class WeightSource {
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, bool with_bias = false);
   /// Of queries or keys: rows come as the rotary embedding wants them, halves apart, whatever order a file has.
   Result<Linear> heads(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
+  /// Of a matrix of [out, in], rows [first, first + count) by themselves.
+  Result<Linear> some_rows(const Place& place, std::size_t out, std::size_t in, std::size_t first, std::size_t count);
+  /// The same transposed, [in, count]. Floats keep their type; blocks cannot be turned, and are widened to f32.
+  Result<Linear> transposed_rows(const Place& place, std::size_t out, std::size_t in, std::size_t first,
+                                 std::size_t count);
+  /// Whether the checkpoint has it, and the family a name for it.
+  [[nodiscard]] bool has(const Place& place) const;
   /// A vector of floats of that length, widened to f32.
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
+  /// The same of a part whose pattern is the whole name.
+  Result<std::vector<float>> named_vector(const Place& place, std::size_t width);
   /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const Place& place, std::size_t rows, std::size_t width);
   /// Tied embeddings are the head as well. Some writers store them under both names: kFormat where those differ,
@@ -48,6 +57,8 @@ class WeightSource {
   Result<std::vector<float>> floats(const std::string& name, std::size_t width);
   /// `head_width`: rows are shuffled within heads of so many; 0: they lie as they are.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
+  /// Of `part`, which are rows [first, ...) of a matrix that the checkpoint has in one tensor.
+  Result<Linear> pack_part(const Place& place, const Weights& part, std::size_t packed_bytes);
   Status done(const Tensor& tensor);
   [[nodiscard]] Status report() const;
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <moxie/router/top_k.hpp>
+
 namespace moxie {
 
 /// Which norms queries and keys pass before the rotary embedding.
@@ -33,6 +35,7 @@ struct RopeScaling {
   double beta_slow = 1;
   bool truncate = true;
   double attention_factor = 1;
+  float yarn_log_multiplier = 0;  ///< of latent attention: 0.1 mscale_all_dim, as a float, which is what GGUF keeps
   std::vector<float> frequency_factors;  ///< [C / 2]
 };
 
@@ -43,8 +46,8 @@ struct ModelConfig {
   std::size_t hidden_size = 0;                      ///< D
   std::size_t num_hidden_layers = 0;                ///< L
   std::size_t num_attention_heads = 0;              ///< A
-  std::size_t num_key_value_heads = 0;              ///< G
-  std::size_t head_dim = 0;                         ///< C
+  std::size_t num_key_value_heads = 0;              ///< G; of latent attention 1, which all heads read
+  std::size_t head_dim = 0;                         ///< C; of latent attention qk_rope_head_dim
   std::size_t vocab_size = 0;                       ///< V
   std::size_t max_position_embeddings = 0;          ///< the longest context that the model was made for
   std::size_t intermediate_size = 0;                ///< inner width of a dense layer; 0 where there is none
@@ -52,12 +55,25 @@ struct ModelConfig {
   std::size_t num_experts = 0;                      ///< N
   std::size_t num_experts_per_tok = 0;              ///< K
   std::size_t shared_expert_intermediate_size = 0;  ///< of the expert that every row passes; 0 where there is none
+  bool shared_expert_gate = false;                  ///< and scales its output by itself
+  Scores scoring_func = Scores::kSoftmax;           ///< of the router
+  std::size_t n_group = 1;                          ///< experts lie in so many groups
+  std::size_t topk_group = 1;                       ///< and a row's come from so many of them
+  GroupScore group_score = GroupScore::kBest;       ///< by which groups are chosen
+  double routed_scaling_factor = 1;                 ///< on the weights of the chosen experts, last
+  bool selection_bias = false;                      ///< e_score_correction_bias: on the scores, for choosing only
   bool norm_topk_prob = false;                      ///< the weights of the chosen experts are divided by their sum
-  bool attention_bias = false;                      ///< on queries, keys and values
+  bool attention_bias = false;                      ///< on queries, keys and values; or what latents are made by
   bool attention_output_bias = false;
   bool mlp_bias = false;
   bool tie_word_embeddings = false;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+  std::size_t kv_lora_rank = 0;  ///< of latent attention, with the next five: the latent's width; 0: keys and values
+  std::size_t q_lora_rank = 0;   ///< width that queries pass through; 0: none
+  std::size_t qk_nope_head_dim = 0;  ///< of a query head, what the rotary embedding leaves as it is
+  std::size_t qk_rope_head_dim = 0;  ///< and what it turns
+  std::size_t v_head_dim = 0;        ///< of a head's value
+  bool rope_interleave = false;      ///< the rotary embedding turns neighbours, not halves
   double rms_norm_eps = 0;
   double rope_theta = 0;
   RopeScaling rope_scaling = {};

@@ -10,8 +10,8 @@ namespace moxie::model {
 namespace {
 
 /// Where two share an architecture of GGUF and have no experts, a file is taken for the first's.
-constexpr const Family* kFamilies[] = {&kLlama, &kMistral,  &kMixtral, &kOlmoe,
-                                       &kQwen2, &kQwen2Moe, &kQwen3,   &kQwen3Moe};
+constexpr const Family* kFamilies[] = {&kDeepseekV2, &kDeepseekV3, &kLlama,    &kMistral, &kMixtral,
+                                       &kOlmoe,      &kQwen2,      &kQwen2Moe, &kQwen3,   &kQwen3Moe};
 
 std::string listed(std::vector<std::string_view> names) {
   std::ranges::sort(names);
@@ -33,14 +33,16 @@ const Family* find_family(std::string_view model_type) noexcept {
   return found == std::end(kFamilies) ? nullptr : *found;
 }
 
-const Family* find_gguf_family(std::string_view architecture, bool experts) noexcept {
-  const Family* first = nullptr;
+const Family* find_gguf_family(std::string_view architecture, bool experts, Scores scoring_func) noexcept {
+  const Family* best = nullptr;
+  const auto matches = [&](const Family& family) {
+    return (family.experts == experts ? 2 : 0) + (family.scoring_func == scoring_func ? 1 : 0);
+  };
   for (const Family* family : kFamilies) {
     if (family->gguf.architecture != architecture) continue;
-    if (family->experts == experts) return family;
-    if (first == nullptr) first = family;
+    if (best == nullptr || matches(*family) > matches(*best)) best = family;
   }
-  return first;
+  return best;
 }
 
 std::string known_model_types() {

@@ -5,6 +5,8 @@
 
 namespace moxie::model {
 
+extern const Family kDeepseekV2;
+extern const Family kDeepseekV3;
 extern const Family kLlama;
 extern const Family kMistral;
 extern const Family kMixtral;

@@ -29,6 +29,8 @@ struct GgufForm {
   bool interleaved_rows = false;
   /// The head is a tensor of its own, never the embedding.
   bool own_head = false;
+  /// Keys say how experts are chosen and weighted, how many are shared, and how many layers before have none.
+  bool routing_keys = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
 };
@@ -41,6 +43,8 @@ struct Family {
   TensorNames names;              ///< what Hugging Face calls its tensors
   bool experts = false;           ///< at least some layers have them
   bool shared_expert = false;     ///< beside them one for every row, scaled by a gate of its own
+  bool latent_attention = false;  ///< keys and values are made of one latent: latent_attention.hpp
+  Scores scoring_func = Scores::kSoftmax;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   double default_theta = 0;  ///< where config.json has no rope_theta, as early files do; 0: it must
   /// Reads what config.json says beyond what all families have (read_config does that before).
@@ -53,8 +57,10 @@ struct Family {
 
 /// The family of that model_type; null where there is none.
 [[nodiscard]] const Family* find_family(std::string_view model_type) noexcept;
-/// Of a GGUF file; several may share an architecture, of which one has experts. Null where there is none.
-[[nodiscard]] const Family* find_gguf_family(std::string_view architecture, bool experts) noexcept;
+/// Of a GGUF file; several may share an architecture, told apart by whether they have experts and how their router
+/// scores. Null where there is none.
+[[nodiscard]] const Family* find_gguf_family(std::string_view architecture, bool experts,
+                                             Scores scoring_func = Scores::kSoftmax) noexcept;
 
 /// "llama, qwen3 or qwen3_moe", for messages.
 [[nodiscard]] std::string known_model_types();

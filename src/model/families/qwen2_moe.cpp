@@ -16,6 +16,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
   read_experts(fields, config, "moe_intermediate_size");
   config.norm_topk_prob = fields.flag_or("norm_topk_prob", false);
   if (config.num_experts == 0) return;  // every layer is dense
+  config.shared_expert_gate = true;
   config.shared_expert_intermediate_size = fields.size("shared_expert_intermediate_size", 1, kMostSize);
 }
 
