@@ -94,6 +94,28 @@ VARIANTS = {
          "use_sliding_window": True, "sliding_window": 40, "max_window_layers": 4},
         family="qwen2_moe",
     ),
+    "deepseek_v2_lite": Variant(
+        40, {"q_lora_rank": None, "rope_scaling": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}}, "published",
+        family="deepseek_v2",
+    ),
+    "deepseek_v2": Variant(
+        41,
+        {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2, "routed_scaling_factor": 16.0,
+         "num_hidden_layers": 3, "n_shared_experts": 1},
+        "published",
+        family="deepseek_v2",
+    ),
+    "deepseek_v3": Variant(
+        42, {"rope_scaling": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}, "num_hidden_layers": 3}, "published",
+        family="deepseek_v3",
+    ),
+    "deepseek_v3_halves": Variant(
+        43,
+        {"rope_interleave": False, "attention_bias": True, "n_group": 1, "topk_group": 1, "norm_topk_prob": False,
+         "num_attention_heads": 3, "num_key_value_heads": 3, "hidden_size": 36, "kv_lora_rank": 33, "v_head_dim": 7,
+         "first_k_dense_replace": 0, "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}},
+        family="deepseek_v3",
+    ),
     "qwen3": Variant(25, {"head_dim": 16}, "published", family="qwen3"),
     "qwen3_yarn": Variant(
         26,

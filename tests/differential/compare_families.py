@@ -25,7 +25,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 
 import random_families
 import transformers_double
@@ -68,18 +67,49 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
         changes["decoder_sparse_step"] = 2
     if family in ("qwen2_moe", "olmoe"):
         changes["norm_topk_prob"] = bool(pick(True, False, False, False))
+    if family in ("deepseek_v2", "deepseek_v3"):
+        changes |= draw_deepseek(family, heads, pick)
     if family == "olmoe":  # most have as many of both, as llama.cpp wants it
         changes["num_key_value_heads"] = int(pick(heads, heads, changes["num_key_value_heads"]))
     return random_families.complete(family, changes), pick("published", "transformers")
+
+
+def draw_deepseek(family: str, heads: int, pick) -> dict:
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    layers, groups = int(pick(1, 2, 3)), int(pick(1, 2, 4))
+    used = int(pick(*range(1, groups + 1)))
+    changes = {
+        "num_key_value_heads": heads,
+        "num_hidden_layers": layers,
+        "first_k_dense_replace": int(pick(*range(layers))),
+        "q_lora_rank": pick(None, 20),
+        "kv_lora_rank": int(pick(16, 24, 40)),
+        "qk_nope_head_dim": int(pick(8, 12)),
+        "qk_rope_head_dim": int(pick(4, 8)),
+        "v_head_dim": int(pick(8, 12, 16)),
+        "n_shared_experts": int(pick(1, 2)),
+        "n_group": groups,
+        "topk_group": used,
+        "num_experts_per_tok": int(pick(1, min(3, used * 8 // groups))),
+        "routed_scaling_factor": float(pick(1.0, 2.5)),
+        "rms_norm_eps": float(pick(1e-6, 1e-6, 1e-6, 1e-3)),
+        "rope_scaling": pick(None, yarn | {"mscale": 1.0, "mscale_all_dim": 1.0},
+                             yarn | {"mscale": 0.707, "mscale_all_dim": 0.707}, yarn | {"mscale": 1.0}),
+        "attention_bias": bool(pick(True, False, False, False, False)),
+    }
+    if family == "deepseek_v2":
+        changes["topk_method"] = pick("greedy", "greedy", "group_limited_greedy")
+    else:
+        changes["norm_topk_prob"] = bool(pick(True, True, False))
+        changes["rope_interleave"] = bool(pick(True, True, True, False))
+    return changes
 
 
 def greedy(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Prompt and answer, and the logits at every place. Prompts are drawn until experts are chosen clearly there."""
     tokens = transformers_double.compute_clear(folder, PROMPT, seed).tokens
     with torch.no_grad(), transformers_double.WidenCasts():
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager",
-            local_files_only=True).eval()
+        model = transformers_double.load(folder)
         ids = torch.tensor(tokens.astype(np.int64))[None]
         for _ in range(ANSWER):
             logits = model(ids, use_cache=False).logits[0]

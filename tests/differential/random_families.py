@@ -26,7 +26,18 @@ SHAPE = {
 }
 DENSE = {"intermediate_size": 48}
 # What each family's published files have beside the shape; sizes are ours.
+LATENT = {"num_key_value_heads": 4, "q_lora_rank": 24, "kv_lora_rank": 20, "qk_nope_head_dim": 12,
+          "qk_rope_head_dim": 8, "v_head_dim": 10, "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "rope_scaling": None,
+          "attention_bias": False, "moe_intermediate_size": 16, "moe_layer_freq": 1, "n_routed_experts": 8,
+          "n_shared_experts": 2, "num_experts_per_tok": 3, "first_k_dense_replace": 1, "aux_loss_alpha": 0.001,
+          "ep_size": 1, "seq_aux": True, "pretraining_tp": 1}
 FAMILIES = {
+    "deepseek_v2": ("DeepseekV2ForCausalLM", DENSE | LATENT | {
+        "topk_method": "greedy", "n_group": 1, "topk_group": 1, "norm_topk_prob": False, "routed_scaling_factor": 1.0,
+        "scoring_func": "softmax"}),
+    "deepseek_v3": ("DeepseekV3ForCausalLM", DENSE | LATENT | {
+        "topk_method": "noaux_tc", "n_group": 4, "topk_group": 2, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
+        "scoring_func": "sigmoid", "num_nextn_predict_layers": 1}),
     "llama": ("LlamaForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None}),
     "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
     "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
@@ -69,6 +80,8 @@ def write_config(folder: Path, config: dict, form: str) -> None:
 def is_sparse(config: dict, layer: int) -> bool:
     if config["model_type"] in ("mixtral", "olmoe"):
         return True
+    if config["model_type"] in ("deepseek_v2", "deepseek_v3"):
+        return layer >= config["first_k_dense_replace"]
     return "moe_intermediate_size" in config and (
         layer not in config["mlp_only_layers"] and (layer + 1) % config["decoder_sparse_step"] == 0
     )
@@ -117,12 +130,29 @@ class Maker:
             self.norm(f"{name}.q_norm", head_dim if family == "qwen3" else query, 1.3)
             self.norm(f"{name}.k_norm", head_dim if family == "qwen3" else kv, 1.3)
 
+    def latent_attention(self, name: str) -> None:
+        c = self.config
+        heads, nope, rope = c["num_attention_heads"], c["qk_nope_head_dim"], c["qk_rope_head_dim"]
+        rank, value, bias = c["kv_lora_rank"], c["v_head_dim"], c["attention_bias"]
+        if c["q_lora_rank"] is None:
+            self.linear(f"{name}.q_proj", heads * (nope + rope), self.hidden, 1.6)
+        else:
+            self.linear(f"{name}.q_a_proj", c["q_lora_rank"], self.hidden, 1.6, bias)
+            self.norm(f"{name}.q_a_layernorm", c["q_lora_rank"])
+            self.linear(f"{name}.q_b_proj", heads * (nope + rope), c["q_lora_rank"], 1.6)
+        self.linear(f"{name}.kv_a_proj_with_mqa", rank + rope, self.hidden, 1.6, bias)
+        self.norm(f"{name}.kv_a_layernorm", rank)
+        self.linear(f"{name}.kv_b_proj", heads * (nope + value), rank, 1.3)
+        self.linear(f"{name}.o_proj", self.hidden, heads * value, 2.0, bias)
+
     def experts(self, layer: str) -> None:
         c = self.config
         mixtral = c["model_type"] == "mixtral"
         block = f"{layer}.{'block_sparse_moe' if mixtral else 'mlp'}"
-        count = c["num_local_experts"] if mixtral else c["num_experts"]
+        count = c[next(key for key in ("num_local_experts", "num_experts", "n_routed_experts") if key in c)]
         self.linear(f"{block}.gate", count, self.hidden, 1.5)
+        if c["model_type"] == "deepseek_v3":
+            self.put(f"{block}.gate.e_score_correction_bias", self.rng.standard_normal(count) * 0.2)
         for e in range(count):
             inner = c.get("moe_intermediate_size", c["intermediate_size"])
             parts = ("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj")
@@ -130,6 +160,8 @@ class Maker:
         if "shared_expert_intermediate_size" in c:
             self.mlp(f"{block}.shared_expert", c["shared_expert_intermediate_size"])
             self.linear(f"{block}.shared_expert_gate", 1, self.hidden, 1.5)
+        if "n_shared_experts" in c:
+            self.mlp(f"{block}.shared_experts", c["moe_intermediate_size"] * c["n_shared_experts"])
 
     def make(self) -> dict[str, torch.Tensor]:
         c = self.config
@@ -137,7 +169,10 @@ class Maker:
         for i in range(c["num_hidden_layers"]):
             layer = f"model.layers.{i}"
             self.norm(f"{layer}.input_layernorm", self.hidden)
-            self.attention(f"{layer}.self_attn")
+            if "kv_lora_rank" in c:
+                self.latent_attention(f"{layer}.self_attn")
+            else:
+                self.attention(f"{layer}.self_attn")
             self.norm(f"{layer}.post_attention_layernorm", self.hidden)
             if is_sparse(c, i):
                 self.experts(layer)

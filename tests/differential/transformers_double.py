@@ -19,6 +19,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import deepseek_router
+
 
 class WidenCasts(TorchFunctionMode):
     """Turns every request for float32 into one for float64."""
@@ -71,6 +73,41 @@ def compute_clear(folder: Path, count: int, seed: int) -> Reference:
     raise ValueError(f"{folder}: no draw of tokens routes clearly; are the router's weights degenerate?")
 
 
+def load(folder: Path):
+    """The model in double; within WidenCasts."""
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=torch.float64,
+        attn_implementation="eager",
+        experts_implementation="eager",
+        output_loading_info=True,
+        local_files_only=True,
+    )
+    wrong = {kind: sorted(names) for kind, names in info.items() if names}
+    if wrong:
+        raise ValueError(f"{folder}: transformers reports {wrong}")
+    deepseek_router.mend(model)
+    return model.eval()
+
+
+class Choice(NamedTuple):
+    experts: torch.Tensor  # [T, K], heaviest first
+    weights: torch.Tensor  # [T, K]
+    margin: float
+
+
+def watch(model, routed: dict) -> None:
+    """Notes what each layer's router chooses."""
+    for i, layer in enumerate(model.model.layers):
+        if not hasattr(layer.mlp, "experts"):
+            continue
+        if hasattr(layer.mlp, "route_tokens_to_experts"):
+            deepseek_router.watch(layer.mlp, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
+        else:
+            layer.mlp.gate.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(
+                i, Choice(out[2], out[1], _margin(out[0].numpy(), out[2].shape[1]))))
+
+
 def compute(folder: Path, tokens: np.ndarray) -> Reference:
     torch.set_num_threads(1)  # the order of a sum must not depend on the machine's cores
     torch.use_deterministic_algorithms(True)
@@ -79,35 +116,21 @@ def compute(folder: Path, tokens: np.ndarray) -> Reference:
     routed = {}
 
     with torch.no_grad(), WidenCasts():
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float64,
-            attn_implementation="eager",
-            experts_implementation="eager",
-            output_loading_info=True,
-            local_files_only=True,
-        )
-        wrong = {kind: sorted(names) for kind, names in info.items() if names}
-        if wrong:
-            raise ValueError(f"{folder}: transformers reports {wrong}")
-        model.eval()
-        for i, layer in enumerate(model.model.layers):
-            if hasattr(layer.mlp, "experts"):
-                layer.mlp.gate.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(i, out))
+        model = load(folder)
+        watch(model, routed)
         with RefuseNarrow():
             logits = model(torch.tensor(tokens)[None], use_cache=False).logits[0]
 
     layers = sorted(routed)
-    chosen = [routed[i][2].numpy() for i in layers]
     if not layers:  # a dense family
         return Reference(tokens.astype(np.int32), logits.numpy(), None, None, None, float("inf"))
     return Reference(
         tokens=tokens.astype(np.int32),
         logits=logits.numpy(),
         moe_layers=np.array(layers, np.int32),
-        experts=np.stack(chosen).astype(np.int32),
-        expert_weights=np.stack([routed[i][1].numpy() for i in layers]),
-        margin=min(_margin(routed[i][0].numpy(), k.shape[1]) for i, k in zip(layers, chosen)),
+        experts=np.stack([routed[i].experts.numpy() for i in layers]).astype(np.int32),
+        expert_weights=np.stack([routed[i].weights.numpy() for i in layers]),
+        margin=min(routed[i].margin for i in layers),
     )
 
 
