@@ -11,13 +11,19 @@
 
 namespace moxie::model {
 
+namespace {
+
+bool limits_groups(const ModelConfig& config) noexcept { return config.topk_group < config.n_group; }
+
+}  // namespace
+
 Status check_gguf_can_say_latent(const ModelConfig& config) {
   const auto moe = std::ranges::find(config.moe_layers, true);
   if (moe == config.moe_layers.end() ||
       std::ranges::find(moe, config.moe_layers.end(), false) != config.moe_layers.end()) {
     return cannot_say("experts in every layer behind the first of them, as GGUF's deepseek2 has", "a layer without");
   }
-  if (config.n_group > 1 && config.group_score != GroupScore::kBestTwo) {
+  if (limits_groups(config) && config.group_score != GroupScore::kBestTwo) {
     return cannot_say("groups of experts by their two best, as GGUF's deepseek2 means", "by the best");
   }
   if (!config.rope_interleave) return cannot_say("rope_interleave true, as GGUF's deepseek2 means", "false");
@@ -48,8 +54,9 @@ Status set_gguf_latent(GgufKeyWriter& keys, const ModelConfig& config) {
   const auto first = std::ranges::find(config.moe_layers, true) - config.moe_layers.begin();
   MOXIE_TRY(keys.size("leading_dense_block_count", static_cast<std::uint64_t>(first)));
   MOXIE_TRY(keys.size("expert_shared_count", config.shared_expert_intermediate_size / config.moe_intermediate_size));
-  MOXIE_TRY(keys.size("expert_group_count", config.n_group));
-  MOXIE_TRY(keys.size("expert_group_used_count", config.topk_group));
+  // All groups for each row are none; llama.cpp ends the process where it reads so many.
+  MOXIE_TRY(keys.size("expert_group_count", limits_groups(config) ? config.n_group : 1));
+  MOXIE_TRY(keys.size("expert_group_used_count", limits_groups(config) ? config.topk_group : 1));
   MOXIE_TRY(keys.number("expert_weights_scale", config.routed_scaling_factor));
   if (config.norm_topk_prob) MOXIE_TRY(keys.flag("expert_weights_norm", true));
   const double gating = config.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating;

@@ -90,7 +90,6 @@ void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys
 /// Of architectures whose routing no key says.
 void check_routing(const Family& family, GgufKeys& keys) {
   keys.require("expert_shared_count", 0);
-  keys.require("expert_gating_func", kSoftmaxGating);
   keys.require("leading_dense_block_count", 0);
   if (const MetadataValue groups = keys.find("expert_group_count"); groups.as_double() != 0) {  // 0: none
     keys.require("expert_group_count", 1);
@@ -114,6 +113,7 @@ void check_supported(const Family& family, GgufKeys& keys) {
     keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
+  keys.require("expert_gating_func", family.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating);
   if (!family.gguf.routing_keys) check_routing(family, keys);
   if (const MetadataValue layout = keys.metadata().find("moxie.layout")) {
     if (layout.as_string() != kTileLayout) {

@@ -23,12 +23,12 @@ void read_gguf_latent_attention(ModelConfig& config, GgufKeys& keys) {
                                       config.qk_rope_head_dim + 1, kMostSize * 2);
   config.qk_nope_head_dim = width - std::min(width, config.qk_rope_head_dim);
   config.v_head_dim = keys.size(split ? "attention.value_length_mla" : "attention.value_length", 1, kMostSize);
+  check_latent_attention(keys, config);
   if (split) {
     keys.require("attention.key_length", static_cast<double>(config.kv_lora_rank + config.qk_rope_head_dim));
     keys.require("attention.value_length", static_cast<double>(config.kv_lora_rank));
   }
   keys.require("attention.head_count_kv", split ? 1.0 : static_cast<double>(config.num_attention_heads));
-  check_latent_attention(keys, config);
 }
 
 void read_gguf_routing(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys) {

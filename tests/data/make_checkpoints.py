@@ -95,7 +95,7 @@ VARIANTS = {
         family="qwen2_moe",
     ),
     "deepseek_v2_lite": Variant(
-        40, {"q_lora_rank": None, "rope_scaling": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}}, "published",
+        40, {"q_lora_rank": None, "kv_lora_rank": 32, "qk_nope_head_dim": 32, "rope_scaling": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}}, "published",
         family="deepseek_v2",
     ),
     "deepseek_v2": Variant(

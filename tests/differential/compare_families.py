@@ -92,16 +92,17 @@ def draw_deepseek(family: str, heads: int, pick) -> dict:
         "topk_group": used,
         "num_experts_per_tok": int(pick(1, min(3, used * 8 // groups))),
         "routed_scaling_factor": float(pick(1.0, 2.5)),
-        "rms_norm_eps": float(pick(1e-6, 1e-6, 1e-6, 1e-3)),
+        "rms_norm_eps": float(pick(*[1e-6] * 7, 1e-3)),
         "rope_scaling": pick(None, yarn | {"mscale": 1.0, "mscale_all_dim": 1.0},
+                             yarn | {"mscale": 0.707, "mscale_all_dim": 0.707},
                              yarn | {"mscale": 0.707, "mscale_all_dim": 0.707}, yarn | {"mscale": 1.0}),
-        "attention_bias": bool(pick(True, False, False, False, False)),
+        "attention_bias": bool(pick(True, *[False] * 7)),
     }
     if family == "deepseek_v2":
-        changes["topk_method"] = pick("greedy", "greedy", "group_limited_greedy")
+        changes["topk_method"] = pick("greedy", "greedy", "greedy", "group_limited_greedy")
     else:
         changes["norm_topk_prob"] = bool(pick(True, True, False))
-        changes["rope_interleave"] = bool(pick(True, True, True, False))
+        changes["rope_interleave"] = bool(pick(*[True] * 7, False))
     return changes
 
 

@@ -15,9 +15,10 @@ using namespace moxie::test;
 namespace {
 
 /// One checkpoint of each kind of layer, with odd widths and stored types.
-const std::vector<std::string> kCheckpoints = {"odd_widths", "bf16", "biases", "sparse_step_2", "gqa_6_heads_2_kv"};
+const std::vector<std::string> kCheckpoints = {"odd_widths",       "bf16",       "biases", "sparse_step_2",
+                                               "gqa_6_heads_2_kv", "deepseek_v3"};
 /// One of each kind of family beside; what they add (windows, norms, shared experts) knows nothing of products.
-const std::vector<std::string> kFamilies = {"mistral_window",     "mixtral_window",  "olmoe",
+const std::vector<std::string> kFamilies = {"deepseek_v2",        "mistral_window",  "mixtral_window", "olmoe",
                                             "qwen2_window_above", "qwen2_moe_mixed", "qwen3_yarn"};
 
 struct Case {

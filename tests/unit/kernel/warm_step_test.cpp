@@ -71,9 +71,10 @@ TEST_CASE("the counter counts") {
 TEST_CASE("a warm step allocates nothing") {
   const auto path = GENERATE(MatmulPath::kNative, MatmulPath::kAuto);
   const auto kind = GENERATE(ExecutorKind::kSerial, ExecutorKind::kThreads, ExecutorKind::kOpenMp);
+  const auto checkpoint = GENERATE("biases", "deepseek_v3");
   if (!executor_available(kind)) return;
-  CAPTURE(moxie::name(path), moxie::name(kind));
-  const Model model = Model::load(data_folder("biases"), {.backend = {.matmul = path}}).value();
+  CAPTURE(moxie::name(path), moxie::name(kind), checkpoint);
+  const Model model = Model::load(data_folder(checkpoint), {.backend = {.matmul = path}}).value();
   const std::size_t V = model.config().vocab_size;
   Kernel kernel = Kernel::create({.threads = 2, .executor = kind}).value();
   Context context = kernel.open(model).value();

@@ -55,14 +55,21 @@ using Windows = std::vector<std::size_t>;
 TEST_CASE("every family is known by its name, and the message for another lists them all") {
   const Status status = refused(of("gpt2", "GPT2LMHeadModel", {}));
   CHECK(status.code() == Code::kUnsupported);
-  CHECK(status.needed() == "model_type llama, mistral, mixtral, olmoe, qwen2, qwen2_moe, qwen3 or qwen3_moe");
-  CHECK(model::families().size() == 8);
+  CHECK(status.needed() ==
+        "model_type deepseek_v2, deepseek_v3, llama, mistral, mixtral, olmoe, qwen2, qwen2_moe, qwen3 or qwen3_moe");
+  CHECK(model::families().size() == 10);
   for (const model::Family* family : model::families()) {
     CHECK(model::find_family(family->model_type) == family);
-    CHECK(model::find_gguf_family(family->gguf.architecture, family->experts)->experts == family->experts);
+    const model::Family* found =
+        model::find_gguf_family(family->gguf.architecture, family->experts, family->scoring_func);
+    CHECK(found->experts == family->experts);
+    CHECK(found->scoring_func == family->scoring_func);
   }
   CHECK(model::find_gguf_family("llama", false)->model_type == "llama");
   CHECK(model::find_gguf_family("llama", true)->model_type == "mixtral");
+  CHECK(model::find_gguf_family("llama", true, Scores::kSigmoid)->model_type == "mixtral");
+  CHECK(model::find_gguf_family("deepseek2", true)->model_type == "deepseek_v2");
+  CHECK(model::find_gguf_family("deepseek2", true, Scores::kSigmoid)->model_type == "deepseek_v3");
   CHECK(model::find_gguf_family("gemma", false) == nullptr);
 }
 

@@ -9,8 +9,7 @@
 #include <moxie/model/convert.hpp>
 #include <moxie/model/pack.hpp>
 
-#include "checkpoints.hpp"
-#include "gguf_parts.hpp"
+#include "converted.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -25,47 +24,11 @@ std::vector<TokenId> long_prompt() {
   return tokens;
 }
 
-Status convert(const std::string& name, const std::filesystem::path& to, GgufFileType type = GgufFileType::kF32) {
-  return convert_to_gguf(data_folder(name), to, {.type = type, .executor = nullptr, .callbacks = {}});
-}
-
-/// A converted file with keys and tensors changed by hand.
-struct Converted {
-  explicit Converted(const std::string& name) {
-    const TemporaryFolder folder;
-    if (!convert(name, folder / "m.gguf").ok()) throw std::runtime_error("cannot convert " + name);
-    const Checkpoint checkpoint = Checkpoint::open(folder / "m.gguf").value();
-    for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
-      const std::string key(entry.key);
-      if (const auto text = entry.value.as_string()) {
-        parts.set(key, gguf_string(key, *text));
-      } else if (const auto whole = entry.value.as_u64()) {
-        parts.set(key, gguf_u32(key, static_cast<std::uint32_t>(*whole)));
-      } else {
-        parts.set(key, gguf_f32(key, static_cast<float>(entry.value.as_double().value())));
-      }
-    }
-    for (const Tensor& tensor : checkpoint.tensors()) {
-      parts.tensors.push_back({.name = std::string(tensor.name),
-                               .type = tensor.type,
-                               .dims = {tensor.dims.begin(), tensor.dims.end()},
-                               .bytes = {tensor.bytes.begin(), tensor.bytes.end()}});
-    }
-  }
-  GgufParts parts{.keys = {}, .tensors = {}};
-};
-
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-void refused(const Converted& made, Code code, std::string_view culprit) {
-  const Status status = load(made.parts).status();
-  INFO(culprit << ": " << status.message());
-  CHECK(name(status.code()) == name(code));
-  CHECK(status.message().find(culprit) != std::string_view::npos);
-}
-
-const char* const kSayable[] = {"llama_biases", "llama_early", "llama3_rope", "llama_linear_rope", "mixtral", "olmoe",
-                                "qwen2",        "qwen2_moe",   "qwen3"};
+const char* const kSayable[] = {
+    "deepseek_v2_lite", "deepseek_v3", "llama_biases", "llama_early", "llama3_rope", "llama_linear_rope",
+    "mixtral",          "olmoe",       "qwen2",        "qwen2_moe",   "qwen3"};
 
 }  // namespace
 
@@ -111,7 +74,7 @@ TEST_CASE("yarn gives the same bits from GGUF as from safetensors") {
 }
 
 TEST_CASE("rows that llama.cpp interleaves are put in order when a file is packed") {
-  for (const std::string name : {"llama3_rope", "mixtral", "qwen2_moe"}) {
+  for (const std::string name : {"llama3_rope", "mixtral", "qwen2_moe", "deepseek_v2_lite"}) {
     const TemporaryFolder folder;
     REQUIRE(convert(name, folder / "m.gguf", GgufFileType::kQ8_0).ok());
     const Status status = pack_gguf(folder / "m.gguf", folder / "packed.gguf", {});
@@ -150,9 +113,11 @@ TEST_CASE("rows of queries and keys are interleaved in GGUF's llama, and in no o
 TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
   const TemporaryFolder folder;
   for (const auto& [name, culprit] :
-       {std::pair("mistral_window", "sliding_window"), std::pair("mixtral_window", "sliding_window"),
-        std::pair("olmoe_normalised", "norm_topk_prob false"), std::pair("qwen2_window_above", "sliding_window"),
-        std::pair("qwen2_moe_mixed", "experts in every layer"), std::pair("qwen3_yarn", "sliding_window")}) {
+       {std::pair("deepseek_v2", "groups of experts by their two best"),
+        std::pair("deepseek_v3_halves", "rope_interleave true"), std::pair("mistral_window", "sliding_window"),
+        std::pair("mixtral_window", "sliding_window"), std::pair("olmoe_normalised", "norm_topk_prob false"),
+        std::pair("qwen2_window_above", "sliding_window"), std::pair("qwen2_moe_mixed", "experts in every layer"),
+        std::pair("qwen3_yarn", "sliding_window")}) {
     const Status status = convert(name, folder / "m.gguf");
     INFO(name << ": " << status.message());
     CHECK(status.code() == Code::kUnsupported);
@@ -266,5 +231,5 @@ TEST_CASE("a gate of one row may be a vector or a matrix, and nothing else") {
 TEST_CASE("a file of an unknown architecture is refused with those that are known") {
   Converted made("qwen3");
   made.parts.set("general.architecture", gguf_string("general.architecture", "gemma3"));
-  refused(made, Code::kUnsupported, "llama, olmoe, qwen2, qwen2moe, qwen3 or qwen3moe");
+  refused(made, Code::kUnsupported, "deepseek2, llama, olmoe, qwen2, qwen2moe, qwen3 or qwen3moe");
 }

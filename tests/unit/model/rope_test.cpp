@@ -103,3 +103,33 @@ TEST_CASE("a rope with factors turns by angles divided, scaled, and only the ele
   CHECK(head[2] == 3 * table[0] + 1 * table[2]);
   CHECK(head[1] == 2 * table[1] - 4 * table[3]);
 }
+
+TEST_CASE("neighbours are turned as halves are, in another order") {
+  const Rope rope(10, 1e4, {}, 1.25);
+  std::vector<float> table(rope.table_width());
+  rope.fill(77, table.data());
+  std::vector<float> halves(10), neighbours(10);
+  for (std::size_t i = 0; i < 5; ++i) {
+    halves[i] = neighbours[2 * i] = static_cast<float>(i) + 0.5f;
+    halves[5 + i] = neighbours[2 * i + 1] = 2.0f - static_cast<float>(i);
+  }
+  rope.turn(table.data(), halves.data());
+  rope.turn_neighbours(table.data(), neighbours.data());
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(neighbours[2 * i] == halves[i]);
+    CHECK(neighbours[2 * i + 1] == halves[5 + i]);
+  }
+}
+
+TEST_CASE("yarn scales scores by the square of what mscale_all_dim gives, and other scalings do not") {
+  RopeScaling scaling;
+  scaling.type = RopeScaling::Type::kYarn;
+  scaling.factor = 40;
+  CHECK(model::yarn_softmax_factor(scaling) == 1);
+  scaling.yarn_log_multiplier = 0.0707f;
+  const double mscale = 1 + 0.0707 * std::log(40.0);
+  CHECK(relative(model::yarn_softmax_factor(scaling), mscale * mscale) < 1e-7);
+  CHECK(relative(model::yarn_softmax_factor(scaling), 1.5896) < 1e-4);
+  scaling.type = RopeScaling::Type::kLinear;
+  CHECK(model::yarn_softmax_factor(scaling) == 1);
+}
