@@ -30,9 +30,10 @@ Status check_biases(const Family& family, const ModelConfig& config) {
   };
   const GgufForm::Biases biases = family.gguf.biases;
   const bool any = biases == GgufForm::Biases::kAny;
-  const bool must = biases == GgufForm::Biases::kQueryKeyValue;
+  const bool output = biases == GgufForm::Biases::kAttention;
+  const bool must = biases == GgufForm::Biases::kQueryKeyValue || output;
   MOXIE_TRY(check("attention_bias", config.attention_bias, any || must, must));
-  MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any, false));
+  MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any || output, output));
   return check("mlp_bias", config.mlp_bias, any, false);
 }
 
@@ -42,7 +43,7 @@ Status check_rope(const Family& family, const ModelConfig& config) {
     return refuse(Text("rope of type default, linear or yarn, as GGUF's ", family.gguf.architecture, " has"), "llama3");
   }
   if (scaling.type != Type::kYarn) return {};
-  if (!scaling.truncate) return refuse("truncate true, as GGUF's yarn means", "false");
+  if (!scaling.truncate && !family.gguf.truncate_key) return refuse("truncate true, as GGUF's yarn means", "false");
   if (const double usual = yarn_attention_factor(scaling.factor); scaling.attention_factor != usual) {
     return refuse(Text("attention_factor ", usual, ", as GGUF's yarn has for factor ", scaling.factor),
                   Text(scaling.attention_factor));
@@ -63,6 +64,7 @@ class Keys {
   Status number(std::string_view key, double value) {
     return writer_.set_f32(prefix_ + std::string(key), static_cast<float>(value));
   }
+  Status flag(std::string_view key, bool value) { return writer_.set_bool(prefix_ + std::string(key), value); }
   Status text(std::string_view key, std::string_view value) {
     return writer_.set_string(prefix_ + std::string(key), value);
   }
@@ -72,7 +74,7 @@ class Keys {
   std::string prefix_;
 };
 
-Status set_rope(Keys& keys, const ModelConfig& config) {
+Status set_rope(Keys& keys, const Family& family, const ModelConfig& config) {
   MOXIE_TRY(keys.number("rope.freq_base", config.rope_theta));
   const RopeScaling& scaling = config.rope_scaling;
   if (scaling.type != Type::kLinear && scaling.type != Type::kYarn) return {};
@@ -80,6 +82,7 @@ Status set_rope(Keys& keys, const ModelConfig& config) {
   MOXIE_TRY(keys.number("rope.scaling.factor", scaling.factor));
   if (scaling.type != Type::kYarn) return {};
   MOXIE_TRY(keys.size("rope.scaling.original_context_length", scaling.original_max_position_embeddings));
+  if (family.gguf.truncate_key) MOXIE_TRY(keys.flag("rope.scaling.yarn_truncate", scaling.truncate));
   MOXIE_TRY(keys.number("rope.scaling.yarn_beta_fast", scaling.beta_fast));
   return keys.number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
 }
@@ -89,6 +92,24 @@ std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
   if (config.num_experts == 0) return config.intermediate_size;
   if (family.gguf.expert_width == "feed_forward_length") return config.moe_intermediate_size;
   return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
+}
+
+Status check_windows(const Family& family, const ModelConfig& config) {
+  const std::string_view name = family.gguf.architecture;
+  if (!family.gguf.alternating_windows) {
+    for (const std::size_t window : config.sliding_windows) {
+      if (window == 0 || window >= config.max_position_embeddings) continue;
+      return refuse(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
+    }
+    return {};
+  }
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const bool slides = config.sliding_windows[layer] != 0;
+    if (slides == (layer % 2 == 0)) continue;
+    return refuse(Text("layer_types sliding_attention in even layers alone, as GGUF's ", name, " has"),
+                  Text(slides ? "sliding_attention" : "full_attention", " in layer ", layer));
+  }
+  return {};
 }
 
 }  // namespace
@@ -105,11 +126,7 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
           config.norm_topk_prob ? "true" : "false");
     }
   }
-  for (const std::size_t window : config.sliding_windows) {
-    if (window != 0 && window < config.max_position_embeddings) {
-      return refuse(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
-    }
-  }
+  MOXIE_TRY(check_windows(family, config));
   if (config.tie_word_embeddings && family.gguf.own_head) {
     return refuse(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
   }
@@ -138,7 +155,10 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
   MOXIE_TRY(keys.size("attention.head_count_kv", config.num_key_value_heads));
   MOXIE_TRY(keys.size("attention.key_length", config.head_dim));
   MOXIE_TRY(keys.size("attention.value_length", config.head_dim));
-  MOXIE_TRY(keys.size("rope.dimension_count", config.head_dim));
+  MOXIE_TRY(keys.size("rope.dimension_count", config.rotary_dim));
+  if (family.gguf.alternating_windows) {
+    MOXIE_TRY(keys.size("attention.sliding_window", config.sliding_windows[0]));
+  }
   if (family.experts) {
     MOXIE_TRY(keys.size("expert_count", config.num_experts));
     MOXIE_TRY(keys.size("expert_used_count", config.num_experts_per_tok));
@@ -150,7 +170,7 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     }
   }
   MOXIE_TRY(keys.number("attention.layer_norm_rms_epsilon", config.rms_norm_eps));
-  return set_rope(keys, config);
+  return set_rope(keys, family, config);
 }
 
 }  // namespace moxie::model

@@ -21,7 +21,7 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   const std::string name = kGgufNames.name({Part::kRopeFactors}) + ".weight";
   if (!checkpoint.contains(name)) return;
   const Tensor tensor = checkpoint.find(name).value_or(Tensor{});
-  const std::uint64_t count = config.head_dim / 2;
+  const std::uint64_t count = config.rotary_dim / 2;
   if (!allowed || config.rope_scaling.type != RopeScaling::Type::kNone) {
     return keys.fail(Code::kUnsupported, Text("no tensor ", name, ", which stretches the rotary embedding"), "one");
   }
@@ -40,7 +40,7 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   config.rope_scaling.type = RopeScaling::Type::kFactors;
 }
 
-void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys) {
+void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, bool truncate_key) {
   if (!(config.rope_theta > 1)) {
     keys.fail(Code::kFormat, Text(keys.full("rope.freq_base"), " above 1 for yarn"), Text(config.rope_theta));
   }
@@ -49,10 +49,16 @@ void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys) 
   scaling.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32, kLeastRopeFactor, kMostRopeFactor);
   scaling.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1, kLeastRopeFactor, kMostRopeFactor);
   scaling.attention_factor = yarn_attention_factor(scaling.factor);
+  if (!truncate_key) return;
+  const MetadataValue truncate = keys.find("rope.scaling.yarn_truncate");
+  scaling.truncate = truncate.as_bool().value_or(false);
+  if (truncate && !truncate.as_bool()) {
+    keys.fail(Code::kFormat, Text(keys.full("rope.scaling.yarn_truncate"), " as true or false"), truncate.describe());
+  }
 }
 
 /// Keys of GGUF's stretched rotary embeddings. A factor without a type means a linear one.
-void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, bool factors) {
+void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys, const GgufForm& form) {
   const std::string prefix = keys.full("rope.scaling.");
   const MetadataValue type = keys.find("rope.scaling.type");
   RopeScaling& scaling = config.rope_scaling;
@@ -65,24 +71,29 @@ void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys
     // A model that was trained with its scaling or not: llama.cpp keeps it and does nothing with it.
     const bool known = key == "type" || key == "factor" || key == "finetuned" || key == "original_context_length";
     if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && key.starts_with("yarn_beta_")))) continue;
+    if (yarn && form.truncate_key && key == "yarn_truncate") continue;
     keys.fail(Code::kUnsupported,
               Text(prefix, "type none, linear or yarn, and no other key of rope.scaling than theirs"),
               Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
   }
   if (scaling.type != RopeScaling::Type::kNone) scaling.factor = keys.number("rope.scaling.factor", 1, kMostRopeFactor);
-  if (yarn) read_yarn(scaling, config, keys);
+  if (yarn) read_yarn(scaling, config, keys, form.truncate_key);
   keys.require("rope.scale_linear", 1);
-  keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
+  if (form.interleaved_rows) keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
+  config.rotary_dim = keys.size_or("rope.dimension_count", config.head_dim, 2, config.head_dim);
+  if (config.rotary_dim % 2 != 0) {
+    keys.fail(Code::kFormat, Text("an even ", keys.full("rope.dimension_count")), Text(config.rotary_dim));
+  }
   if (keys.find("rope.dimension_sections")) {
     keys.fail(Code::kUnsupported, Text("no ", keys.full("rope.dimension_sections")), "one");
   }
-  read_rope_factors(checkpoint, config, keys, factors);
+  read_rope_factors(checkpoint, config, keys, form.rope_factors);
 }
 
 void check_supported(const Family& family, GgufKeys& keys) {
-  for (const std::string_view key :
-       {"attention.sliding_window", "attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
-        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale"}) {
+  if (!family.gguf.alternating_windows) keys.require("attention.sliding_window", 0);
+  for (const std::string_view key : {"attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
+                                     "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale"}) {
     keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
@@ -171,6 +182,9 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
   config.moe_layers.resize(config.num_hidden_layers);
   config.sliding_windows.resize(config.num_hidden_layers);
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if (family.gguf.alternating_windows && layer % 2 == 0) {
+      config.sliding_windows[layer] = keys.size("attention.sliding_window", 1, kMostPositions);
+    }
     const bool moe = family.experts && checkpoint.contains(kGgufNames.name({Part::kRouter, layer}) + ".weight");
     config.moe_layers[layer] = moe;
     (moe ? any_moe : any_dense) = true;
@@ -210,6 +224,9 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   ModelConfig config;
   config.model_type = family->model_type;
   config.query_key_norm = family->query_key_norm;
+  config.expert_bias = family->expert_bias;
+  config.attention_sinks = family->attention_sinks;
+  config.activation = family->activation;
   config.hidden_size = keys.size("embedding_length", 1, kMostSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMostLayers);
   config.max_position_embeddings = keys.size("context_length", 1, kMostPositions);
@@ -217,7 +234,7 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   config.rms_norm_eps = keys.number("attention.layer_norm_rms_epsilon", kLeastEpsilon, kMostEpsilon);
   // Without the key, llama.cpp takes the value that most models have.
   config.rope_theta = keys.number_or("rope.freq_base", 10000, kLeastTheta, kMostTheta);
-  read_rope(checkpoint, config, keys, family->gguf.rope_factors);
+  read_rope(checkpoint, config, keys, family->gguf);
   check_supported(*family, keys);
   check_layout(checkpoint, keys);
   MOXIE_TRY(keys.status());

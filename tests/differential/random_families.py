@@ -5,6 +5,7 @@ tensor names of the published ones. `model_type` in a configuration says which f
 import json
 from pathlib import Path
 
+import gguf
 import numpy as np
 import torch
 from transformers import AutoConfig
@@ -26,7 +27,14 @@ SHAPE = {
 }
 DENSE = {"intermediate_size": 48}
 # What each family's published files have beside the shape; sizes are ours.
+YARN_OF_GPT_OSS = {"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
+                   "original_max_position_embeddings": 32}
 FAMILIES = {
+    "gpt_oss": ("GptOssForCausalLM", {"attention_bias": True, "experts_per_token": 3, "head_dim": 8,
+                                      "initial_context_length": 32, "intermediate_size": 32, "layer_types": ...,
+                                      "num_experts_per_tok": 3, "num_local_experts": 8,
+                                      "rope_scaling": YARN_OF_GPT_OSS, "rope_theta": 150000, "sliding_window": 33,
+                                      "swiglu_limit": 7.0}),
     "llama": ("LlamaForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None}),
     "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
     "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
@@ -67,7 +75,7 @@ def write_config(folder: Path, config: dict, form: str) -> None:
 
 
 def is_sparse(config: dict, layer: int) -> bool:
-    if config["model_type"] in ("mixtral", "olmoe"):
+    if config["model_type"] in ("gpt_oss", "mixtral", "olmoe"):
         return True
     return "moe_intermediate_size" in config and (
         layer not in config["mlp_only_layers"] and (layer + 1) % config["decoder_sparse_step"] == 0
@@ -113,12 +121,35 @@ class Maker:
         self.linear(f"{name}.k_proj", kv, self.hidden, gain, bias)
         self.linear(f"{name}.v_proj", kv, self.hidden, 1.0, bias)
         self.linear(f"{name}.o_proj", self.hidden, query, 2.0, output)
+        if family == "gpt_oss":
+            self.put(f"{name}.sinks", 1.5 * self.rng.standard_normal(heads))
         if family in ("qwen3", "olmoe"):
             self.norm(f"{name}.q_norm", head_dim if family == "qwen3" else query, 1.3)
             self.norm(f"{name}.k_norm", head_dim if family == "qwen3" else kv, 1.3)
 
+    def stacked(self, name: str, rows: int, columns: int, gain: float) -> None:
+        """Of all experts, input first. Values are those of MXFP4, so that the same model can be written as such."""
+        count = self.config["num_local_experts"]
+        values = self.rng.standard_normal((count, rows, columns)) * gain / np.sqrt(columns)
+        blocks = gguf.quants.quantize(values.astype(np.float32), gguf.GGMLQuantizationType.MXFP4)
+        if not self.config.get("quantization_config"):
+            values = gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType.MXFP4)
+            self.put(name, np.ascontiguousarray(values.swapaxes(1, 2)))
+        else:
+            blocks = blocks.reshape(count, rows, columns // 32, 17)
+            halves = np.concatenate([blocks[..., 1:] & 15, blocks[..., 1:] >> 4], axis=-1)  # 32 codes in order
+            self.tensors[f"{name}_blocks"] = torch.from_numpy(halves[..., 0::2] | (halves[..., 1::2] << 4))
+            self.tensors[f"{name}_scales"] = torch.from_numpy(np.ascontiguousarray(blocks[..., 0]))
+        self.put(f"{name}_bias", self.rng.standard_normal((count, rows)) * 0.4)
+
     def experts(self, layer: str) -> None:
         c = self.config
+        if c["model_type"] == "gpt_oss":
+            self.linear(f"{layer}.mlp.router", c["num_local_experts"], self.hidden, 1.5, bias=True)
+            # Large enough that some reach the limits of the activation.
+            self.stacked(f"{layer}.mlp.experts.gate_up_proj", 2 * c["intermediate_size"], self.hidden, 4.0)
+            self.stacked(f"{layer}.mlp.experts.down_proj", self.hidden, c["intermediate_size"], 0.5)
+            return
         mixtral = c["model_type"] == "mixtral"
         block = f"{layer}.{'block_sparse_moe' if mixtral else 'mlp'}"
         count = c["num_local_experts"] if mixtral else c["num_experts"]

@@ -93,7 +93,8 @@ def compute(folder: Path, tokens: np.ndarray) -> Reference:
         model.eval()
         for i, layer in enumerate(model.model.layers):
             if hasattr(layer.mlp, "experts"):
-                layer.mlp.gate.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(i, out))
+                router = layer.mlp.router if hasattr(layer.mlp, "router") else layer.mlp.gate
+                router.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(i, out))
         with RefuseNarrow():
             logits = model(torch.tensor(tokens)[None], use_cache=False).logits[0]
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <moxie/expert/gated_mlp.hpp>
+
 namespace moxie {
 
 /// Which norms queries and keys pass before the rotary embedding.
@@ -33,7 +35,7 @@ struct RopeScaling {
   double beta_slow = 1;
   bool truncate = true;
   double attention_factor = 1;
-  std::vector<float> frequency_factors;  ///< [C / 2]
+  std::vector<float> frequency_factors;  ///< [rotary_dim / 2]
 };
 
 /// What a checkpoint says of its own shape, under the names of Hugging Face's config.json. Read and checked by
@@ -56,10 +58,14 @@ struct ModelConfig {
   bool attention_bias = false;                      ///< on queries, keys and values
   bool attention_output_bias = false;
   bool mlp_bias = false;
+  bool expert_bias = false;      ///< on the router, and on gate, up and down of every expert
+  bool attention_sinks = false;  ///< each head has a score that takes weight from the positions and adds no value
+  GatedActivation activation = GatedActivation::kSilu;
   bool tie_word_embeddings = false;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   double rms_norm_eps = 0;
   double rope_theta = 0;
+  std::size_t rotary_dim = 0;  ///< elements of a head that the rotary embedding turns, the first; C where it turns all
   RopeScaling rope_scaling = {};
   std::vector<bool> moe_layers;  ///< [L]: whether the layer has experts, or one dense MLP
   /// [L]: how many positions a row of the layer sees, its own included; 0: all before it.
