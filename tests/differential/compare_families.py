@@ -73,8 +73,9 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
         kinds = lambda slides: ["sliding_attention" if s else "full_attention" for s in slides]  # noqa: E731
         changes |= {
             "hidden_size": int(pick(32, 64)), "intermediate_size": int(pick(32, 64)), "head_dim": int(pick(8, 16)),
-            "sliding_window": int(pick(5, 33)), "attention_bias": bool(pick(True, True, True, False)),
-            "layer_types": pick(..., kinds(i % 2 == 0 for i in range(layers)),
+            "sliding_window": int(pick(5, 33)), "attention_bias": bool(pick(*[True] * 7, False)),
+            "tie_word_embeddings": bool(pick(*[False] * 7, True)),
+            "layer_types": pick(..., ..., kinds(i % 2 == 0 for i in range(layers)),
                                 kinds(rng.integers(2) for _ in range(layers))),
             "rope_scaling": pick({"rope_type": "default"}, {"rope_type": "linear", "factor": 3.0},
                                  random_families.YARN_OF_GPT_OSS,
