@@ -19,6 +19,7 @@ constexpr TypeNumber kTypes[] = {
     {11, ElementType::kQ3_K},   {12, ElementType::kQ4_K},   {13, ElementType::kQ5_K}, {14, ElementType::kQ6_K},
     {20, ElementType::kIQ4_NL}, {23, ElementType::kIQ4_XS}, {24, ElementType::kI8},   {25, ElementType::kI16},
     {26, ElementType::kI32},    {27, ElementType::kI64},    {28, ElementType::kF64},  {30, ElementType::kBF16},
+    {39, ElementType::kMXFP4},
 };
 
 struct OtherType {
@@ -26,9 +27,9 @@ struct OtherType {
   std::string_view name;
 };
 // For the words of an error: types that files have and moxie does not.
-constexpr OtherType kOtherTypes[] = {{9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
-                                     {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {29, "IQ1_M"},  {34, "TQ1_0"},
-                                     {35, "TQ2_0"}, {39, "MXFP4"}, {40, "NVFP4"}};
+constexpr OtherType kOtherTypes[] = {{9, "Q8_1"},     {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"},
+                                     {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"},   {22, "IQ2_S"},
+                                     {29, "IQ1_M"},   {34, "TQ1_0"}, {35, "TQ2_0"},   {40, "NVFP4"}};
 
 }  // namespace
 

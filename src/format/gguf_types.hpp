@@ -11,7 +11,8 @@ namespace moxie::format {
 
 /// The types of tensors that moxie reads from GGUF, for errors.
 inline constexpr std::string_view kGgufTypes =
-    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, I8, I16, I32, I64, "
+    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, I8, I16, I32, "
+    "I64, "
     "F64";
 
 /// Added to a type's number where the tensor lies in moxie's tiles. Far from what other readers know, so that they

@@ -82,6 +82,8 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
                   .visible = segment.position + (rows[i] - segment.begin) + 1,
                   .window = parts_.window,
                   .scale = scale,
+                  .softcap = parts_.softcap,
+                  .sinks = parts_.sinks.empty() ? nullptr : parts_.sinks.data() + g * group,
                   .y = mixed.row(i) + g * group * width,
                   .y_stride = width,
                   .y_row_stride = mixed.stride});

@@ -27,6 +27,10 @@ Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& 
   MOXIE_TRY_LET(Linear k, weights.heads({Part::kKey, layer}, kv, D, config.head_dim, bias));
   MOXIE_TRY_LET(Linear v, weights.linear({Part::kValue, layer}, kv, D, bias));
   MOXIE_TRY_LET(Linear o, weights.linear({Part::kAttentionOutput, layer}, D, query, config.attention_output_bias));
+  std::vector<float> sinks;
+  if (config.attention_sinks) {
+    MOXIE_TRY_LET(sinks, weights.vector({Part::kAttentionSinks, layer}, config.num_attention_heads));
+  }
   std::optional<RmsNorm> query_norm, key_norm;
   if (config.query_key_norm != QueryKeyNorm::kNone) {
     const bool whole = config.query_key_norm == QueryKeyNorm::kWhole;
@@ -46,27 +50,31 @@ Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& 
                                                    .heads = config.num_attention_heads,
                                                    .kv_heads = config.num_key_value_heads,
                                                    .head_width = config.head_dim,
-                                                   .window = config.sliding_windows[layer]}));
+                                                   .window = config.sliding_windows[layer],
+                                                   .sinks = std::move(sinks)}));
 }
 
 /// The matrices of an MLP as `gate`, `up` and `down` place them.
 Result<GatedMlp<Linear>> make_mlp(WeightSource& weights, const Place& gate, const Place& up, const Place& down,
-                                  std::size_t inner, std::size_t D, bool bias = false) {
+                                  std::size_t inner, std::size_t D, bool bias = false,
+                                  GatedActivation activation = GatedActivation::kSilu) {
   MOXIE_TRY_LET(Linear gate_matrix, weights.linear(gate, inner, D, bias));
   MOXIE_TRY_LET(Linear up_matrix, weights.linear(up, inner, D, bias));
   MOXIE_TRY_LET(Linear down_matrix, weights.linear(down, D, inner, bias));
-  return GatedMlp<Linear>::create(std::move(gate_matrix), std::move(up_matrix), std::move(down_matrix));
+  return GatedMlp<Linear>::create(std::move(gate_matrix), std::move(up_matrix), std::move(down_matrix), activation);
 }
 
 Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& config, std::size_t layer,
                                                            WeightSource& weights) {
-  MOXIE_TRY_LET(Linear gate, weights.linear({Part::kRouter, layer}, config.num_experts, config.hidden_size));
+  MOXIE_TRY_LET(Linear gate,
+                weights.linear({Part::kRouter, layer}, config.num_experts, config.hidden_size, config.expert_bias));
   std::vector<GatedMlp<Linear>> experts;
   const std::size_t N = config.num_experts;
   for (std::size_t e = 0; e < N; ++e) {
     MOXIE_TRY_LET(GatedMlp<Linear> expert,
                   make_mlp(weights, {Part::kExpertGate, layer, e, N}, {Part::kExpertUp, layer, e, N},
-                           {Part::kExpertDown, layer, e, N}, config.moe_intermediate_size, config.hidden_size));
+                           {Part::kExpertDown, layer, e, N}, config.moe_intermediate_size, config.hidden_size,
+                           config.expert_bias, config.activation));
     experts.push_back(std::move(expert));
   }
   MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
@@ -160,8 +168,8 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
   MOXIE_TRY(weights.finish());
   if (weights.uses_tiles()) parts.files = std::make_shared<Checkpoint>(checkpoint);
-  parts.rope = Rope(config.head_dim, config.rope_theta,
-                    frequency_factors(config.rope_scaling, config.head_dim, config.rope_theta),
+  parts.rope = Rope(config.rotary_dim, config.rope_theta,
+                    frequency_factors(config.rope_scaling, config.rotary_dim, config.rope_theta),
                     config.rope_scaling.attention_factor);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,

@@ -30,14 +30,18 @@ void check_architecture(ConfigFields& fields, const Family& family) {
   }
 }
 
-void check_supported(ConfigFields& fields) {
+void check_supported(ConfigFields& fields, const Family& family) {
   const JsonValue activation = fields.find("hidden_act");
   if (activation && activation.as_string() != "silu") {
     fields.fail(Code::kUnsupported, "hidden_act silu", activation.describe());
   }
-  if (fields.has("quantization_config")) {
-    fields.fail(Code::kUnsupported, "weights of F32, BF16 or F16 without quantization_config",
-                fields.find("quantization_config").describe());
+  const JsonValue quantised = fields.find("quantization_config");
+  if (fields.has("quantization_config") &&
+      !(family.stacked_experts && quantised.find("quant_method").as_string() == "mxfp4")) {
+    fields.fail(Code::kUnsupported,
+                Text("weights of F32, BF16 or F16 without quantization_config",
+                     family.stacked_experts ? ", or one of quant_method mxfp4" : ""),
+                quantised.find("quant_method") ? quantised.find("quant_method").describe() : quantised.describe());
   }
 }
 
@@ -106,10 +110,13 @@ Result<ModelConfig> read_config(std::string_view json) {
   ModelConfig config;
   config.model_type = family->model_type;
   config.query_key_norm = family->query_key_norm;
+  config.expert_bias = family->expert_bias;
+  config.attention_sinks = family->attention_sinks;
+  config.activation = family->activation;
   check_architecture(fields, *family);
   read_shape(fields, *family, config);
   read_rope(fields, config, family->default_theta);
-  check_supported(fields);
+  check_supported(fields, *family);
   MOXIE_TRY(fields.status());
   config.moe_layers.assign(config.num_hidden_layers, false);
   config.sliding_windows.assign(config.num_hidden_layers, 0);

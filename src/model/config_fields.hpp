@@ -67,5 +67,7 @@ enum class WindowRule : std::uint8_t {
   kEvenBelowLayer,  ///< the even ones below it
 };
 void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule);
+/// By `layer_types`, or in the even layers.
+void read_alternating_windows(ConfigFields& fields, ModelConfig& config);
 
 }  // namespace moxie::model

@@ -43,8 +43,8 @@ void read_window_of_all_layers(ConfigFields& fields, ModelConfig& config) {
 
 namespace {
 
-/// "layer_types": "full_attention" or "sliding_attention" for each layer.
-void read_layer_types(ConfigFields& fields, ModelConfig& config, std::size_t window) {
+/// "layer_types": "full_attention" or "sliding_attention" for each layer. `without`: why there may be no window.
+void read_layer_types(ConfigFields& fields, ModelConfig& config, std::size_t window, std::string_view without) {
   const JsonValue types = fields.find("layer_types");
   if (!types.is_array() || types.size() != config.num_hidden_layers) {
     return fields.fail(Code::kFormat, Text("layer_types as a list of ", config.num_hidden_layers), types.describe());
@@ -53,8 +53,7 @@ void read_layer_types(ConfigFields& fields, ModelConfig& config, std::size_t win
   for (const JsonValue::Member& type : types) {
     if (type.value.as_string() == "sliding_attention") {
       if (window == 0) {
-        return fields.fail(Code::kFormat, "layer_types full_attention, as use_sliding_window is not true",
-                           type.value.describe());
+        return fields.fail(Code::kFormat, Text("layer_types full_attention, as ", without), type.value.describe());
       }
       config.sliding_windows[layer] = window;
     } else if (type.value.as_string() != "full_attention") {
@@ -72,7 +71,9 @@ void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule) {
   // transformers takes a window of null for none.
   const std::size_t window =
       used && fields.has("sliding_window") ? fields.size("sliding_window", 1, kMostPositions) : 0;
-  if (rule != WindowRule::kAllLayers && fields.has("layer_types")) return read_layer_types(fields, config, window);
+  if (rule != WindowRule::kAllLayers && fields.has("layer_types")) {
+    return read_layer_types(fields, config, window, "use_sliding_window is not true");
+  }
   if (window == 0) return;
   if (rule == WindowRule::kAllLayers) return config.sliding_windows.assign(config.num_hidden_layers, window);
   const std::size_t bound = fields.size("max_window_layers", 0, kMostLayers);
@@ -80,6 +81,14 @@ void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule) {
     const bool slides = rule == WindowRule::kFromLayer ? layer >= bound : layer % 2 == 0 && layer < bound;
     if (slides) config.sliding_windows[layer] = window;
   }
+}
+
+void read_alternating_windows(ConfigFields& fields, ModelConfig& config) {
+  const bool listed = fields.has("layer_types");
+  const std::size_t window =
+      listed && !fields.has("sliding_window") ? 0 : fields.size("sliding_window", 1, kMostPositions);
+  if (listed) return read_layer_types(fields, config, window, "there is no sliding_window");
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; layer += 2) config.sliding_windows[layer] = window;
 }
 
 }  // namespace moxie::model

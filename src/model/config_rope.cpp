@@ -96,6 +96,7 @@ void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta) 
     fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
                 Text(partial));
   }
+  config.rotary_dim = config.head_dim;
   if (scaling.type == Type::kNone) return;
 
   const auto number = [&](std::string_view key, double least, std::optional<double> otherwise) {

@@ -23,6 +23,7 @@
 #include "model/gguf_names.hpp"
 #include "model/interleaved_rows.hpp"
 #include "model/rope.hpp"
+#include "model/stacked_experts.hpp"
 
 namespace moxie::model {
 
@@ -101,6 +102,53 @@ class RowSource {
   Executor* executor_;
 };
 
+/// Rows of the matrices of all experts, out of tensors that keep them together.
+class StackedRowSource {
+ public:
+  StackedRowSource(const Checkpoint& checkpoint, const StackedExperts& from, ElementType to, std::uint64_t out,
+                   std::uint64_t in)
+      : checkpoint_(checkpoint), from_(from), to_(to), out_(out), in_(static_cast<std::size_t>(in)) {}
+
+  Status fill(std::uint64_t first_row, std::span<std::byte> rows) const {
+    const std::size_t to_bytes = in_ / traits(to_).block_elements * size_of(to_);
+    const std::size_t from_bytes = from_.row_bytes();
+    std::vector<std::byte> raw;
+    std::vector<float> values(in_);
+    while (!rows.empty()) {  // runs of rows of one expert
+      const auto expert = static_cast<std::size_t>(first_row / out_);
+      const auto row = static_cast<std::size_t>(first_row % out_);
+      const std::size_t count =
+          std::min({std::size_t{64}, static_cast<std::size_t>(out_) - row, rows.size() / to_bytes});
+      raw.resize(count * from_bytes);
+      from_.read(expert, row, count, raw.data());
+      for (std::size_t r = 0; r < count; ++r) {
+        const std::span<const std::byte> from = std::span(raw).subspan(r * from_bytes, from_bytes);
+        const std::span<std::byte> into = rows.subspan(r * to_bytes, to_bytes);
+        if (from_.type() == to_) {
+          std::copy(from.begin(), from.end(), into.begin());
+          continue;
+        }
+        MOXIE_TRY(dequantize(from_.type(), from, values));
+        if (const Status made = quantize(to_, values, into); !made.ok()) {
+          return Status(made.code(), from_.name(), Text(made.needed(), " in row ", row + r, " of expert ", expert),
+                        made.came());
+        }
+      }
+      if (row + count == out_) from_.release(checkpoint_, expert);
+      first_row += count;
+      rows = rows.subspan(count * to_bytes);
+    }
+    return {};
+  }
+
+ private:
+  Checkpoint checkpoint_;
+  StackedExperts from_;
+  ElementType to_;
+  std::uint64_t out_;
+  std::size_t in_;
+};
+
 /// Walks through the weights of a model and hands each to the writer.
 class Converter {
  public:
@@ -128,11 +176,11 @@ class Converter {
     }
     const std::uint64_t H = config_.moe_intermediate_size;
     const std::uint64_t N = config_.num_experts;
-    MOXIE_TRY(add({Part::kRouter, layer}, {N, D}));
+    MOXIE_TRY(add({Part::kRouter, layer}, {N, D}, config_.expert_bias));
     if (config_.selection_bias) MOXIE_TRY(add({Part::kSelectionBias, layer}, "", {N}, 0));
-    MOXIE_TRY(add({Part::kExpertGate, layer}, {N, H, D}));
-    MOXIE_TRY(add({Part::kExpertUp, layer}, {N, H, D}));
-    MOXIE_TRY(add({Part::kExpertDown, layer}, {N, D, H}));
+    MOXIE_TRY(add_experts({Part::kExpertGate, layer}, H, D));
+    MOXIE_TRY(add_experts({Part::kExpertUp, layer}, H, D));
+    MOXIE_TRY(add_experts({Part::kExpertDown, layer}, D, H));
     if (config_.shared_expert_intermediate_size == 0) return {};
     MOXIE_TRY(add_mlp(layer, Part::kSharedGate, Part::kSharedUp, Part::kSharedDown,
                       config_.shared_expert_intermediate_size, false));
@@ -150,6 +198,7 @@ class Converter {
     MOXIE_TRY(add({Part::kKey, layer}, {kv, D}, bias, head_width));
     MOXIE_TRY(add({Part::kValue, layer}, {kv, D}, bias));
     MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, query}, config_.attention_output_bias));
+    if (config_.attention_sinks) MOXIE_TRY(add({Part::kAttentionSinks, layer}, {config_.num_attention_heads}));
     if (config_.query_key_norm == QueryKeyNorm::kNone) return {};
     const bool whole = config_.query_key_norm == QueryKeyNorm::kWhole;
     MOXIE_TRY(add({Part::kQueryNorm, layer}, {whole ? query : config_.head_dim}));
@@ -194,6 +243,48 @@ class Converter {
     return add({down, layer}, {D, inner}, bias);
   }
 
+  Status add_experts(Place place, std::uint64_t out, std::uint64_t in) {
+    const std::uint64_t N = config_.num_experts;
+    if (!family_.stacked_experts) return add(place, {N, out, in}, config_.expert_bias);
+    place.n_experts = config_.num_experts;
+    if (config_.expert_bias) MOXIE_TRY(add_stacked_biases(place, out));
+    const std::string name = family_.gguf.names.tensor(place, ".weight");
+    MOXIE_TRY_LET(const StackedExperts experts,
+                  StackedExperts::find(checkpoint_, family_.names, place, static_cast<std::size_t>(out),
+                                       static_cast<std::size_t>(in)));
+    ElementType type = type_of(name, 3, in);
+    // What is quantised would gain nothing as floats, and be another model's arithmetic.
+    if (is_quantised(experts.type()) && !is_quantised(type)) type = experts.type();
+    const auto source = std::make_shared<const StackedRowSource>(checkpoint_, experts, type, out, in);
+    return writer_.add({name, type, {N, out, in}, [source](std::uint64_t first_row, std::span<std::byte> rows) {
+                          return source->fill(first_row, rows);
+                        }});
+  }
+
+  Status add_stacked_biases(Place place, std::uint64_t out) {
+    const auto fill = [checkpoint = checkpoint_, &names = family_.names, place, out](
+                          std::uint64_t expert, std::span<std::byte> rows) mutable -> Status {
+      const auto width = static_cast<std::size_t>(out);
+      for (; !rows.empty(); rows = rows.subspan(width * sizeof(float)), ++expert) {
+        place.expert = static_cast<std::size_t>(expert);
+        MOXIE_TRY_LET(const std::vector<float> bias, StackedExperts::bias(checkpoint, names, place, width));
+        std::ranges::copy(std::as_bytes(std::span(bias)), rows.begin());
+      }
+      return {};
+    };
+    return writer_.add(
+        {family_.gguf.names.tensor(place, ".bias"), ElementType::kF32, {config_.num_experts, out}, fill});
+  }
+
+  [[nodiscard]] ElementType type_of(const std::string& name, std::size_t rank, std::uint64_t width) const noexcept {
+    return gguf_tensor_type(options_.type, {.tensor = name,
+                                            .rank = rank,
+                                            .innermost = width,
+                                            .n_layers = config_.num_hidden_layers,
+                                            .n_experts = config_.num_experts,
+                                            .tied = config_.tie_word_embeddings});
+  }
+
   Status add(Place place, std::vector<std::uint64_t> dims, bool bias = false, std::size_t head_width = 0) {
     if (bias) MOXIE_TRY(add(place, ".bias", {dims[0]}, head_width));
     return add(place, ".weight", std::move(dims), head_width);
@@ -204,7 +295,7 @@ class Converter {
     const std::span<const std::uint64_t> old_dims = std::span(dims).subspan(dims.size() == 3 ? 1 : 0);
     std::vector<Tensor> parts;
     for (place.expert = 0; place.expert < (dims.size() == 3 ? dims[0] : 1); ++place.expert) {
-      const std::string name = family_.names.name(place).append(kind);
+      const std::string name = family_.names.tensor(place, kind);
       MOXIE_TRY_LET(Tensor part, find(name, old_dims));
       if (!parts.empty() && part.type != parts[0].type) {
         return Status(Code::kUnsupported, name, Text(moxie::name(parts[0].type), ", as the experts before it"),
@@ -212,7 +303,7 @@ class Converter {
       }
       parts.push_back(part);
     }
-    const std::string name = kGgufNames.name(place).append(kind);
+    const std::string name = family_.gguf.names.tensor(place, kind);
     if (place.part == Part::kSharedScale) dims.erase(dims.begin());  // of one row, which GGUF keeps as a vector
     // Elements of a bias are ordered as rows are.
     const std::uint64_t width = kind == ".bias" ? 1 : dims.back();

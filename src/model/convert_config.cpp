@@ -26,9 +26,10 @@ Status check_biases(const Family& family, const ModelConfig& config) {
   };
   const GgufForm::Biases biases = family.gguf.biases;
   const bool any = biases == GgufForm::Biases::kAny;
-  const bool must = biases == GgufForm::Biases::kQueryKeyValue;
+  const bool output = biases == GgufForm::Biases::kAttention;
+  const bool must = biases == GgufForm::Biases::kQueryKeyValue || output;
   MOXIE_TRY(check("attention_bias", config.attention_bias, any || must, must));
-  MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any, false));
+  MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any || output, output));
   return check("mlp_bias", config.mlp_bias, any, false);
 }
 
@@ -39,7 +40,9 @@ Status check_rope(const Family& family, const ModelConfig& config) {
                       "llama3");
   }
   if (scaling.type != Type::kYarn) return {};
-  if (!scaling.truncate) return cannot_say("truncate true, as GGUF's yarn means", "false");
+  if (!scaling.truncate && !family.gguf.truncate_key) {
+    return cannot_say("truncate true, as GGUF's yarn means", "false");
+  }
   if (family.latent_attention) return {};  // check_gguf_can_say_latent() knows
   if (const double usual = yarn_attention_factor(scaling.factor); scaling.attention_factor != usual) {
     return cannot_say(Text("attention_factor ", usual, ", as GGUF's yarn has for factor ", scaling.factor),
@@ -48,7 +51,7 @@ Status check_rope(const Family& family, const ModelConfig& config) {
   return {};
 }
 
-Status set_rope(GgufKeyWriter& keys, const ModelConfig& config) {
+Status set_rope(GgufKeyWriter& keys, const Family& family, const ModelConfig& config) {
   MOXIE_TRY(keys.number("rope.freq_base", config.rope_theta));
   const RopeScaling& scaling = config.rope_scaling;
   if (scaling.type != Type::kLinear && scaling.type != Type::kYarn) return {};
@@ -56,6 +59,7 @@ Status set_rope(GgufKeyWriter& keys, const ModelConfig& config) {
   MOXIE_TRY(keys.number("rope.scaling.factor", scaling.factor));
   if (scaling.type != Type::kYarn) return {};
   MOXIE_TRY(keys.size("rope.scaling.original_context_length", scaling.original_max_position_embeddings));
+  if (family.gguf.truncate_key) MOXIE_TRY(keys.flag("rope.scaling.yarn_truncate", scaling.truncate));
   MOXIE_TRY(keys.number("rope.scaling.yarn_beta_fast", scaling.beta_fast));
   return keys.number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
 }
@@ -65,6 +69,24 @@ std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
   if (config.num_experts == 0 || config.intermediate_size != 0) return config.intermediate_size;
   if (family.gguf.expert_width == "feed_forward_length") return config.moe_intermediate_size;
   return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
+}
+
+Status check_windows(const Family& family, const ModelConfig& config) {
+  const std::string_view name = family.gguf.architecture;
+  if (!family.gguf.alternating_windows) {
+    for (const std::size_t window : config.sliding_windows) {
+      if (window == 0 || window >= config.max_position_embeddings) continue;
+      return cannot_say(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
+    }
+    return {};
+  }
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const bool slides = config.sliding_windows[layer] != 0;
+    if (slides == (layer % 2 == 0)) continue;
+    return cannot_say(Text("layer_types sliding_attention in even layers alone, as GGUF's ", name, " has"),
+                      Text(slides ? "sliding_attention" : "full_attention", " in layer ", layer));
+  }
+  return {};
 }
 
 }  // namespace
@@ -82,11 +104,7 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
           config.norm_topk_prob ? "true" : "false");
     }
   }
-  for (const std::size_t window : config.sliding_windows) {
-    if (window != 0 && window < config.max_position_embeddings) {
-      return cannot_say(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
-    }
-  }
+  MOXIE_TRY(check_windows(family, config));
   if (config.tie_word_embeddings && family.gguf.own_head) {
     return cannot_say(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
   }
@@ -119,7 +137,10 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     MOXIE_TRY(keys.size("attention.key_length", config.head_dim));
     MOXIE_TRY(keys.size("attention.value_length", config.head_dim));
   }
-  MOXIE_TRY(keys.size("rope.dimension_count", config.head_dim));
+  MOXIE_TRY(keys.size("rope.dimension_count", config.rotary_dim));
+  if (family.gguf.alternating_windows) {
+    MOXIE_TRY(keys.size("attention.sliding_window", config.sliding_windows[0]));
+  }
   if (family.experts) {
     MOXIE_TRY(keys.size("expert_count", config.num_experts));
     MOXIE_TRY(keys.size("expert_used_count", config.num_experts_per_tok));
@@ -131,7 +152,7 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     }
   }
   MOXIE_TRY(keys.number("attention.layer_norm_rms_epsilon", config.rms_norm_eps));
-  return set_rope(keys, config);
+  return set_rope(keys, family, config);
 }
 
 }  // namespace moxie::model

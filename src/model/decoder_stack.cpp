@@ -140,8 +140,10 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Team& team) 
   for (std::size_t begin = 0; begin < state.rows.size(); begin += kOutputRows) {
     const std::size_t count = std::min(kOutputRows, state.rows.size() - begin);
     MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, count), logits.slice(0, count), team));
-    MOXIE_TRY(each_row(team, count,
-                       [&](std::size_t row) { std::copy_n(logits.row(row), V, batch.outputs[begin + row].logits); }));
+    MOXIE_TRY(each_row(team, count, [&](std::size_t row) {
+      if (parts_.softcap > 0.0f) parts_.ops->softcap(parts_.softcap, logits.row(row), V);
+      std::copy_n(logits.row(row), V, batch.outputs[begin + row].logits);
+    }));
   }
   return {};
 }

@@ -20,8 +20,9 @@ class Dense final : public FeedForward {
     MOXIE_TRY_LET(const Rows up, team.own().rows(x.rows, mlp_.inner_width()));
     const backend::Product products[] = {{&mlp_.gate().body(), gated}, {&mlp_.up().body(), up}};
     MOXIE_TRY(backend::run_products(x, products, team));
-    MOXIE_TRY(each_row(team, x.rows,
-                       [&](std::size_t row) { silu_times(gated.row(row), up.row(row), gated.row(row), gated.width); }));
+    MOXIE_TRY(each_row(team, x.rows, [&](std::size_t row) {
+      gate_times(mlp_.activation(), gated.row(row), up.row(row), gated.row(row), gated.width);
+    }));
     return mlp_.down().apply(gated, y, team);
   }
 

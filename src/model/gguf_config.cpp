@@ -22,7 +22,7 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   const std::string name = kGgufNames.name({Part::kRopeFactors}) + ".weight";
   if (!checkpoint.contains(name)) return;
   const Tensor tensor = checkpoint.find(name).value_or(Tensor{});
-  const std::uint64_t count = config.head_dim / 2;
+  const std::uint64_t count = config.rotary_dim / 2;
   if (!allowed || config.rope_scaling.type != RopeScaling::Type::kNone) {
     return keys.fail(Code::kUnsupported, Text("no tensor ", name, ", which stretches the rotary embedding"), "one");
   }
@@ -41,7 +41,7 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   config.rope_scaling.type = RopeScaling::Type::kFactors;
 }
 
-void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, bool latent) {
+void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, const Family& family) {
   if (!(config.rope_theta > 1)) {
     keys.fail(Code::kFormat, Text(keys.full("rope.freq_base"), " above 1 for yarn"), Text(config.rope_theta));
   }
@@ -49,7 +49,14 @@ void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, 
       keys.size_or("rope.scaling.original_context_length", config.max_position_embeddings, 1, kMostPositions);
   scaling.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32, kLeastRopeFactor, kMostRopeFactor);
   scaling.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1, kLeastRopeFactor, kMostRopeFactor);
-  if (!latent) {
+  if (family.gguf.truncate_key) {
+    const MetadataValue truncate = keys.find("rope.scaling.yarn_truncate");
+    scaling.truncate = truncate.as_bool().value_or(false);
+    if (truncate && !truncate.as_bool()) {
+      keys.fail(Code::kFormat, Text(keys.full("rope.scaling.yarn_truncate"), " as true or false"), truncate.describe());
+    }
+  }
+  if (!family.latent_attention) {
     scaling.attention_factor = yarn_attention_factor(scaling.factor);
     return;
   }
@@ -73,14 +80,19 @@ void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys
     const bool known = key == "type" || key == "factor" || key == "finetuned" || key == "original_context_length";
     const bool of_yarn = key.starts_with("yarn_beta_") || (family.latent_attention && key == "yarn_log_multiplier");
     if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && of_yarn))) continue;
+    if (yarn && family.gguf.truncate_key && key == "yarn_truncate") continue;
     keys.fail(Code::kUnsupported,
               Text(prefix, "type none, linear or yarn, and no other key of rope.scaling than theirs"),
               Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
   }
   if (scaling.type != RopeScaling::Type::kNone) scaling.factor = keys.number("rope.scaling.factor", 1, kMostRopeFactor);
-  if (yarn) read_yarn(scaling, config, keys, family.latent_attention);
+  if (yarn) read_yarn(scaling, config, keys, family);
   keys.require("rope.scale_linear", 1);
-  keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
+  if (family.gguf.interleaved_rows) keys.require("rope.dimension_count", static_cast<double>(config.head_dim));
+  config.rotary_dim = keys.size_or("rope.dimension_count", config.head_dim, 2, config.head_dim);
+  if (config.rotary_dim % 2 != 0) {
+    keys.fail(Code::kFormat, Text("an even ", keys.full("rope.dimension_count")), Text(config.rotary_dim));
+  }
   if (keys.find("rope.dimension_sections")) {
     keys.fail(Code::kUnsupported, Text("no ", keys.full("rope.dimension_sections")), "one");
   }
@@ -106,10 +118,10 @@ void check_routing(const Family& family, GgufKeys& keys) {
 }
 
 void check_supported(const Family& family, GgufKeys& keys) {
+  if (!family.gguf.alternating_windows) keys.require("attention.sliding_window", 0);
   for (const std::string_view key :
-       {"attention.sliding_window", "attention.scale", "attention.clamp_kqv", "attn_logit_softcapping",
-        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale", "attention.temperature_scale",
-        "nextn_predict_layers"}) {
+       {"attention.scale", "attention.clamp_kqv", "attn_logit_softcapping", "final_logit_softcapping", "residual_scale",
+        "embedding_scale", "logit_scale", "attention.temperature_scale", "nextn_predict_layers"}) {
     keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
@@ -188,6 +200,9 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
   config.moe_layers.resize(config.num_hidden_layers);
   config.sliding_windows.resize(config.num_hidden_layers);
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if (family.gguf.alternating_windows && layer % 2 == 0) {
+      config.sliding_windows[layer] = keys.size("attention.sliding_window", 1, kMostPositions);
+    }
     const bool moe = family.experts && checkpoint.contains(kGgufNames.name({Part::kRouter, layer}) + ".weight");
     config.moe_layers[layer] = moe;
     (moe ? any_moe : any_dense) = true;
@@ -232,6 +247,9 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   ModelConfig config;
   config.model_type = family->model_type;
   config.query_key_norm = family->query_key_norm;
+  config.expert_bias = family->expert_bias;
+  config.attention_sinks = family->attention_sinks;
+  config.activation = family->activation;
   config.hidden_size = keys.size("embedding_length", 1, kMostSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMostLayers);
   config.max_position_embeddings = keys.size("context_length", 1, kMostPositions);

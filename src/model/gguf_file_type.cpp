@@ -11,7 +11,7 @@ constexpr GgufFileTypeName kNames[] = {
     {"f32", GgufFileType::kF32},   {"f16", GgufFileType::kF16},   {"bf16", GgufFileType::kBF16},
     {"q8_0", GgufFileType::kQ8_0}, {"q6_k", GgufFileType::kQ6_K}, {"q5_k_m", GgufFileType::kQ5_K_M},
     {"q5_1", GgufFileType::kQ5_1}, {"q5_0", GgufFileType::kQ5_0}, {"q4_k_m", GgufFileType::kQ4_K_M},
-    {"q4_1", GgufFileType::kQ4_1}, {"q4_0", GgufFileType::kQ4_0},
+    {"q4_1", GgufFileType::kQ4_1}, {"q4_0", GgufFileType::kQ4_0}, {"mxfp4", GgufFileType::kMXFP4},
 };
 
 ElementType base_type(GgufFileType file) noexcept {
@@ -27,6 +27,7 @@ ElementType base_type(GgufFileType file) noexcept {
     case GgufFileType::kQ4_K_M: return ElementType::kQ4_K;
     case GgufFileType::kQ5_K_M: return ElementType::kQ5_K;
     case GgufFileType::kQ6_K: return ElementType::kQ6_K;
+    case GgufFileType::kMXFP4: return ElementType::kMXFP4;
   }
   return ElementType::kF32;
 }
@@ -65,6 +66,7 @@ ElementType with_smaller_blocks(ElementType type, std::uint64_t innermost) noexc
 
 ElementType mixed_type(GgufFileType file, const GgufTensorChoice& choice) noexcept {
   const ElementType base = base_type(file);
+  if (base == ElementType::kMXFP4) return choice.rank == 3 ? base : ElementType::kQ8_0;
   const bool many_bits = base == ElementType::kQ8_0;
   if (choice.tensor == "output.weight" || (choice.tied && choice.tensor == "token_embd.weight")) {
     return many_bits || choice.innermost % 256 != 0 ? ElementType::kQ8_0 : ElementType::kQ6_K;
@@ -94,12 +96,13 @@ Result<GgufFileType> parse_gguf_file_type(std::string_view name) noexcept {
   const auto found = std::find_if(std::begin(kNames), std::end(kNames), [&](auto& n) { return n.name == name; });
   if (found != std::end(kNames)) return found->type;
   return Status(Code::kInvalidArgument, "GGUF file type",
-                "f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_1, q5_0, q4_k_m, q4_1 or q4_0", name);
+                "f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_1, q5_0, q4_k_m, q4_1, q4_0 or mxfp4", name);
 }
 
 ElementType gguf_tensor_type(GgufFileType file, const GgufTensorChoice& choice) noexcept {
   const ElementType base = base_type(file);
-  if (choice.rank < 2 || choice.tensor.ends_with("ffn_gate_inp.weight") || choice.tensor.ends_with("_norm.weight")) {
+  if (choice.rank < 2 || choice.tensor.ends_with("ffn_gate_inp.weight") || choice.tensor.ends_with("_norm.weight") ||
+      choice.tensor.ends_with(".bias")) {
     return ElementType::kF32;
   }
   if (!is_quantised(base)) return base;

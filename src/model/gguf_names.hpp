@@ -9,7 +9,7 @@ namespace moxie::model {
 /// not know it refuse the file.
 inline constexpr std::string_view kTileLayout = "tiles16-1";
 
-/// What GGUF calls tensors: the same for all families.
+/// What GGUF calls tensors, but where a GgufForm says otherwise.
 /// Source   docs/gguf.md of github.com/ggml-org/ggml, "Standardized tensor names", and the names in llama.cpp's files
 inline constexpr TensorNames kGgufNames({
     {Part::kEmbedding, "token_embd"},
@@ -31,6 +31,7 @@ inline constexpr TensorNames kGgufNames({
     {Part::kLatentValue, "blk.{l}.attn_v_b"},
     {Part::kQueryNorm, "blk.{l}.attn_q_norm"},
     {Part::kKeyNorm, "blk.{l}.attn_k_norm"},
+    {Part::kAttentionSinks, "blk.{l}.attn_sinks"},
     {Part::kFeedForwardNorm, "blk.{l}.ffn_norm"},
     {Part::kGate, "blk.{l}.ffn_gate"},
     {Part::kUp, "blk.{l}.ffn_up"},

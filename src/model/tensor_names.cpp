@@ -12,7 +12,12 @@ std::string TensorNames::name(const Place& place) const {
   };
   fill_in("{l}", place.layer);
   fill_in("{e}", place.expert);
+  if (name.ends_with("{}")) name.resize(name.size() - 2);
   return name;
+}
+
+std::string TensorNames::tensor(const Place& place, std::string_view kind) const {
+  return pattern(place.part).ends_with("{}") ? name(place) : name(place).append(kind);
 }
 
 }  // namespace moxie::model

@@ -28,6 +28,7 @@ enum class Part : std::uint8_t {
   kLatentUp,
   kQueryNorm,
   kKeyNorm,
+  kAttentionSinks,
   kFeedForwardNorm,
   kGate,
   kUp,
@@ -55,7 +56,8 @@ struct Place {
 };
 
 /// What a family's tensors are called in one kind of file, without ".weight" and ".bias": `{l}` stands for the layer,
-/// `{e}` for the expert. A part of experts (or heads) whose name has no `{e}` holds those of all, [N, out, in].
+/// `{e}` for the expert; `{}` at the end means that the name is whole, and nothing follows it. A part of experts (or
+/// heads) whose name has no `{e}` holds those of all, [N, out, in].
 class TensorNames {
  public:
   struct Entry {
@@ -83,6 +85,8 @@ class TensorNames {
     return part >= Part::kExpertGate && pattern(part).find("{e}") == std::string_view::npos;
   }
   [[nodiscard]] std::string name(const Place& place) const;
+  /// The same with what follows, ".weight" or ".bias".
+  [[nodiscard]] std::string tensor(const Place& place, std::string_view kind) const;
 
  private:
   std::array<std::string_view, kParts> patterns_{};

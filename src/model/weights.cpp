@@ -8,6 +8,7 @@
 
 #include "model/gguf_names.hpp"
 #include "model/interleaved_rows.hpp"
+#include "model/stacked_experts.hpp"
 #include "model/transposed.hpp"
 
 namespace moxie::model {
@@ -33,8 +34,9 @@ Status unsupported(const std::string& name, std::string_view needed, ElementType
 WeightSource::WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend,
                            const LoadOptions& options, Executor* executor) noexcept
     : checkpoint_(checkpoint),
-      names_(checkpoint.kind() == CheckpointKind::kGguf ? kGgufNames : family.names),
+      names_(checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.names : family.names),
       interleaved_(checkpoint.kind() == CheckpointKind::kGguf && family.gguf.interleaved_rows),
+      stacked_(checkpoint.kind() == CheckpointKind::kSafetensors && family.stacked_experts),
       backend_(backend),
       options_(options),
       executor_(executor),
@@ -85,7 +87,7 @@ Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::
 }
 
 Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t width) {
-  return floats(names_.name(place) + ".weight", width);
+  return floats(names_.tensor(place, ".weight"), width);
 }
 
 Result<std::vector<float>> WeightSource::named_vector(const Place& place, std::size_t width) {
@@ -142,7 +144,39 @@ Result<std::vector<float>> WeightSource::floats(const std::string& name, std::si
   return values;
 }
 
+Result<std::vector<float>> WeightSource::bias_of(const Place& place, const std::string& name, std::size_t out) {
+  if (!names_.is_fused(place.part)) return floats(name, out);
+  MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 2>{place.n_experts, out}));
+  if (!is_float(all.type)) return unsupported(name, "F32, BF16 or F16", all.type);
+  const std::size_t bytes = all.bytes.size() / place.n_experts;
+  all.bytes = all.bytes.subspan(place.expert * bytes, bytes);
+  std::vector<float> values(out);
+  MOXIE_TRY(dequantize(all.type, all.bytes, values));
+  MOXIE_TRY(done(all));
+  return values;
+}
+
+Result<Linear> WeightSource::stacked(const Place& place, std::size_t out, std::size_t in, bool with_bias) {
+  MOXIE_TRY_LET(const StackedExperts experts, StackedExperts::find(checkpoint_, names_, place, out, in));
+  std::vector<float> bias;
+  if (with_bias) {
+    MOXIE_TRY_LET(bias, StackedExperts::bias(checkpoint_, names_, place, out));
+  }
+  std::vector<std::byte> rows(experts.bytes());
+  constexpr std::size_t kRows = 64;  // of which columns lie in the same few lines of memory
+  for (std::size_t row = 0; row < out; row += kRows) {
+    experts.read(place.expert, row, std::min(kRows, out - row), rows.data() + row * experts.row_bytes());
+  }
+  MOXIE_TRY_LET(Linear linear, Linear::create(backend_, {rows.data(), experts.type(), out, in, false}, bias,
+                                              options_.memory.get(), executor_));
+  experts.release(checkpoint_, place.expert);
+  packed_bytes_ += rows.size();
+  MOXIE_TRY(report());
+  return linear;
+}
+
 Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::size_t in, bool with_bias) {
+  if (stacked_ && place.part >= Part::kExpertGate) return stacked(place, out, in, with_bias);
   return linear(place, out, in, 0, with_bias);
 }
 
@@ -159,7 +193,7 @@ Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::si
   MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, out, in));
   std::vector<float> bias;
   if (with_bias) {
-    MOXIE_TRY_LET(bias, floats(bias_name, out));
+    MOXIE_TRY_LET(bias, bias_of(place, bias_name, out));
     if (head_width != 0) bias = halves_apart<float>(bias, 1, head_width);
   } else if (checkpoint_.contains(bias_name)) {  // without it, the answer would be another model's
     return Status(Code::kFormat, bias_name, Text("no such tensor, as ", said_by_, " says"), "one");

@@ -22,7 +22,7 @@ namespace moxie::model {
 ///          kUnsupported: an element type that no kernel takes. Those of Linear::create.
 class WeightSource {
  public:
-  /// `family`: its names of Hugging Face (those of GGUF are the same for all). All outlive this.
+  /// All outlive this.
   WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend, const LoadOptions& options,
                Executor* executor) noexcept;
 
@@ -55,6 +55,9 @@ class WeightSource {
   Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims);
   Result<Tensor> find_matrix(const Place& place, const std::string& name, std::size_t rows, std::size_t width);
   Result<std::vector<float>> floats(const std::string& name, std::size_t width);
+  /// Of a part, [out]; where one tensor holds those of all experts, the expert's.
+  Result<std::vector<float>> bias_of(const Place& place, const std::string& name, std::size_t out);
+  Result<Linear> stacked(const Place& place, std::size_t out, std::size_t in, bool with_bias);
   /// `head_width`: rows are shuffled within heads of so many; 0: they lie as they are.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
   /// Of `part`, which are rows [first, ...) of a matrix that the checkpoint has in one tensor.
@@ -65,6 +68,7 @@ class WeightSource {
   const Checkpoint& checkpoint_;
   const TensorNames& names_;
   bool interleaved_;
+  bool stacked_;
   const Backend& backend_;
   const LoadOptions& options_;
   Executor* executor_;

@@ -162,7 +162,10 @@ Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& b
   }
   MOXIE_TRY(gate.run(operand, gated, begin, end, ws));
   MOXIE_TRY(up.run(operand, up_rows, begin, end, ws));
-  for (std::size_t i = 0; i < rows.size(); ++i) silu_times(gated.row(i), up_rows.row(i), gated.row(i), width);
+  const GatedActivation activation = experts_[block.expert].activation();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    gate_times(activation, gated.row(i), up_rows.row(i), gated.row(i), width);
+  }
   if (batch.gated_blocks.data != nullptr) down.quantise(gated, column, block.begin, batch.gated_blocks);
   return {};
 }

@@ -124,7 +124,20 @@ VARIANTS = {
         "published",
         family="qwen3",
     ),
+    "gpt_oss": Variant(27, {}, "published", family="gpt_oss"),
+    "gpt_oss_listed": Variant(
+        28,
+        {"layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "num_hidden_layers": 3,
+         "attention_bias": False, "intermediate_size": 64, "num_attention_heads": 6,
+         "rope_scaling": {"rope_type": "default"}, "sliding_window": 7, "num_local_experts": 5,
+         "num_experts_per_tok": 5, "tie_word_embeddings": True},
+        family="gpt_oss",
+    ),
 }
+# The same weights in another form, for which transformers' answer to the first stands.
+SAME = {"gpt_oss_mxfp4": ("gpt_oss", {"quantization_config": {
+    "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens",
+                               "lm_head"], "quant_method": "mxfp4"}})}
 
 
 def make(folder: Path, variant: Variant) -> str:
@@ -148,13 +161,22 @@ def make(folder: Path, variant: Variant) -> str:
     return f"{line}, numpy differs by {difference:.1e}"
 
 
+def make_same(folder: Path, name: str, changes: dict) -> str:
+    shutil.rmtree(folder, ignore_errors=True)
+    variant = VARIANTS[name]
+    config = random_families.complete(variant.family, variant.changes | changes)
+    random_families.write_checkpoint(folder, config, variant.seed, variant.form, variant.shards)
+    return f"{folder.name:24} {sum(part.stat().st_size for part in folder.iterdir()) // 1024:4} KB, {name} once more"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE, help="where the folders go (default: beside this file)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these folders")
     arguments = parser.parse_args()
-    for name in arguments.names or VARIANTS:
-        print(make(arguments.out / name, VARIANTS[name]), flush=True)
+    for name in arguments.names or [*VARIANTS, *SAME]:
+        folder = arguments.out / name
+        print(make_same(folder, *SAME[name]) if name in SAME else make(folder, VARIANTS[name]), flush=True)
 
 
 if __name__ == "__main__":

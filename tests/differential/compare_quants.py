@@ -5,7 +5,7 @@
     compare_quants.py BUILD/tests/unit/backend/quant/quantize_file [--blocks N] [--rows N] [--seed S]
 
 1. Dequantised values: the same bits as gguf-py's for random blocks and for every f16 as a scale.
-2. Quantised bytes of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, F16 and BF16: the same as gguf-py's.
+2. Quantised bytes of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, F16 and BF16: the same as gguf-py's.
 3. All types: the RMSE of what llama-quantize makes of the same rows, within 2 %. Needs llama-quantize.
 
 Exits with 1 where anything differs by more than it may. Needs numpy and gguf.
@@ -20,12 +20,12 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as T
 
-FLAT = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]
+FLAT = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4"]
 SEARCHED = ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"]
 # The f16 fields of a block: where they lie.
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
-          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0]}
-LLAMA_NAMES = {"Q3_K": "Q3_K_S", "Q4_K": "Q4_K_S", "Q5_K": "Q5_K_S"}
+          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": []}
+LLAMA_NAMES = {"Q3_K": "Q3_K_S", "Q4_K": "Q4_K_S", "Q5_K": "Q5_K_S", "MXFP4": "MXFP4_MOE"}
 failures = []
 
 
@@ -60,6 +60,10 @@ def random_blocks(rng, name, count):
     for at in HALVES[name]:
         blocks = rng.integers(0, 256, (65536, size), np.uint8)
         blocks[:, at:at + 2] = np.arange(65536, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+        parts.append(blocks)
+    if name == "MXFP4":  # its scale is a byte
+        blocks = rng.integers(0, 256, (256, size), np.uint8)
+        blocks[:, 0] = np.arange(256)
         parts.append(blocks)
     return np.concatenate(parts)
 

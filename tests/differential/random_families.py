@@ -5,6 +5,7 @@ tensor names of the published ones. `model_type` in a configuration says which f
 import json
 from pathlib import Path
 
+import gguf
 import numpy as np
 import torch
 from transformers import AutoConfig
@@ -31,6 +32,8 @@ LATENT = {"num_key_value_heads": 4, "q_lora_rank": 24, "kv_lora_rank": 20, "qk_n
           "attention_bias": False, "moe_intermediate_size": 16, "moe_layer_freq": 1, "n_routed_experts": 8,
           "n_shared_experts": 2, "num_experts_per_tok": 3, "first_k_dense_replace": 1, "aux_loss_alpha": 0.001,
           "ep_size": 1, "seq_aux": True, "pretraining_tp": 1}
+YARN_OF_GPT_OSS = {"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
+                   "original_max_position_embeddings": 32}
 FAMILIES = {
     "deepseek_v2": ("DeepseekV2ForCausalLM", DENSE | LATENT | {
         "topk_method": "greedy", "n_group": 1, "topk_group": 1, "norm_topk_prob": False, "routed_scaling_factor": 1.0,
@@ -38,6 +41,11 @@ FAMILIES = {
     "deepseek_v3": ("DeepseekV3ForCausalLM", DENSE | LATENT | {
         "topk_method": "noaux_tc", "n_group": 4, "topk_group": 2, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
         "scoring_func": "sigmoid", "num_nextn_predict_layers": 1}),
+    "gpt_oss": ("GptOssForCausalLM", {"attention_bias": True, "experts_per_token": 3, "head_dim": 8,
+                                      "initial_context_length": 32, "intermediate_size": 32, "layer_types": ...,
+                                      "num_experts_per_tok": 3, "num_local_experts": 8,
+                                      "rope_scaling": YARN_OF_GPT_OSS, "rope_theta": 150000, "sliding_window": 33,
+                                      "swiglu_limit": 7.0}),
     "llama": ("LlamaForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None}),
     "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
     "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
@@ -78,7 +86,7 @@ def write_config(folder: Path, config: dict, form: str) -> None:
 
 
 def is_sparse(config: dict, layer: int) -> bool:
-    if config["model_type"] in ("mixtral", "olmoe"):
+    if config["model_type"] in ("gpt_oss", "mixtral", "olmoe"):
         return True
     if config["model_type"] in ("deepseek_v2", "deepseek_v3"):
         return layer >= config["first_k_dense_replace"]
@@ -126,6 +134,8 @@ class Maker:
         self.linear(f"{name}.k_proj", kv, self.hidden, gain, bias)
         self.linear(f"{name}.v_proj", kv, self.hidden, 1.0, bias)
         self.linear(f"{name}.o_proj", self.hidden, query, 2.0, output)
+        if family == "gpt_oss":
+            self.put(f"{name}.sinks", 1.5 * self.rng.standard_normal(heads))
         if family in ("qwen3", "olmoe"):
             self.norm(f"{name}.q_norm", head_dim if family == "qwen3" else query, 1.3)
             self.norm(f"{name}.k_norm", head_dim if family == "qwen3" else kv, 1.3)
@@ -145,8 +155,29 @@ class Maker:
         self.linear(f"{name}.kv_b_proj", heads * (nope + value), rank, 1.3)
         self.linear(f"{name}.o_proj", self.hidden, heads * value, 2.0, bias)
 
+    def stacked(self, name: str, rows: int, columns: int, gain: float) -> None:
+        """Of all experts, input first. Values are those of MXFP4, so that the same model can be written as such."""
+        count = self.config["num_local_experts"]
+        values = self.rng.standard_normal((count, rows, columns)) * gain / np.sqrt(columns)
+        blocks = gguf.quants.quantize(values.astype(np.float32), gguf.GGMLQuantizationType.MXFP4)
+        if not self.config.get("quantization_config"):
+            values = gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType.MXFP4)
+            self.put(name, np.ascontiguousarray(values.swapaxes(1, 2)))
+        else:
+            blocks = blocks.reshape(count, rows, columns // 32, 17)
+            halves = np.concatenate([blocks[..., 1:] & 15, blocks[..., 1:] >> 4], axis=-1)  # 32 codes in order
+            self.tensors[f"{name}_blocks"] = torch.from_numpy(halves[..., 0::2] | (halves[..., 1::2] << 4))
+            self.tensors[f"{name}_scales"] = torch.from_numpy(np.ascontiguousarray(blocks[..., 0]))
+        self.put(f"{name}_bias", self.rng.standard_normal((count, rows)) * 0.4)
+
     def experts(self, layer: str) -> None:
         c = self.config
+        if c["model_type"] == "gpt_oss":
+            self.linear(f"{layer}.mlp.router", c["num_local_experts"], self.hidden, 1.5, bias=True)
+            # Large enough that some reach the limits of the activation.
+            self.stacked(f"{layer}.mlp.experts.gate_up_proj", 2 * c["intermediate_size"], self.hidden, 4.0)
+            self.stacked(f"{layer}.mlp.experts.down_proj", self.hidden, c["intermediate_size"], 0.5)
+            return
         mixtral = c["model_type"] == "mixtral"
         block = f"{layer}.{'block_sparse_moe' if mixtral else 'mlp'}"
         count = c[next(key for key in ("num_local_experts", "num_experts", "n_routed_experts") if key in c)]

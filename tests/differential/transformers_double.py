@@ -104,7 +104,8 @@ def watch(model, routed: dict) -> None:
         if hasattr(layer.mlp, "route_tokens_to_experts"):
             deepseek_router.watch(layer.mlp, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
         else:
-            layer.mlp.gate.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(
+            router = layer.mlp.router if hasattr(layer.mlp, "router") else layer.mlp.gate
+            router.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(
                 i, Choice(out[2], out[1], _margin(out[0].numpy(), out[2].shape[1]))))
 
 

@@ -107,6 +107,7 @@ inline std::uint32_t gguf_type_number(ElementType type) {
     case ElementType::kI64: return 27;
     case ElementType::kF64: return 28;
     case ElementType::kBF16: return 30;
+    case ElementType::kMXFP4: return 39;
     default: return 1000;
   }
 }

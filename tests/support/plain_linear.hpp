@@ -15,8 +15,8 @@ namespace moxie::test {
 /// A LinearOp to check others by: every sum is one fma after another over k, for any T.
 class PlainLinear {
  public:
-  PlainLinear(std::size_t out_width, std::size_t in_width, std::vector<float> weights)
-      : out_(out_width), in_(in_width), weights_(std::move(weights)) {}
+  PlainLinear(std::size_t out_width, std::size_t in_width, std::vector<float> weights, std::vector<float> bias = {})
+      : out_(out_width), in_(in_width), weights_(std::move(weights)), bias_(std::move(bias)) {}
 
   /// Weights in [-1, 1), of `seed` alone.
   static PlainLinear random(std::size_t out_width, std::size_t in_width, std::uint64_t seed) {
@@ -37,18 +37,24 @@ class PlainLinear {
       for (std::size_t j = 0; j < out_; ++j) {
         float sum = 0.0f;
         for (std::size_t k = 0; k < in_; ++k) sum = std::fma(x[t][k], weight(j, k), sum);
-        y[t][j] = sum;
+        y[t][j] = bias_.empty() ? sum : sum + bias_[j];
       }
     }
     return {};
   }
 
+  [[nodiscard]] PlainLinear with_bias(std::uint64_t seed) const {
+    std::vector<float> bias = random(out_, 1, seed).weights_;
+    return {out_, in_, weights_, std::move(bias)};
+  }
+  [[nodiscard]] float bias(std::size_t out) const noexcept { return bias_.empty() ? 0.0f : bias_[out]; }
   [[nodiscard]] float weight(std::size_t out, std::size_t in) const noexcept { return weights_[out * in_ + in]; }
 
  private:
   std::size_t out_;
   std::size_t in_;
   std::vector<float> weights_;
+  std::vector<float> bias_;
 };
 
 static_assert(LinearOp<PlainLinear>);

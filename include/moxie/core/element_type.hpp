@@ -38,6 +38,7 @@ enum class ElementType : std::uint8_t {
   kQ6_K,
   kIQ4_NL,
   kIQ4_XS,
+  kMXFP4,
 };
 
 /// A type's name and what one block of it takes; plain types have blocks of one element.
@@ -49,12 +50,12 @@ struct ElementTraits {
 
 namespace detail {
 inline constexpr ElementTraits kElementTraits[] = {
-    {"BOOL", 1, 1},     {"U8", 1, 1},        {"I8", 1, 1},       {"F8_E5M2", 1, 1},  {"F8_E4M3", 1, 1},
-    {"U16", 1, 2},      {"I16", 1, 2},       {"F16", 1, 2},      {"BF16", 1, 2},     {"U32", 1, 4},
-    {"I32", 1, 4},      {"F32", 1, 4},       {"U64", 1, 8},      {"I64", 1, 8},      {"F64", 1, 8},
-    {"Q4_0", 32, 18},   {"Q4_1", 32, 20},    {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},
-    {"Q2_K", 256, 84},  {"Q3_K", 256, 110},  {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
-    {"IQ4_NL", 32, 18}, {"IQ4_XS", 256, 136}};
+    {"BOOL", 1, 1},     {"U8", 1, 1},         {"I8", 1, 1},       {"F8_E5M2", 1, 1},  {"F8_E4M3", 1, 1},
+    {"U16", 1, 2},      {"I16", 1, 2},        {"F16", 1, 2},      {"BF16", 1, 2},     {"U32", 1, 4},
+    {"I32", 1, 4},      {"F32", 1, 4},        {"U64", 1, 8},      {"I64", 1, 8},      {"F64", 1, 8},
+    {"Q4_0", 32, 18},   {"Q4_1", 32, 20},     {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},
+    {"Q2_K", 256, 84},  {"Q3_K", 256, 110},   {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
+    {"IQ4_NL", 32, 18}, {"IQ4_XS", 256, 136}, {"MXFP4", 32, 17}};
 }  // namespace detail
 
 constexpr const ElementTraits& traits(ElementType type) noexcept {

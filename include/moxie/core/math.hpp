@@ -65,6 +65,18 @@ inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + moxie::exp(-x)); 
 /// x times sigmoid(x), as one division.
 inline float silu(float x) noexcept { return x / (1.0f + moxie::exp(-x)); }
 
+/// A gated activation whose inputs are bounded: gate at most kGateLimit, up within it on both sides; then
+/// gate * sigmoid(kGateSlope * gate) * (up + 1). NaN stays NaN.
+/// Source   gpt-oss, as in transformers ("alpha" and "limit" of GptOssExperts)
+inline constexpr float kGateLimit = 7.0f;
+inline constexpr float kGateSlope = 1.702f;
+inline float clamped_swiglu(float gate, float up) noexcept {
+  gate = kGateLimit < gate ? kGateLimit : gate;
+  up = kGateLimit < up ? kGateLimit : up;
+  up = -kGateLimit > up ? -kGateLimit : up;
+  return gate / (1.0f + moxie::exp(-kGateSlope * gate)) * (up + 1.0f);
+}
+
 namespace detail {
 
 inline bool has_fma_body() noexcept {
@@ -125,6 +137,22 @@ __attribute__((target("avx2,fma"))) inline std::size_t silu_times_avx2(const flo
   return i;
 }
 
+__attribute__((target("avx2,fma"))) inline std::size_t clamped_swiglu_avx2(const float* gate, const float* up, float* y,
+                                                                           std::size_t n) noexcept {
+  const __m256 limit = _mm256_set1_ps(kGateLimit);
+  const __m256 least = _mm256_set1_ps(-kGateLimit);
+  const __m256 one = _mm256_set1_ps(1.0f);
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256 g = _mm256_min_ps(limit, _mm256_loadu_ps(gate + i));  // the second where one is NaN
+    const __m256 u = _mm256_max_ps(least, _mm256_min_ps(limit, _mm256_loadu_ps(up + i)));
+    const __m256 e = exp8(_mm256_mul_ps(_mm256_set1_ps(-kGateSlope), g));
+    const __m256 s = _mm256_div_ps(g, _mm256_add_ps(one, e));
+    _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_add_ps(u, one)));
+  }
+  return i;
+}
+
 __attribute__((target("avx2,fma"))) inline std::size_t exp_minus_avx2(const float* x, float shift, float* y,
                                                                       std::size_t n) noexcept {
   std::size_t i = 0;
@@ -155,6 +183,15 @@ inline void silu_times(const float* gate, const float* up, float* y, std::size_t
   if (n >= 8 && detail::has_fma_body()) i = detail::silu_times_avx2(gate, up, y, n);
 #endif
   for (; i < n; ++i) y[i] = silu(gate[i]) * up[i];
+}
+
+/// y[i] = clamped_swiglu(gate[i], up[i]). y may be gate or up.
+inline void clamped_swiglu(const float* gate, const float* up, float* y, std::size_t n) noexcept {
+  std::size_t i = 0;
+#if MOXIE_X86_BODIES
+  if (n >= 8 && detail::has_fma_body()) i = detail::clamped_swiglu_avx2(gate, up, y, n);
+#endif
+  for (; i < n; ++i) y[i] = clamped_swiglu(gate[i], up[i]);
 }
 
 /// y[i] = e^(x[i] - shift). y may be x.

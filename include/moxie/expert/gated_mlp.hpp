@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -13,7 +14,21 @@
 
 namespace moxie {
 
-/// The expert of most checkpoints: y = down(silu(gate(x)) * up(x)).
+/// What a gated MLP makes of what its gate and its up give.
+enum class GatedActivation : std::uint8_t {
+  kSilu,           ///< silu(gate) * up
+  kClampedSwiglu,  ///< of core/math.hpp: as gpt-oss has it
+};
+
+/// y[i] = activation(gate[i], up[i]) over n floats. y may be gate or up.
+inline void gate_times(GatedActivation activation, const float* gate, const float* up, float* y,
+                       std::size_t n) noexcept {
+  if (activation == GatedActivation::kClampedSwiglu) return clamped_swiglu(gate, up, y, n);
+  silu_times(gate, up, y, n);
+}
+
+/// The expert of most checkpoints: y = down(silu(gate(x)) * up(x)), or with another activation. Biases are the
+/// matrices' own.
 ///
 ///     MOXIE_TRY_LET(auto expert, GatedMlp<Linear>::create(std::move(gate), std::move(up), std::move(down)));
 ///
@@ -26,7 +41,8 @@ namespace moxie {
 template <LinearOp L>
 class GatedMlp {
  public:
-  static Result<GatedMlp> create(L gate, L up, L down) noexcept(std::is_nothrow_move_constructible_v<L>) {
+  static Result<GatedMlp> create(L gate, L up, L down, GatedActivation activation = GatedActivation::kSilu) noexcept(
+      std::is_nothrow_move_constructible_v<L>) {
     const std::size_t D = gate.in_width();
     const std::size_t H = gate.out_width();
     if (up.in_width() != D || up.out_width() != H) {
@@ -37,7 +53,7 @@ class GatedMlp {
       return Status(Code::kShape, "GatedMlp::create", Text("down of [", D, ", ", H, "], gate being [", H, ", ", D, "]"),
                     Text("[", down.out_width(), ", ", down.in_width(), "]"));
     }
-    return GatedMlp(std::move(gate), std::move(up), std::move(down));
+    return GatedMlp(std::move(gate), std::move(up), std::move(down), activation);
   }
 
   /// D.
@@ -57,21 +73,23 @@ class GatedMlp {
     MOXIE_TRY_LET(const Rows up, ws.rows(x.rows, inner_width()));
     MOXIE_TRY(gate_.apply(x, gated, ws));
     MOXIE_TRY(up_.apply(x, up, ws));
-    silu_times(gated.data, up.data, gated.data, x.rows * inner_width());
+    gate_times(activation_, gated.data, up.data, gated.data, x.rows * inner_width());
     return down_.apply(gated, y, ws);
   }
 
   [[nodiscard]] const L& gate() const noexcept { return gate_; }
   [[nodiscard]] const L& up() const noexcept { return up_; }
   [[nodiscard]] const L& down() const noexcept { return down_; }
+  [[nodiscard]] GatedActivation activation() const noexcept { return activation_; }
 
  private:
-  GatedMlp(L gate, L up, L down) noexcept(std::is_nothrow_move_constructible_v<L>)
-      : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)) {}
+  GatedMlp(L gate, L up, L down, GatedActivation activation) noexcept(std::is_nothrow_move_constructible_v<L>)
+      : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)), activation_(activation) {}
 
   L gate_;
   L up_;
   L down_;
+  GatedActivation activation_;
 };
 
 }  // namespace moxie

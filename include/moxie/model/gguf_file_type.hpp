@@ -26,6 +26,7 @@ enum class GgufFileType : std::uint8_t {
   kQ5_K_M = 17,
   kQ6_K = 18,
   kBF16 = 32,
+  kMXFP4 = 38,  ///< of experts alone, the rest Q8_0: "MXFP4_MOE" of llama-quantize
 };
 
 /// All of them, by name: "f32", "f16", "bf16", "q8_0", "q4_k_m", ...

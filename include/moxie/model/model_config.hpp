@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <moxie/expert/gated_mlp.hpp>
 #include <moxie/router/top_k.hpp>
 
 namespace moxie {
@@ -36,7 +37,7 @@ struct RopeScaling {
   bool truncate = true;
   double attention_factor = 1;
   float yarn_log_multiplier = 0;  ///< of latent attention: 0.1 mscale_all_dim, as a float, which is what GGUF keeps
-  std::vector<float> frequency_factors;  ///< [C / 2]
+  std::vector<float> frequency_factors;  ///< [rotary_dim / 2]
 };
 
 /// What a checkpoint says of its own shape, under the names of Hugging Face's config.json. Read and checked by
@@ -66,6 +67,9 @@ struct ModelConfig {
   bool attention_bias = false;                      ///< on queries, keys and values; or what latents are made by
   bool attention_output_bias = false;
   bool mlp_bias = false;
+  bool expert_bias = false;      ///< on the router, and on gate, up and down of every expert
+  bool attention_sinks = false;  ///< each head has a score that takes weight from the positions and adds no value
+  GatedActivation activation = GatedActivation::kSilu;
   bool tie_word_embeddings = false;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   std::size_t kv_lora_rank = 0;  ///< of latent attention, with the next five: the latent's width; 0: keys and values
@@ -76,6 +80,7 @@ struct ModelConfig {
   bool rope_interleave = false;      ///< the rotary embedding turns neighbours, not halves
   double rms_norm_eps = 0;
   double rope_theta = 0;
+  std::size_t rotary_dim = 0;  ///< elements of a head that the rotary embedding turns, the first; C where it turns all
   RopeScaling rope_scaling = {};
   std::vector<bool> moe_layers;  ///< [L]: whether the layer has experts, or one dense MLP
   /// [L]: how many positions a row of the layer sees, its own included; 0: all before it.

@@ -10,8 +10,8 @@ namespace moxie::model {
 namespace {
 
 /// Where two share an architecture of GGUF and have no experts, a file is taken for the first's.
-constexpr const Family* kFamilies[] = {&kDeepseekV2, &kDeepseekV3, &kLlama,    &kMistral, &kMixtral,
-                                       &kOlmoe,      &kQwen2,      &kQwen2Moe, &kQwen3,   &kQwen3Moe};
+constexpr const Family* kFamilies[] = {&kDeepseekV2, &kDeepseekV3, &kGptOss,   &kLlama, &kMistral, &kMixtral,
+                                       &kOlmoe,      &kQwen2,      &kQwen2Moe, &kQwen3, &kQwen3Moe};
 
 std::string listed(std::vector<std::string_view> names) {
   std::ranges::sort(names);

@@ -7,6 +7,7 @@ namespace moxie::model {
 
 extern const Family kDeepseekV2;
 extern const Family kDeepseekV3;
+extern const Family kGptOss;
 extern const Family kLlama;
 extern const Family kMistral;
 extern const Family kMixtral;

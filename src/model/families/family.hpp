@@ -8,6 +8,7 @@
 
 #include <moxie/model/model_config.hpp>
 
+#include "model/gguf_names.hpp"
 #include "model/tensor_names.hpp"
 
 namespace moxie::model {
@@ -17,9 +18,10 @@ class ConfigFields;
 /// What llama.cpp takes for granted in the files of one architecture, since no key says it.
 struct GgufForm {
   /// Biases that it knows: a model with others, or without those that must be there, cannot be said.
-  enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kAny };
+  enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kAttention, kAny };
 
   std::string_view architecture;  ///< `general.architecture`
+  TensorNames names = kGgufNames;
   Biases biases = Biases::kNone;
   bool norm_topk_prob = false;
   /// The key of an expert's width.
@@ -33,6 +35,11 @@ struct GgufForm {
   bool routing_keys = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
+  /// The even layers have the window that `attention.sliding_window` gives, the others none.
+  bool alternating_windows = false;
+  /// `rope.scaling.yarn_truncate` says whether the bounds of yarn are whole; where it is not there, they are not, as in
+  /// the models that there are. Other architectures have whole ones and no key.
+  bool truncate_key = false;
 };
 
 /// A family of models: all that is peculiar to it. A file of this folder has one or more, families.cpp lists them, and
@@ -45,6 +52,10 @@ struct Family {
   bool shared_expert = false;     ///< beside them one for every row, scaled by a gate of its own
   bool latent_attention = false;  ///< keys and values are made of one latent: latent_attention.hpp
   Scores scoring_func = Scores::kSoftmax;
+  bool stacked_experts = false;  ///< safetensors keep all experts in one tensor: stacked_experts.hpp
+  bool expert_bias = false;      ///< router and experts have biases
+  bool attention_sinks = false;
+  GatedActivation activation = GatedActivation::kSilu;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   double default_theta = 0;  ///< where config.json has no rope_theta, as early files do; 0: it must
   /// Reads what config.json says beyond what all families have (read_config does that before).

@@ -92,6 +92,59 @@ TEST_CASE("a window hides what lies before it, page by page and within a page") 
   CHECK(bit_difference(ConstRows(run_everywhere(whole).view()), ConstRows(expected.view())) == "");
 }
 
+TEST_CASE("a sink takes its share of the weight, however large or small it is") {
+  for (const std::size_t visible : {1u, 2u, 16u, 31u, 32u, 33u, 65u, 100u}) {
+    for (const float middle : {0.0f, -60.0f, 40.0f}) {
+      AttendProblem problem = AttendProblem::random(visible % 9 + 1, 10, 64, visible);
+      const Table around = Table::random(1, 9, visible);
+      for (const float value : around.view()[0]) problem.sinks.push_back(middle + 3.0f * value);
+      check_exact(problem);
+      problem.see_last(7);
+      check_exact(problem);
+    }
+  }
+}
+
+TEST_CASE("known sinks give known means") {
+  AttendProblem problem = AttendProblem::random(5, 8, 8, 40);
+  const Table without = run_everywhere(problem);
+  for (std::size_t j = 0; j < 40; ++j) {
+    for (std::size_t c = 0; c < 8; ++c) problem.key(j, c) = 0.0f;
+  }
+  // 40 scores of 0 and a sink: of 0, which is one position more; of -infinity and -200, which are none; of infinity and
+  // NaN, which leave nothing in their own head.
+  problem.sinks = {0.0f, -std::numeric_limits<float>::infinity(), -200.0f, std::numeric_limits<float>::infinity(),
+                   std::numeric_limits<float>::quiet_NaN()};
+  for (std::size_t j = 0; j < 40; ++j) {
+    for (std::size_t c = 0; c < 8; ++c) problem.value(j, c) = static_cast<float>(41 * (j + 1));
+  }
+  Table y = run_everywhere(problem);
+  for (std::size_t c = 0; c < 8; ++c) {
+    CHECK(y.view().row(0)[c] == 820.0f);  // 41 (1 + ... + 40) / 41
+    CHECK(y.view().row(1)[c] == 840.5f);
+    CHECK(y.view().row(2)[c] == 840.5f);
+    CHECK_FALSE(y.view().row(3)[c] > 0.0f);
+    CHECK(std::isnan(y.view().row(4)[c]));
+  }
+  // And none at all is what it was.
+  AttendProblem lost = AttendProblem::random(5, 8, 8, 40);
+  lost.sinks.assign(5, -std::numeric_limits<float>::infinity());
+  CHECK(bit_difference(ConstRows(run_everywhere(lost).view()), ConstRows(without.view())) == "");
+}
+
+TEST_CASE("capped scores are the cap's hyperbolic tangent") {
+  for (const std::size_t visible : {1u, 2u, 16u, 33u, 65u, 100u}) {
+    for (const float cap : {0.5f, 2.0f, 50.0f}) {
+      AttendProblem problem = AttendProblem::random(visible % 9 + 1, 64, 10, visible);
+      problem.softcap = cap;
+      check_exact(problem);
+      problem.sinks.assign(9, 0.25f);
+      problem.see_last(20);
+      check_exact(problem);
+    }
+  }
+}
+
 TEST_CASE("a head's attention does not depend on the heads beside it") {
   for (const backend::Ops* ops : ops_under_test()) {
     for (const std::size_t width : {10u, 64u}) {
@@ -201,6 +254,7 @@ TEST_CASE("more positions than one page do not change what fewer give") {
 TEST_CASE("rows that go together have the bits of each by itself") {
   const std::size_t H = 6, C = 40;
   const std::size_t window = GENERATE(0u, 1u, 7u, 33u, 64u);
+  const std::vector<float> sinks = {0.0f, 2.0f, -3.0f, 30.0f, -0.5f, 1.0f};
   for (const std::size_t rows : {2u, 3u, 16u}) {
     for (const std::size_t first : {1u, 20u, 32u, 60u}) {
       const std::size_t last = first + rows - 1;
@@ -222,6 +276,8 @@ TEST_CASE("rows that go together have the bits of each by itself") {
                                  .visible = first,
                                  .window = window,
                                  .scale = problem.scale,
+                                 .softcap = window == 7 ? 1.5f : 0.0f,
+                                 .sinks = window % 2 == 0 ? nullptr : sinks.data(),
                                  .y = together.view().data,
                                  .y_stride = together.view().stride,
                                  .y_row_stride = H * together.view().stride};

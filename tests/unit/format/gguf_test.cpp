@@ -20,7 +20,7 @@ namespace {
 
 std::vector<ElementType> gguf_types() {
   std::vector<ElementType> types;
-  for (int i = 0; i <= static_cast<int>(ElementType::kIQ4_XS); ++i) {
+  for (int i = 0; i <= static_cast<int>(ElementType::kMXFP4); ++i) {
     const auto type = static_cast<ElementType>(i);
     if (gguf_type_number(type) != 1000) types.push_back(type);
   }

@@ -56,8 +56,9 @@ TEST_CASE("every family is known by its name, and the message for another lists 
   const Status status = refused(of("gpt2", "GPT2LMHeadModel", {}));
   CHECK(status.code() == Code::kUnsupported);
   CHECK(status.needed() ==
-        "model_type deepseek_v2, deepseek_v3, llama, mistral, mixtral, olmoe, qwen2, qwen2_moe, qwen3 or qwen3_moe");
-  CHECK(model::families().size() == 10);
+        "model_type deepseek_v2, deepseek_v3, gpt_oss, llama, mistral, mixtral, olmoe, qwen2, qwen2_moe, qwen3 or "
+        "qwen3_moe");
+  CHECK(model::families().size() == 11);
   for (const model::Family* family : model::families()) {
     CHECK(model::find_family(family->model_type) == family);
     const model::Family* found =
@@ -211,4 +212,83 @@ TEST_CASE("qwen2 and qwen3 have a window where use_sliding_window says so") {
         Windows(48, 4096));
   CHECK(read(changed({{"use_sliding_window", "true"}})).value().sliding_windows == Windows(48, 0));
   CHECK(read(changed({{"sliding_window", "4096"}})).value().sliding_windows == Windows(48, 0));
+}
+
+namespace {
+
+/// As the published file of gpt-oss-20b has it.
+Fields gpt_oss(const Fields& more = {}) {
+  Fields fields = of("gpt_oss", "GptOssForCausalLM",
+                     {{"attention_bias", "true"},
+                      {"experts_per_token", "4"},
+                      {"head_dim", "64"},
+                      {"hidden_size", "2880"},
+                      {"initial_context_length", "4096"},
+                      {"intermediate_size", "2880"},
+                      {"layer_types", R"(["sliding_attention","full_attention","sliding_attention","full_attention"])"},
+                      {"num_attention_heads", "64"},
+                      {"num_experts_per_tok", "4"},
+                      {"num_local_experts", "32"},
+                      {"quantization_config", R"({"modules_to_not_convert":["lm_head"],"quant_method":"mxfp4"})"},
+                      {"rope_scaling", R"({"beta_fast":32.0,"beta_slow":1.0,"factor":32.0,
+                                          "original_max_position_embeddings":4096,"rope_type":"yarn","truncate":false})"},
+                      {"rope_theta", "150000"},
+                      {"sliding_window", "128"},
+                      {"swiglu_limit", "7.0"}});
+  for (const auto& [key, value] : more) fields[key] = value;
+  return fields;
+}
+
+}  // namespace
+
+TEST_CASE("gpt_oss: sinks, biases everywhere, a window in every second layer, a clamped activation") {
+  const ModelConfig config = read(gpt_oss()).value();
+  CHECK(config.attention_sinks);
+  CHECK(config.attention_bias);
+  CHECK(config.attention_output_bias);
+  CHECK(config.expert_bias);
+  CHECK(config.activation == GatedActivation::kClampedSwiglu);
+  CHECK(config.sliding_windows == Windows{128, 0, 128, 0});
+  CHECK(config.moe_layers == std::vector<bool>(4, true));
+  CHECK(config.num_experts == 32);
+  CHECK(config.num_experts_per_tok == 4);
+  CHECK(config.moe_intermediate_size == 2880);
+  CHECK(config.intermediate_size == 0);
+  CHECK(config.norm_topk_prob);
+  CHECK(config.head_dim == 64);
+  CHECK(config.rotary_dim == 64);
+  CHECK(config.rope_scaling.type == RopeScaling::Type::kYarn);
+  CHECK_FALSE(config.rope_scaling.truncate);
+  CHECK(read(without(gpt_oss(), "layer_types")).value().sliding_windows == Windows{128, 0, 128, 0});
+  CHECK(read(without(gpt_oss(), "quantization_config")).ok());
+  CHECK(read(without(without(gpt_oss(), "swiglu_limit"), "attention_bias")).value().attention_bias);
+  CHECK_FALSE(read(gpt_oss({{"attention_bias", "false"}})).value().attention_output_bias);
+  const std::string full = R"(["full_attention","full_attention","full_attention","full_attention"])";
+  CHECK(read(gpt_oss({{"layer_types", full}, {"sliding_window", "null"}})).value().sliding_windows == Windows(4, 0));
+  // No other family has any of it.
+  CHECK_FALSE(read(llama()).value().attention_sinks);
+  CHECK(read(llama()).value().activation == GatedActivation::kSilu);
+}
+
+TEST_CASE("gpt_oss is refused where the file says less or other than its models have") {
+  const auto refuses = [](const Fields& fields, Code code, std::string_view culprit) {
+    const Status status = refused(fields);
+    INFO(culprit << ": " << status.message());
+    CHECK(name(status.code()) == name(code));
+    CHECK(contains(status.message(), culprit));
+  };
+  refuses(gpt_oss({{"swiglu_limit", "8.0"}}), Code::kUnsupported, "swiglu_limit 7");
+  refuses(gpt_oss({{"swiglu_limit", R"("7")"}}), Code::kFormat, "swiglu_limit");
+  refuses(gpt_oss({{"quantization_config", R"({"quant_method":"fp8"})"}}), Code::kUnsupported, "quant_method mxfp4");
+  refuses(gpt_oss({{"quantization_config", "{}"}}), Code::kUnsupported, "quantization_config");
+  refuses(gpt_oss({{"quantization_config", "true"}}), Code::kUnsupported, "quantization_config");
+  refuses(llama({{"quantization_config", R"({"quant_method":"mxfp4"})"}}), Code::kUnsupported, "quantization_config");
+  refuses(gpt_oss({{"sliding_window", "null"}}), Code::kFormat, "there is no sliding_window");
+  refuses(without(without(gpt_oss(), "layer_types"), "sliding_window"), Code::kFormat, "sliding_window");
+  refuses(gpt_oss({{"layer_types", R"(["sliding_attention"])"}}), Code::kFormat, "layer_types");
+  refuses(without(gpt_oss(), "head_dim"), Code::kFormat, "head_dim");
+  refuses(without(gpt_oss(), "rope_scaling"), Code::kUnsupported, "rope_parameters or rope_scaling");
+  refuses(without(gpt_oss(), "num_local_experts"), Code::kFormat, "num_experts");
+  refuses(gpt_oss({{"attention_bias", "1"}}), Code::kFormat, "attention_bias");
+  refuses(gpt_oss({{"partial_rotary_factor", "0.5"}}), Code::kUnsupported, "partial_rotary_factor");
 }

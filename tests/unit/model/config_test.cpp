@@ -134,7 +134,7 @@ TEST_CASE("another model, activation or quantisation is named as what is not sup
   check_each("hidden_act", {{R"("gelu")", R"("gelu")"}, {"null", "null"}, {"1", "1"}}, Code::kUnsupported);
   CHECK(read(changed({{"hidden_act", std::nullopt}})).ok());  // silu is the family's default
   check_each("quantization_config",
-             {{R"({"quant_method": "gptq", "bits": 4})", "an object of 2"},
+             {{R"({"quant_method": "gptq", "bits": 4})", R"("gptq")"},
               {"{}", "an object of 0"},
               {"[]", "an array of 0"},
               {"false", "false"},

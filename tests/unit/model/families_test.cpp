@@ -27,8 +27,8 @@ std::vector<TokenId> long_prompt() {
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 const char* const kSayable[] = {
-    "deepseek_v2_lite", "deepseek_v3", "llama_biases", "llama_early", "llama3_rope", "llama_linear_rope",
-    "mixtral",          "olmoe",       "qwen2",        "qwen2_moe",   "qwen3"};
+    "deepseek_v2_lite",  "deepseek_v3", "gpt_oss", "gpt_oss_mxfp4", "llama_biases", "llama_early", "llama3_rope",
+    "llama_linear_rope", "mixtral",     "olmoe",   "qwen2",         "qwen2_moe",    "qwen3"};
 
 }  // namespace
 
@@ -54,6 +54,11 @@ TEST_CASE("a family gives the same bits from GGUF as from safetensors") {
     CHECK(a.tie_word_embeddings == b.tie_word_embeddings);
     CHECK(a.norm_topk_prob == b.norm_topk_prob);
     CHECK(a.shared_expert_intermediate_size == b.shared_expert_intermediate_size);
+    CHECK(a.expert_bias == b.expert_bias);
+    CHECK(a.attention_sinks == b.attention_sinks);
+    CHECK(a.activation == b.activation);
+    CHECK(a.sliding_windows == b.sliding_windows);
+    CHECK(a.rope_scaling.truncate == b.rope_scaling.truncate);
   }
 }
 
@@ -117,14 +122,14 @@ TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
         std::pair("deepseek_v3_halves", "rope_interleave true"), std::pair("mistral_window", "sliding_window"),
         std::pair("mixtral_window", "sliding_window"), std::pair("olmoe_normalised", "norm_topk_prob false"),
         std::pair("qwen2_window_above", "sliding_window"), std::pair("qwen2_moe_mixed", "experts in every layer"),
-        std::pair("qwen3_yarn", "sliding_window")}) {
+        std::pair("qwen3_yarn", "sliding_window"), std::pair("gpt_oss_listed", "sliding_attention in even layers")}) {
     const Status status = convert(name, folder / "m.gguf");
     INFO(name << ": " << status.message());
     CHECK(status.code() == Code::kUnsupported);
     CHECK(status.message().find(culprit) != std::string_view::npos);
     CHECK(std::filesystem::is_empty(folder.path()));
   }
-  for (const std::string name : {"olmoe", "qwen2_moe"}) {
+  for (const std::string name : {"olmoe", "qwen2_moe", "gpt_oss"}) {
     Parts tied = Parts::of(name);
     tied.set("tie_word_embeddings", "true");
     std::erase_if(tied.tensors, [](const WrittenTensor& tensor) { return tensor.name == "lm_head.weight"; });
@@ -208,6 +213,51 @@ TEST_CASE("factors of frequencies are the right number of good floats, in a file
   refused(made, Code::kUnsupported, tensor);
 }
 
+TEST_CASE("the rotary embedding may turn part of a head, as a file of GGUF says") {
+  const std::vector<TokenId> tokens = long_prompt();
+  Converted made("qwen3");
+  const std::vector<float> whole = logits(load(made.parts).value(), tokens).value();
+  made.parts.set("qwen3.rope.dimension_count", gguf_u32("qwen3.rope.dimension_count", 8));
+  const Model part = load(made.parts).value();
+  CHECK(part.config().rotary_dim == 8);
+  CHECK(part.config().head_dim == 16);
+  CHECK_FALSE(same_bits(logits(part, tokens).value(), whole));
+  made.parts.set("qwen3.rope.dimension_count", gguf_u32("qwen3.rope.dimension_count", 16));
+  CHECK(same_bits(logits(load(made.parts).value(), tokens).value(), whole));
+  for (const std::uint32_t wrong : {0u, 1u, 7u, 18u}) {
+    made.parts.set("qwen3.rope.dimension_count", gguf_u32("qwen3.rope.dimension_count", wrong));
+    refused(made, Code::kFormat, "rope.dimension_count");
+  }
+  // llama.cpp refuses it where it interleaves rows.
+  made = Converted("mixtral");
+  made.parts.set("llama.rope.dimension_count", gguf_u32("llama.rope.dimension_count", 4));
+  refused(made, Code::kUnsupported, "rope.dimension_count");
+}
+
+TEST_CASE("a file of gpt-oss without a window, or with other keys than it has, is refused") {
+  const Converted good("gpt_oss");
+  REQUIRE(load(good.parts).ok());
+  CHECK(load(good.parts)->config().sliding_windows == std::vector<std::size_t>{33, 0});
+  Converted made = good;
+  made.parts.keys.erase("gpt-oss.attention.sliding_window");
+  refused(made, Code::kFormat, "attention.sliding_window");
+  made = good;
+  made.parts.keys.erase("gpt-oss.rope.scaling.yarn_truncate");  // as files made before there was the key
+  CHECK(same_bits(logits(load(made.parts).value()).value(), logits(load(good.parts).value()).value()));
+  made.parts.set("gpt-oss.rope.scaling.yarn_truncate", gguf_u32("gpt-oss.rope.scaling.yarn_truncate", 1));
+  refused(made, Code::kFormat, "yarn_truncate");
+  for (const std::string tensor : {"blk.1.attn_sinks.weight", "blk.0.ffn_gate_inp.bias", "blk.1.ffn_down_exps.bias",
+                                   "blk.0.post_attention_norm.weight", "blk.1.attn_output.bias"}) {
+    made = good;
+    std::erase_if(made.parts.tensors, [&](const auto& t) { return t.name == tensor; });
+    refused(made, Code::kNotFound, tensor);
+    made = good;
+    made.parts.tensor(tensor).dims.back() += 1;
+    made.parts.tensor(tensor).bytes.resize(made.parts.tensor(tensor).bytes.size() * 2);
+    CHECK_FALSE(load(made.parts).ok());
+  }
+}
+
 TEST_CASE("a gate of one row may be a vector or a matrix, and nothing else") {
   const Converted good("qwen2_moe");
   const std::string tensor = "blk.0.ffn_gate_inp_shexp.weight";
@@ -231,5 +281,5 @@ TEST_CASE("a gate of one row may be a vector or a matrix, and nothing else") {
 TEST_CASE("a file of an unknown architecture is refused with those that are known") {
   Converted made("qwen3");
   made.parts.set("general.architecture", gguf_string("general.architecture", "gemma3"));
-  refused(made, Code::kUnsupported, "deepseek2, llama, olmoe, qwen2, qwen2moe, qwen3 or qwen3moe");
+  refused(made, Code::kUnsupported, "deepseek2, gpt-oss, llama, olmoe, qwen2, qwen2moe, qwen3 or qwen3moe");
 }

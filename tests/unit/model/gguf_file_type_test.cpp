@@ -31,7 +31,7 @@ TEST_CASE("names and numbers of file types belong together") {
     CHECK(name(each.type) == each.name);
     CHECK(parse_gguf_file_type(each.name).value() == each.type);
   }
-  CHECK(names.size() == 11);
+  CHECK(names.size() == 12);
   CHECK(parse_gguf_file_type("q4_k_m").value() == GgufFileType::kQ4_K_M);
   CHECK(parse_gguf_file_type("Q4_K_M").status().code() == Code::kInvalidArgument);
   CHECK(parse_gguf_file_type("").status().code() == Code::kInvalidArgument);
@@ -42,6 +42,7 @@ TEST_CASE("norms and routers stay f32 in every file") {
     CHECK(type_of(each.type, "blk.3.attn_norm.weight", 2048, 1) == ElementType::kF32);
     CHECK(type_of(each.type, "output_norm.weight", 2048, 1) == ElementType::kF32);
     CHECK(type_of(each.type, "blk.3.ffn_gate_inp.weight") == ElementType::kF32);
+    CHECK(type_of(each.type, "blk.3.ffn_up_exps.bias") == ElementType::kF32);
   }
 }
 
@@ -81,6 +82,16 @@ TEST_CASE("of eight experts, attention has more bits") {
   CHECK(type_of(GgufFileType::kQ4_K_M, "blk.7.attn_v.weight", 2048, 2, 32, 8) == ElementType::kQ8_0);
   CHECK(type_of(GgufFileType::kQ4_K_M, "blk.7.attn_output.weight", 2048, 2, 32, 8) == ElementType::kQ5_K);
   CHECK(type_of(GgufFileType::kQ4_K_M, "blk.7.attn_q.weight", 2048, 2, 32, 8) == ElementType::kQ4_K);
+}
+
+TEST_CASE("mxfp4 is for experts, and q8_0 for the rest") {
+  for (const char* part : {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}) {
+    CHECK(type_of(GgufFileType::kMXFP4, "blk.0." + std::string(part) + ".weight", 768, 3) == ElementType::kMXFP4);
+  }
+  for (const char* tensor : {"token_embd.weight", "output.weight", "blk.0.attn_v.weight", "blk.1.ffn_down.weight"}) {
+    CHECK(type_of(GgufFileType::kMXFP4, tensor) == ElementType::kQ8_0);
+  }
+  CHECK(type_of(GgufFileType::kMXFP4, "blk.0.ffn_up_exps.weight", 40, 3) == ElementType::kF16);
 }
 
 TEST_CASE("the flat types store the head in six bits, and q8_0 in eight") {

@@ -239,6 +239,27 @@ TEST_CASE("a turn is what double says, and at position 0 nothing at all") {
   }
 }
 
+TEST_CASE("an embedding narrower than the head turns its first elements, by angles of its own width") {
+  const std::size_t head = 24;
+  for (const std::size_t width : {2u, 6u, 16u, 24u}) {
+    const Rope rope(width, 500);
+    REQUIRE(rope.table_width() == width);
+    const std::vector<float> x = noise(head, width, 5.0f);
+    std::vector<float> table(width), y = x;
+    rope.fill(77, table.data());
+    rope.turn(table.data(), y.data());
+    for (std::size_t i = 0; i < width / 2; ++i) {
+      const Turn turn = turn_of(77, i, width, 500);
+      const auto low = static_cast<long double>(x[i]);
+      const auto high = static_cast<long double>(x[width / 2 + i]);
+      const double bound = 3 * kUnitF32 * static_cast<double>(std::fabs(low) + std::fabs(high));
+      CHECK(off(y[i], low * turn.cosine - high * turn.sine) <= bound);
+      CHECK(off(y[width / 2 + i], high * turn.cosine + low * turn.sine) <= bound);
+    }
+    for (std::size_t c = width; c < head; ++c) CHECK(y[c] == x[c]);
+  }
+}
+
 TEST_CASE("the product of a turned query and a turned key depends on how far they are apart") {
   const std::size_t width = 128;
   const Rope rope(width, 1e6);

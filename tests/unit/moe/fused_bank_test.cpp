@@ -30,23 +30,28 @@ struct Kind {
   ElementType down;
   std::size_t D, H;
   MatmulPath path = MatmulPath::kNative;
+  GatedActivation activation = GatedActivation::kSilu;
+  bool biases = false;
 };
 
-Linear matrix(const Backend& backend, ElementType type, std::size_t out, std::size_t in, std::uint64_t stream) {
+Linear matrix(const Backend& backend, ElementType type, std::size_t out, std::size_t in, std::uint64_t stream,
+              bool biased) {
   std::vector<float> values(out * in);
   test::fill_random({values.data(), out, in}, 17, stream);
   std::vector<std::byte> bytes(out * in / traits(type).block_elements * traits(type).block_bytes);
   REQUIRE(quantize(type, values, bytes).ok());
-  return Linear::create(backend, {bytes.data(), type, out, in}).value();
+  std::vector<float> bias(biased ? out : 0);
+  test::fill_random({bias.data(), bias.empty() ? 0u : 1u, bias.size()}, 18, stream);
+  return Linear::create(backend, {bytes.data(), type, out, in}, bias).value();
 }
 
 std::vector<Mlp> experts_of(const Kind& kind, std::size_t N) {
   const Backend backend = Backend::create({.matmul = kind.path}).value();
   std::vector<Mlp> experts;
   for (std::size_t e = 0; e < N; ++e) {
-    experts.push_back(Mlp::create(matrix(backend, kind.in, kind.H, kind.D, 3 * e),
-                                  matrix(backend, kind.in, kind.H, kind.D, 3 * e + 1),
-                                  matrix(backend, kind.down, kind.D, kind.H, 3 * e + 2))
+    experts.push_back(Mlp::create(matrix(backend, kind.in, kind.H, kind.D, 3 * e, kind.biases),
+                                  matrix(backend, kind.in, kind.H, kind.D, 3 * e + 1, kind.biases),
+                                  matrix(backend, kind.down, kind.D, kind.H, 3 * e + 2, kind.biases), kind.activation)
                           .value());
   }
   return experts;
@@ -77,6 +82,9 @@ constexpr Kind kKinds[] = {
     {ElementType::kBF16, ElementType::kQ8_0, 96, 96},
     {ElementType::kF32, ElementType::kF32, 64, 130},
     {ElementType::kF32, ElementType::kF32, 64, 130, MatmulPath::kAuto},
+    {ElementType::kMXFP4, ElementType::kMXFP4, 96, 320, MatmulPath::kNative, GatedActivation::kClampedSwiglu, true},
+    {ElementType::kBF16, ElementType::kQ8_0, 96, 288, MatmulPath::kNative, GatedActivation::kClampedSwiglu, true},
+    {ElementType::kQ4_K, ElementType::kQ6_K, 256, 512, MatmulPath::kNative, GatedActivation::kSilu, true},
 };
 
 }  // namespace

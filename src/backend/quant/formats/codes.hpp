@@ -20,7 +20,7 @@ enum class Form : std::uint8_t {
 /// One block taken apart: the numbers of Form as they were meant, whatever bits the layout gave them.
 template <std::size_t Elements, std::size_t Groups>
 struct Codes {
-  std::uint16_t d;                      ///< f16: the scale of the block
+  std::uint16_t d;                      ///< the scale of the block: f16, or what the format's scale_of() widens
   std::uint16_t m;                      ///< f16: its offset, or the scale of its groups' offsets; 0 in other forms
   std::array<std::int8_t, Elements> q;  ///< in the order of the elements, the layout's bias taken off
   std::array<std::int8_t, Groups> s;    ///< the scale of each group; 1 in other forms
@@ -40,6 +40,12 @@ struct FormatOf {
   static constexpr std::size_t kGroupWidth = GroupWidth;  ///< neighbouring elements that share s and n
   static constexpr std::size_t kGroups = kElements / GroupWidth;
   using Codes = quant::Codes<kElements, kGroups>;
+
+  /// The largest magnitude that encode() takes. No f16 scale reaches it, and below it no sum that leads to a code
+  /// overflows.
+  static constexpr float kLargestValue = 0x1p30f;
+  /// What d stands for.
+  static constexpr float scale_of(std::uint16_t d) noexcept { return widen_f16(d); }
 
  protected:
   static constexpr void one_group(Codes& codes) noexcept {

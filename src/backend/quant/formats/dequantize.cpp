@@ -15,7 +15,7 @@ template <class F>
 void widen_block(const std::uint8_t* block, float* out) noexcept {
   typename F::Codes codes;
   F::unpack(block, codes);
-  const float d = widen_f16(codes.d);
+  const float d = F::scale_of(codes.d);
   const float m = widen_f16(codes.m);
   for (std::size_t g = 0; g < F::kGroups; ++g, out += F::kGroupWidth) {
     const std::int8_t* q = codes.q.data() + g * F::kGroupWidth;

@@ -5,11 +5,7 @@
 
 namespace moxie::backend::quant {
 
-/// The largest magnitude that encode() takes. No format's f16 scale reaches it, and below it no sum
-/// that leads to a code overflows.
-inline constexpr float kLargestValue = 0x1p30f;
-
-/// Chooses scales and codes for the values of one block, all within kLargestValue. Where codes.d or
+/// Chooses scales and codes for the values of one block, all within the format's kLargestValue. Where codes.d or
 /// codes.m comes back infinite, the values are too large for the format and the codes mean nothing.
 /// Source   docs/quantised-types.md, "How values are quantised"
 void encode(Q4_0, const float* values, Q4_0::Codes& codes) noexcept;
@@ -24,5 +20,6 @@ void encode(Q5_K, const float* values, Q5_K::Codes& codes) noexcept;
 void encode(Q6_K, const float* values, Q6_K::Codes& codes) noexcept;
 void encode(IQ4_NL, const float* values, IQ4_NL::Codes& codes) noexcept;
 void encode(IQ4_XS, const float* values, IQ4_XS::Codes& codes) noexcept;
+void encode(MXFP4, const float* values, MXFP4::Codes& codes) noexcept;
 
 }  // namespace moxie::backend::quant

@@ -7,6 +7,7 @@
 #include "flat_formats.hpp"
 #include "iq4_formats.hpp"
 #include "k_formats.hpp"
+#include "mxfp4_format.hpp"
 
 namespace moxie::backend::quant {
 
@@ -26,13 +27,14 @@ constexpr bool visit_format(ElementType type, Visitor&& visitor) {
     case ElementType::kQ6_K: visitor(Q6_K()); return true;
     case ElementType::kIQ4_NL: visitor(IQ4_NL()); return true;
     case ElementType::kIQ4_XS: visitor(IQ4_XS()); return true;
+    case ElementType::kMXFP4: visitor(MXFP4()); return true;
     default: return false;
   }
 }
 
 /// What a call that takes all these types says it needs.
 inline constexpr std::string_view kSupportedTypes =
-    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS";
+    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS or MXFP4";
 
 constexpr bool is_supported(ElementType type) noexcept {
   return type == ElementType::kF32 || type == ElementType::kF16 || type == ElementType::kBF16 || is_quantised(type);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include <moxie/backend/quant.hpp>
 #include <moxie/core/text.hpp>
@@ -15,24 +16,27 @@ namespace {
 constexpr std::string_view kWhere = "quantize";
 
 /// Whether encode() takes all values of a block. Compared as integers, where NaN is above infinity.
-template <std::size_t Count>
+template <class F>
 bool within_limits(const float* values) noexcept {
-  constexpr auto kLimit = std::bit_cast<std::uint32_t>(kLargestValue);
+  constexpr auto kLimit = std::bit_cast<std::uint32_t>(F::kLargestValue);
   std::uint32_t over = 0;
-  for (std::size_t j = 0; j < Count; ++j) {
+  for (std::size_t j = 0; j < F::kElements; ++j) {
     over |= kLimit - (std::bit_cast<std::uint32_t>(values[j]) & 0x7fffffffu);  // the top bit where it is larger
   }
   return over >> 31 == 0;
 }
 
 /// Says which value of a block that cannot be quantised is to blame.
-Status refusal(ElementType type, const float* values, std::size_t first, std::size_t count) noexcept {
+template <class F>
+Status refusal(const float* values, std::size_t first) noexcept {
   std::size_t worst = 0;
-  for (std::size_t j = 0; j < count; ++j) {
+  for (std::size_t j = 0; j < F::kElements; ++j) {
     const auto size = [&](std::size_t k) { return std::bit_cast<std::uint32_t>(values[k]) & 0x7fffffffu; };
     if (size(j) > size(worst)) worst = j;
   }
-  return {Code::kInvalidArgument, kWhere, Text("finite values that the f16 scale of ", name(type), " can reach"),
+  constexpr bool kAll = F::kLargestValue == std::numeric_limits<float>::max();
+  return {Code::kInvalidArgument, kWhere,
+          Text("finite values", kAll ? " for " : " that the f16 scale of ", name(F::kType), kAll ? "" : " can reach"),
           Text(values[worst], " at element ", first + worst)};
 }
 
@@ -41,9 +45,9 @@ Status quantize_blocks(const float* values, std::size_t count, std::uint8_t* blo
   for (std::size_t i = 0; i < count; ++i) {
     const float* from = values + i * F::kElements;
     typename F::Codes codes;
-    const bool fits = within_limits<F::kElements>(from) &&
-                      (encode(F(), from, codes), is_finite_f16(codes.d) && is_finite_f16(codes.m));
-    if (!fits) return refusal(F::kType, from, i * F::kElements, F::kElements);
+    const bool fits =
+        within_limits<F>(from) && (encode(F(), from, codes), is_finite_f16(codes.d) && is_finite_f16(codes.m));
+    if (!fits) return refusal<F>(from, i * F::kElements);
     F::pack(codes, blocks + i * F::kBytes);
   }
   return {};

@@ -67,6 +67,9 @@ inline void load_codes(const std::byte* planes, Codes (&codes)[16]) {
   if constexpr (F::kCode == CodeForm::kTable) {
 #pragma GCC unroll 16
     for (std::size_t t = 0; t < 16; ++t) codes[t] = codes[t].looked_up();
+  } else if constexpr (F::kCode == CodeForm::kFp4) {
+#pragma GCC unroll 16
+    for (std::size_t t = 0; t < 16; ++t) codes[t] = codes[t].looked_up_fp4();
   }
 }
 
@@ -78,6 +81,14 @@ struct Scales {
   Ints pairs[2];  ///< pairs of 16-bit n, for two groups each
 };
 
+/// 2^(e - 128) for e from 0 to 255, the least of which are denormal: as a product of two powers that are not.
+inline Vec power_of_two(Ints e) {
+  const Ints less = e.template shifted_right<1>();
+  const Ints offset = Ints::broadcast(-63);
+  return (less - offset).template shifted_left<23>().as_float() *
+         (e - less - offset).template shifted_left<23>().as_float();
+}
+
 /// Two numbers of 16 bits in each lane.
 inline Ints paired(Ints even, Ints odd) { return even | odd.template shifted_left<16>(); }
 
@@ -86,7 +97,11 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(at);
   const auto* halves = reinterpret_cast<const std::uint16_t*>(at);
   const auto* top = reinterpret_cast<const std::uint16_t*>(header);
-  if constexpr (F::kFlat) {
+  if constexpr (F::kScales == ScaleForm::kExponent) {
+    s.scale[0] = power_of_two(Ints::load_u8(bytes));
+    s.scale[1] = power_of_two(Ints::load_u8(bytes + 16));
+    return;
+  } else if constexpr (F::kFlat) {
     s.scale[0] = Vec::load_f16(halves);
     s.scale[1] = Vec::load_f16(halves + 16);
     if constexpr (F::kOffsets) {

@@ -29,6 +29,8 @@ struct Ints {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(values[i]);
   }
   Vec to_float() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
+  /// The floats that have these bits.
+  Vec as_float() const { return {_mm256_castsi256_ps(lo), _mm256_castsi256_ps(hi)}; }
   Ints masked(int bits) const {
     const __m256i mask = _mm256_set1_epi32(bits);
     return {_mm256_and_si256(lo, mask), _mm256_and_si256(hi, mask)};
@@ -76,6 +78,12 @@ struct Codes {
   Codes looked_up() const {
     const __m256i table = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113));
+    return {_mm256_shuffle_epi8(table, lo), _mm256_shuffle_epi8(table, hi)};
+  }
+  /// The values of MXFP4, doubled.
+  Codes looked_up_fp4() const {
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
     return {_mm256_shuffle_epi8(table, lo), _mm256_shuffle_epi8(table, hi)};
   }
 };

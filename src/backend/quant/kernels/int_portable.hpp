@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstring>
+
 #include "backend/cpu/vec_portable.hpp"
 
 namespace {
@@ -33,6 +35,12 @@ struct Ints {
   }
   Vec to_float() const {
     return Vec::each([this](std::size_t i) { return static_cast<float>(v[i]); });
+  }
+  /// The floats that have these bits.
+  Vec as_float() const {
+    Vec r;
+    std::memcpy(r.v, v, sizeof(v));
+    return r;
   }
   Ints masked(int bits) const {
     return each([&](std::size_t i) { return v[i] & bits; });
@@ -88,6 +96,11 @@ struct Codes {
   Codes looked_up() const {
     static constexpr std::int8_t kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                                 1,    13,   25,  38,  53,  69,  89,  113};
+    return each([this](std::size_t i) { return kValues[v[i] & 15]; });
+  }
+  /// The values of MXFP4, doubled.
+  Codes looked_up_fp4() const {
+    static constexpr std::int8_t kValues[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     return each([this](std::size_t i) { return kValues[v[i] & 15]; });
   }
 };

@@ -22,6 +22,8 @@ struct Ints {
   static Ints rounded(Vec x) { return {_mm512_cvtps_epi32(x.v)}; }
   void store_i8(std::int8_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(v)); }
   Vec to_float() const { return {_mm512_cvtepi32_ps(v)}; }
+  /// The floats that have these bits.
+  Vec as_float() const { return {_mm512_castsi512_ps(v)}; }
   Ints masked(int bits) const { return {_mm512_and_si512(v, _mm512_set1_epi32(bits))}; }
   template <int N>
   Ints shifted_right() const {
@@ -64,6 +66,12 @@ struct Codes {
     const __m128i table = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, static_cast<char>(129), static_cast<char>(141),
                                         static_cast<char>(153), static_cast<char>(166), static_cast<char>(181),
                                         static_cast<char>(197), static_cast<char>(217), static_cast<char>(241));
+    return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), v)};
+  }
+  /// The values of MXFP4, doubled, with 128 added.
+  Codes looked_up_fp4() const {
+    const __m128i values = _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+    const __m128i table = _mm_xor_si128(values, _mm_set1_epi8(static_cast<char>(0x80)));
     return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), v)};
   }
 };

@@ -26,6 +26,7 @@ enum class ScaleForm : std::uint8_t {
   kSixBit16,      ///< f16 times 6 signed bits, for each 16
   kEightBit16,    ///< f16 times 8 signed bits, for each 16
   kSixBit32,      ///< f16 times 6 signed bits, for each 32
+  kExponent,      ///< 2^(e - 128), a byte e for each 32
 };
 
 /// What the codes mean.
@@ -33,6 +34,7 @@ enum class CodeForm : std::uint8_t {
   kUnsigned,  ///< q = code - bias
   kSigned,    ///< q = code - 128: eight signed bits
   kTable,     ///< q = one of 16 values of IQ4
+  kFp4,       ///< q = one of 16 values of MXFP4, doubled
 };
 
 /// One packed format: bits of the two planes of a code, scales, bias.
@@ -44,7 +46,8 @@ struct TileFormat {
   static constexpr CodeForm kCode = Code;
   static constexpr int kBias = Bias;
 
-  static constexpr bool kFlat = Scales == ScaleForm::kHalf || Scales == ScaleForm::kHalfMin;
+  static constexpr bool kFlat =
+      Scales == ScaleForm::kHalf || Scales == ScaleForm::kHalfMin || Scales == ScaleForm::kExponent;
   static constexpr bool kOffsets =
       Scales == ScaleForm::kHalfMin || Scales == ScaleForm::kSixBitPairs || Scales == ScaleForm::kFourBitPairs;
   static constexpr std::size_t kGroup =
@@ -60,6 +63,7 @@ struct TileFormat {
                                              : Scales == ScaleForm::kHalfMin     ? 128
                                              : Scales == ScaleForm::kSixBitPairs ? 48
                                              : Scales == ScaleForm::kSixBit16    ? 48
+                                             : Scales == ScaleForm::kExponent    ? 32
                                              : Scales == ScaleForm::kSixBit32    ? 0
                                                                                  : 64;
   /// Before the chunks of a super-block: d, where there is one m, and the scales of kSixBit32.
@@ -81,9 +85,10 @@ using TileQ5_K = TileFormat<4, 1, ScaleForm::kSixBitPairs, CodeForm::kUnsigned, 
 using TileQ6_K = TileFormat<4, 2, ScaleForm::kEightBit16, CodeForm::kUnsigned, 32>;
 using TileIQ4_NL = TileFormat<4, 0, ScaleForm::kHalf, CodeForm::kTable, 128>;
 using TileIQ4_XS = TileFormat<4, 0, ScaleForm::kSixBit32, CodeForm::kTable, 128>;
+using TileMXFP4 = TileFormat<4, 0, ScaleForm::kExponent, CodeForm::kFp4, 128>;
 
 /// The formats by number, in the order of ElementType from kQ4_0.
-inline constexpr std::size_t kFormats = 12;
+inline constexpr std::size_t kFormats = 13;
 
 /// 256 activations of a row, quantised to 8 bits. `scale[0]` stands for all of them, or scale[i] for the
 /// 32 from 32 i.

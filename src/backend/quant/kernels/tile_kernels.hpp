@@ -63,7 +63,8 @@ constexpr q::QuantOps make_quant_ops(const char* isa, std::int32_t signed_bias) 
           quantize_rows,
           {quant_gemm<q::TileQ4_0>, quant_gemm<q::TileQ4_1>, quant_gemm<q::TileQ5_0>, quant_gemm<q::TileQ5_1>,
            quant_gemm<q::TileQ8_0>, quant_gemm<q::TileQ2_K>, quant_gemm<q::TileQ3_K>, quant_gemm<q::TileQ4_K>,
-           quant_gemm<q::TileQ5_K>, quant_gemm<q::TileQ6_K>, quant_gemm<q::TileIQ4_NL>, quant_gemm<q::TileIQ4_XS>}};
+           quant_gemm<q::TileQ5_K>, quant_gemm<q::TileQ6_K>, quant_gemm<q::TileIQ4_NL>, quant_gemm<q::TileIQ4_XS>,
+           quant_gemm<q::TileMXFP4>}};
 }
 
 }  // namespace

@@ -62,6 +62,10 @@ template <>
 struct TileOf<IQ4_XS> {
   using Type = TileIQ4_XS;
 };
+template <>
+struct TileOf<MXFP4> {
+  using Type = TileMXFP4;
+};
 
 constexpr std::size_t chunks_of(std::size_t in_width) noexcept { return (in_width + kChunk - 1) / kChunk; }
 
@@ -83,6 +87,7 @@ struct ChunkCodes {
 template <class T>
 std::uint8_t stored_code(std::int8_t value) noexcept {
   if constexpr (T::kCode == CodeForm::kTable) return kIq4Codes[static_cast<std::uint8_t>(value)];
+  if constexpr (T::kCode == CodeForm::kFp4) return kFp4Codes[static_cast<std::uint8_t>(value)];
   return static_cast<std::uint8_t>(value + T::kBias);
 }
 
@@ -138,7 +143,9 @@ void put_scales(const ChunkCodes& c, std::size_t row, std::byte* at) noexcept {
   const auto half = [&](std::size_t plane, std::uint16_t value) {
     std::memcpy(bytes + plane * 32 + row * 2, &value, 2);
   };
-  if constexpr (T::kFlat) {
+  if constexpr (T::kScales == ScaleForm::kExponent) {
+    for (std::size_t g = 0; g < 2; ++g) bytes[g * 16 + row] = static_cast<std::uint8_t>(c.d[g]);
+  } else if constexpr (T::kFlat) {
     for (std::size_t g = 0; g < 2; ++g) {
       half(g, c.d[g]);
       if constexpr (T::kOffsets) half(2 + g, c.m[g]);

@@ -9,13 +9,29 @@ using namespace moxie;
 using namespace moxie::backend::quant;
 using namespace moxie::test;
 
+namespace {
+
+/// MXFP4 has two codes for zero, and numbers keep one of them: such codes become another.
+std::vector<std::byte> without_zeros(ElementType type, std::vector<std::byte> bytes) {
+  if (type != ElementType::kMXFP4) return bytes;
+  for (std::size_t i = 1; i < bytes.size(); ++i) {
+    for (const unsigned half : {0x0fu, 0xf0u}) {
+      const auto mask = static_cast<std::byte>(half & 0x77u);
+      if ((bytes[i] & mask) == std::byte{0}) bytes[i] |= static_cast<std::byte>(half & 0x11u);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
 TEST_CASE("every format packs what it unpacked to the same bytes") {
   for (const ElementType type : quantised_types()) {
     INFO(name(type));
     const bool known = visit_format(type, [&]<class F>(F) {
       CHECK(F::kType == type);
       for (std::uint32_t seed = 0; seed < 100; ++seed) {
-        const auto bytes = random_bytes(F::kBytes, seed);
+        const auto bytes = without_zeros(type, random_bytes(F::kBytes, seed));
         const auto* block = reinterpret_cast<const std::uint8_t*>(bytes.data());
         typename F::Codes codes;
         F::unpack(block, codes);
@@ -41,7 +57,7 @@ TEST_CASE("every bit of a block belongs to one number of its codes") {
         }
         return count;
       };
-      auto bytes = random_bytes(F::kBytes, 7);
+      auto bytes = without_zeros(type, random_bytes(F::kBytes, 7));
       auto* block = reinterpret_cast<std::uint8_t*>(bytes.data());
       typename F::Codes before;
       typename F::Codes after;

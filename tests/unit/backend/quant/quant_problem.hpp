@@ -22,10 +22,10 @@
 
 namespace moxie::test {
 
-inline constexpr ElementType kQuantTypes[] = {ElementType::kQ4_0, ElementType::kQ4_1,   ElementType::kQ5_0,
-                                              ElementType::kQ5_1, ElementType::kQ8_0,   ElementType::kQ2_K,
-                                              ElementType::kQ3_K, ElementType::kQ4_K,   ElementType::kQ5_K,
-                                              ElementType::kQ6_K, ElementType::kIQ4_NL, ElementType::kIQ4_XS};
+inline constexpr ElementType kQuantTypes[] = {
+    ElementType::kQ4_0,   ElementType::kQ4_1,   ElementType::kQ5_0, ElementType::kQ5_1, ElementType::kQ8_0,
+    ElementType::kQ2_K,   ElementType::kQ3_K,   ElementType::kQ4_K, ElementType::kQ5_K, ElementType::kQ6_K,
+    ElementType::kIQ4_NL, ElementType::kIQ4_XS, ElementType::kMXFP4};
 
 inline bool is_flat(ElementType type) { return traits(type).block_elements == 32; }
 
@@ -100,7 +100,7 @@ struct QuantProblem {
       typename F::Codes codes;
       for (std::size_t at = 0; at < blocks.size(); at += F::kBytes) {
         F::unpack(reinterpret_cast<const std::uint8_t*>(blocks.data() + at), codes);
-        const auto d = static_cast<double>(widen_f16(codes.d));
+        const auto d = static_cast<double>(F::scale_of(codes.d));
         const auto m = static_cast<double>(widen_f16(codes.m));
         for (std::size_t i = 0; i < F::kElements; ++i) {
           const std::size_t g = i / F::kGroupWidth;

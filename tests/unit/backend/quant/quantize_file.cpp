@@ -15,7 +15,7 @@ namespace {
 
 int run(const std::string& action, const std::string& type_name, const char* in, const char* out) {
   auto type = moxie::ElementType::kBool;
-  for (int i = 0; i <= static_cast<int>(moxie::ElementType::kIQ4_XS); ++i) {
+  for (int i = 0; i <= static_cast<int>(moxie::ElementType::kMXFP4); ++i) {
     const auto candidate = static_cast<moxie::ElementType>(i);
     if (moxie::name(candidate) == type_name) type = candidate;
   }

@@ -70,6 +70,7 @@ TEST_CASE("values that no scale can reach are refused with their place") {
   for (const ElementType type : quantised_types()) {
     for (const float bad :
          {nan, -nan, kInfinity, -kInfinity, std::numeric_limits<float>::max(), -1e30f, 0x1p31f, 1e9f}) {
+      if (type == ElementType::kMXFP4 && std::isfinite(bad)) continue;  // its scales reach all
       INFO(name(type) << " with " << bad);
       auto values = normal_values(512, 9);
       values[300] = bad;

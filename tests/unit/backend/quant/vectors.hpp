@@ -18,7 +18,7 @@
 namespace moxie::test {
 
 inline constexpr ElementType kFlatTypes[] = {ElementType::kQ4_0, ElementType::kQ4_1, ElementType::kQ5_0,
-                                             ElementType::kQ5_1, ElementType::kQ8_0};
+                                             ElementType::kQ5_1, ElementType::kQ8_0, ElementType::kMXFP4};
 inline constexpr ElementType kSearchedTypes[] = {ElementType::kQ2_K,  ElementType::kQ3_K, ElementType::kQ4_K,
                                                  ElementType::kQ5_K,  ElementType::kQ6_K, ElementType::kIQ4_NL,
                                                  ElementType::kIQ4_XS};

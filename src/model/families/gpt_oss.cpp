@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// gpt-oss: attention with sinks and a window in every second layer, experts with biases and a clamped activation. Its
+// router takes the softmax over the chosen experts alone, which is the one over all, divided by the sum of the chosen.
+#include <moxie/core/math.hpp>
+#include <moxie/core/text.hpp>
+
+#include "model/config_fields.hpp"
+#include "model/families/families.hpp"
+#include "model/gguf_names.hpp"
+#include "model/hugging_face_names.hpp"
+
+namespace moxie::model {
+
+namespace {
+
+void read(ConfigFields& fields, ModelConfig& config) {
+  // What transformers takes where these are not there is no part of the file, and nothing that a reader would expect.
+  fields.size("head_dim", 2, kMostSize);
+  if (!fields.has("rope_parameters") && !fields.has("rope_scaling")) {
+    fields.fail(Code::kUnsupported, "rope_parameters or rope_scaling (without, transformers takes a yarn of its own)",
+                "none");
+  }
+  config.attention_bias = config.attention_output_bias = fields.flag_or("attention_bias", true);
+  read_alternating_windows(fields, config);
+  config.moe_layers.assign(config.num_hidden_layers, true);
+  read_experts(fields, config, "intermediate_size");
+  config.norm_topk_prob = true;
+  if (fields.has("swiglu_limit") &&
+      fields.number(fields.find("swiglu_limit"), "swiglu_limit", 0, kMostRopeFactor) != double{kGateLimit}) {
+    fields.fail(Code::kUnsupported, Text("swiglu_limit ", kGateLimit, ", or none"),
+                fields.find("swiglu_limit").describe());
+  }
+}
+
+}  // namespace
+
+constexpr Family kGptOss{
+    .model_type = "gpt_oss",
+    .architecture = "GptOssForCausalLM",
+    .names = kHuggingFaceNames.with({{Part::kAttentionSinks, "model.layers.{l}.self_attn.sinks{}"},
+                                     {Part::kRouter, "model.layers.{l}.mlp.router"},
+                                     {Part::kExpertGate, "model.layers.{l}.mlp.experts.gate_up_proj"},
+                                     {Part::kExpertUp, "model.layers.{l}.mlp.experts.gate_up_proj"},
+                                     {Part::kExpertDown, "model.layers.{l}.mlp.experts.down_proj"}}),
+    .experts = true,
+    .stacked_experts = true,
+    .expert_bias = true,
+    .attention_sinks = true,
+    .activation = GatedActivation::kClampedSwiglu,
+    .default_theta = 150000,
+    .read = read,
+    .gguf = {.architecture = "gpt-oss",
+             .names = kGgufNames.with({{Part::kFeedForwardNorm, "blk.{l}.post_attention_norm"}}),
+             .biases = GgufForm::Biases::kAttention,
+             .norm_topk_prob = true,
+             .own_head = true,
+             .alternating_windows = true,
+             .truncate_key = true}};
+
+}  // namespace moxie::model
