@@ -40,7 +40,8 @@ class Attention {
   [[nodiscard]] std::size_t query_width() const noexcept { return parts_.heads * parts_.head_width; }
   [[nodiscard]] std::size_t kv_width() const noexcept { return parts_.kv_heads * parts_.head_width; }
 
-  /// Queries into the buffer; keys and values into the pages, as the cache will be read.
+  /// Queries into the buffer; keys and values into the pages, as the cache will be read. kUnsupported: one that the
+  /// pages' type does not have.
   Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
                  const Buffers& buffers, Team& team) const noexcept;
   /// y = output(attention) for the batch's rows named by `rows`: y's row i belongs to rows[i].
@@ -54,7 +55,7 @@ class Attention {
   }
 
  private:
-  void store(const Segment& segment, std::size_t row, std::size_t layer, const Buffers& buffers) const noexcept;
+  Status store(const Segment& segment, std::size_t row, std::size_t layer, const Buffers& buffers) const noexcept;
 
   Parts parts_;
 };
