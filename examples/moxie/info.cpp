@@ -222,7 +222,7 @@ Status run_info(const Info& options) {
     MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
     json["moxie"] = describe(info);
     json["model"] = describe(model, paths);
-    if (options.budget_bytes) json["model"]["budget for keys and values"] = *options.budget_bytes;
+    if (options.budget_bytes) json["model"]["kv budget"] = *options.budget_bytes;
     MOXIE_TRY_LET(json["model"]["kv per token"], describe_kv(model, options.budget_bytes));
     if (!model.recommended_sampling().ok() || !model.recommended_sampling()->empty()) {
       json["recommended sampling"] = describe(model.recommended_sampling());

@@ -180,7 +180,8 @@ int main(int argc, char** argv) try {
   program::Info info;
   CLI::App* info_command =
       app.add_subcommand("info", "Show this build and machine, and a checkpoint where one is named");
-  info_command->add_option("-m,--model", info.common.model, "Folder with config.json and safetensors, or a .gguf file");
+  auto* info_model = info_command->add_option("-m,--model", info.common.model,
+                                              "Folder with config.json and safetensors, or a .gguf file");
   info_command->add_flag("--tensors", info.tensors, "List the tensors of the checkpoint instead of loading it");
   info_command
       ->add_option(
@@ -188,6 +189,7 @@ int main(int argc, char** argv) try {
           "Say how many positions and whole contexts fit in so many bytes of keys and values; K, M and G count "
           "1024s")
       ->transform(CLI::AsSizeValue(false))
+      ->needs(info_model)
       ->type_name("BYTES");
   info_command->add_flag("--json", info.json, "Print JSON");
   add_backend_options(*info_command, info.common);
