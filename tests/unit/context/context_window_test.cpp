@@ -125,8 +125,7 @@ TEST_CASE("a tree of hundreds of contexts holds each page once and comes down pa
       REQUIRE(end == 70);
       REQUIRE(holds_stamps(tree[node], 0, 70, 0));
     }
-    // Two full pages of the root are shared by all 364; an own tail each, and children of depth 3 that begin a page
-    // share their parent's.
+    // The root's two full pages are everybody's; a node has at most two more of its own.
     CHECK(bench.pool->usage().pages < 2 + 2 * tree.size());
     std::uint64_t tables = 0;
     for (const Context& context : tree) tables += context.usage().table_bytes;
