@@ -19,8 +19,8 @@ struct DecoderScratch {
 
 /// A model as the kernel sees it: a batch goes in, keys and values go to the pages, logits come out.
 ///
-/// Errors   forward: kNoSpace; kCancelled where `stop` said so; those of routers and experts; kUnsupported: a key or value that the
-///          pages' type does not have.
+/// Errors   forward: kNoSpace; kCancelled where `stop` said so; those of routers and experts; kUnsupported: a key
+///          or value that the pages' type does not have.
 ///          The pages' new positions and the logits are unspecified then.
 /// Threads  immutable; forward() may run on several teams at once, for different contexts.
 class Decoder {
