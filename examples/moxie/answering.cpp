@@ -103,7 +103,8 @@ Result<Answerer> Answerer::make(const Common& common, const Answering& answering
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = common.threads,
                                                .memory_bytes = answering.memory_mib << 20U,
-                                               .executor = common.executor}));
+                                               .executor = common.executor,
+                                               .kv_type = common.kv_type}));
   return Answerer{std::move(model), std::move(kernel), std::move(toolbox), seconds.count()};
 }
 

@@ -96,6 +96,7 @@ void print_json(const Bench& options, const Model& model, const Kernel& kernel, 
   json["isa"] = name(model.backend().isa());
   json["parallel"] = options.parallel;
   json["depth"] = options.depth;
+  json["kv_type"] = name(options.common.kv_type);
   json["load_s"] = load_s;
   for (const Measured& result : results) {
     json["results"].push_back(
@@ -135,7 +136,8 @@ Status run_bench(const Bench& options) {
   const double load_s = seconds_since(begin);
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
                                                .memory_bytes = Budget::kUnlimited,
-                                               .executor = options.common.executor}));
+                                               .executor = options.common.executor,
+                                               .kv_type = options.common.kv_type}));
   Stopwatch stopwatch(options, model, kernel);
   // Once unmeasured: pages of the weights come in, workspaces are touched.
   MOXIE_TRY(stopwatch.seconds(std::min<std::size_t>(options.prompt, 64), std::min<std::size_t>(options.generate, 4))

@@ -20,12 +20,14 @@ struct Common {
   bool read = false;
   std::size_t threads = 0;
   std::optional<ExecutorKind> executor;
+  KvType kv_type = KvType::kF32;
 
   [[nodiscard]] ModelOptions model_options() const;
 };
 
 struct Info {
   Common common;
+  std::optional<std::uint64_t> budget_bytes;  ///< for keys and values: says what fits
   bool json = false;
   bool tensors = false;
 };

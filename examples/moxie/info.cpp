@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <moxie/context/context.hpp>
 #include <moxie/core/version.hpp>
 #include <moxie/format/checkpoint.hpp>
 
@@ -81,14 +82,59 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
                {"layers with a window", config.num_hidden_layers - full_layers},
                {"rope scaling", rope_scaling(config.rope_scaling)},
                {"vocab_size", config.vocab_size},
-               {"max_position_embeddings", config.max_position_embeddings},
-               {"kv bytes per token", model.kv_shape().page_floats() * sizeof(float) / kKvPagePositions}};
+               {"max_position_embeddings", config.max_position_embeddings}};
   Json weights = Json::array();
   for (const WeightPath& path : paths) {
     weights.push_back({{"path", path.path}, {"matrices", path.count}, {"bytes", path.bytes}});
   }
   json["weights"] = std::move(weights);
   return json;
+}
+
+/// What a context of n positions is charged at most, in the kernel of `run` and `chat`.
+std::uint64_t bytes_of_context(const KvPool& pool, std::size_t n) {
+  const auto pages_for = [](std::size_t positions) { return (positions + kKvPagePositions - 1) / kKvPagePositions; };
+  const std::size_t window = pool.shape().window;
+  // Behind a window pages go again. What stays: what a row reads, what truncate() may go back by, the rows of a step,
+  // and the rest of the page that it begins in.
+  const std::size_t held =
+      window == 0 ? n : window + ContextOptions().rewind + KernelOptions().max_step_rows + kKvPagePositions;
+  const std::size_t gone = pages_for(n) - std::min(pages_for(n), pages_for(held));
+  return Context::bytes_for(pool, n) - std::uint64_t{gone} * pool.page_bytes();
+}
+
+/// What keys and values take for each position in each type and, where there is a budget, what fits in it: positions of
+/// one context, and whole contexts. Workspaces and logits are not in it.
+Result<Json> describe_kv(const Model& model, const std::optional<std::uint64_t>& budget_bytes) {
+  const std::size_t longest = model.config().max_position_embeddings;
+  Json rows = Json::array();
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+    KvShape shape = model.kv_shape();
+    shape.type = type;
+    MOXIE_TRY_LET(const auto pool, KvPool::create(shape, Budget::create("kv", Budget::kUnlimited)));
+    Json row = {{"type", name(type)},
+                {"bytes_per_token", shape.page_bytes() / kKvPagePositions},
+                {"page_bytes", pool->page_bytes()}};
+    if (budget_bytes) {
+      row["positions"] = *budget_bytes / Context::bytes_for(*pool, kKvPagePositions) * kKvPagePositions;
+      if (longest != 0) {
+        row["context"] = longest;
+        row["contexts"] = *budget_bytes / bytes_of_context(*pool, longest);
+      }
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+void print_kv(const Json& row, const char* key) {
+  std::printf("  %-24s %s: %s bytes", key, row.at("type").get<std::string>().c_str(),
+              row.at("bytes_per_token").dump().c_str());
+  if (row.contains("positions")) std::printf(", in the budget %s positions", row.at("positions").dump().c_str());
+  if (row.contains("contexts")) {
+    std::printf(" or %s contexts of %s", row.at("contexts").dump().c_str(), row.at("context").dump().c_str());
+  }
+  std::printf("\n");
 }
 
 /// What the checkpoint says of choosing tokens.
@@ -137,6 +183,10 @@ void print(const Json& json) {
       print(value);
     } else if (value.is_array()) {
       for (const Json& row : value) {
+        if (row.contains("bytes_per_token")) {
+          print_kv(row, key.c_str());
+          continue;
+        }
         const std::string bytes = megabytes(row.at("bytes").get<std::uint64_t>());
         if (row.contains("path")) {
           std::printf("  %-24s %zu matrices on %s, %s\n", key.c_str(), row.at("matrices").get<std::size_t>(),
@@ -172,6 +222,8 @@ Status run_info(const Info& options) {
     MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
     json["moxie"] = describe(info);
     json["model"] = describe(model, paths);
+    if (options.budget_bytes) json["model"]["kv budget"] = *options.budget_bytes;
+    MOXIE_TRY_LET(json["model"]["kv per token"], describe_kv(model, options.budget_bytes));
     if (!model.recommended_sampling().ok() || !model.recommended_sampling()->empty()) {
       json["recommended sampling"] = describe(model.recommended_sampling());
     }

@@ -48,8 +48,9 @@ void print_best(ConstRows logits, std::size_t first_position) {
 
 Status run_logits(const LogitsOfTokens& options) {
   MOXIE_TRY_LET(const Model model, Model::load(options.common.model, options.common.model_options()));
-  MOXIE_TRY_LET(Kernel kernel,
-                Kernel::create({.threads = options.common.threads, .executor = options.common.executor}));
+  MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
+                                               .executor = options.common.executor,
+                                               .kv_type = options.common.kv_type}));
   MOXIE_TRY_LET(Context context, kernel.open(model));
 
   const std::size_t rows = options.all ? options.tokens.size() : 1;

@@ -57,6 +57,17 @@ void add_executor_options(CLI::App& command, program::Common& common) {
       ->type_name("NAME");
 }
 
+void add_kv_type(CLI::App& command, program::Common& common) {
+  static const std::map<std::string, KvType> types = {
+      {"f32", KvType::kF32}, {"f16", KvType::kF16}, {"bf16", KvType::kBF16}, {"q8_0", KvType::kQ8_0}};
+  command
+      .add_option_function<std::string>(
+          "--kv-type", [&common](const std::string& text) { common.kv_type = types.at(text); },
+          "How keys and values are kept (default: f32)")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}))
+      ->type_name("NAME");
+}
+
 CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
   CLI::App* command = app.add_subcommand("convert", "Write a model of Hugging Face as GGUF");
   command->add_option("-m,--model", convert.model, "Folder with config.json and safetensors")->required();
@@ -169,8 +180,17 @@ int main(int argc, char** argv) try {
   program::Info info;
   CLI::App* info_command =
       app.add_subcommand("info", "Show this build and machine, and a checkpoint where one is named");
-  info_command->add_option("-m,--model", info.common.model, "Folder with config.json and safetensors, or a .gguf file");
+  auto* info_model = info_command->add_option("-m,--model", info.common.model,
+                                              "Folder with config.json and safetensors, or a .gguf file");
   info_command->add_flag("--tensors", info.tensors, "List the tensors of the checkpoint instead of loading it");
+  info_command
+      ->add_option(
+          "--budget", info.budget_bytes,
+          "Say how many positions and whole contexts fit in so many bytes of keys and values; K, M and G count "
+          "1024s")
+      ->transform(CLI::AsSizeValue(false))
+      ->needs(info_model)
+      ->type_name("BYTES");
   info_command->add_flag("--json", info.json, "Print JSON");
   add_backend_options(*info_command, info.common);
 
@@ -183,21 +203,25 @@ int main(int argc, char** argv) try {
   logits_command->add_flag("--all", logits.all, "Logits of every position, not just the last");
   logits_command->add_option("--chunk", logits.chunk, "Tokens computed at once (default: as many as a step takes)");
   logits_command->add_flag("--json", logits.json, "Print JSON");
+  add_kv_type(*logits_command, logits.common);
   add_executor_options(*logits_command, logits.common);
   add_backend_options(*logits_command, logits.common);
 
   program::Run run;
   CLI::App* run_command = add_run(app, run);
+  add_kv_type(*run_command, run.common);
   add_executor_options(*run_command, run.common);
   add_backend_options(*run_command, run.common);
 
   program::ChatCommand talk;
   CLI::App* talk_command = add_chat(app, talk);
+  add_kv_type(*talk_command, talk.common);
   add_executor_options(*talk_command, talk.common);
   add_backend_options(*talk_command, talk.common);
 
   program::Bench bench;
   CLI::App* bench_command = add_bench(app, bench);
+  add_kv_type(*bench_command, bench.common);
   add_executor_options(*bench_command, bench.common);
   add_backend_options(*bench_command, bench.common);
 

@@ -12,7 +12,7 @@
 namespace moxie {
 namespace {
 
-constexpr std::size_t kTableBytesPerPage = sizeof(float*) + kKvPagePositions * sizeof(TokenId);
+constexpr std::size_t kTableBytesPerPage = sizeof(std::byte*) + kKvPagePositions * sizeof(TokenId);
 
 constexpr std::size_t pages_for(std::size_t positions) noexcept {
   return positions / kKvPagePositions + (positions % kKvPagePositions != 0 ? 1 : 0);
@@ -29,8 +29,8 @@ Result<Context::Table> Context::Table::create(std::size_t capacity, Budget& acco
     return Status(Code::kNoMemory, "Context", Text("a table of ", capacity, " pages"), "no such address space");
   MOXIE_TRY_LET(table.memory, AlignedBuffer::create(*size, &account));
   table.capacity = capacity;
-  table.pages = reinterpret_cast<float**>(table.memory.data());
-  table.tokens = reinterpret_cast<TokenId*>(table.memory.data() + capacity * sizeof(float*));
+  table.pages = reinterpret_cast<std::byte**>(table.memory.data());
+  table.tokens = reinterpret_cast<TokenId*>(table.memory.data() + capacity * sizeof(std::byte*));
   return table;
 }
 
@@ -39,6 +39,10 @@ Result<Context> Context::create(std::shared_ptr<KvPool> pool, const ContextOptio
   if (options.max_positions == 0 || options.max_positions > ContextOptions::kMaxPositions) {
     return Status(Code::kInvalidArgument, "Context::create",
                   Text("max_positions of 1 to ", ContextOptions::kMaxPositions), Text(options.max_positions));
+  }
+  if (options.rewind > ContextOptions::kMaxPositions) {
+    return Status(Code::kInvalidArgument, "Context::create", Text("rewind of 0 to ", ContextOptions::kMaxPositions),
+                  Text(options.rewind));
   }
   State state;
   state.account = pool->budget();
@@ -52,6 +56,7 @@ Result<Context> Context::create(std::shared_ptr<KvPool> pool, const ContextOptio
   state.pool = std::move(pool);
   state.program = options.program;
   state.max_positions = options.max_positions;
+  state.rewind = options.rewind;
   return Context(std::move(state));
 }
 
@@ -61,9 +66,12 @@ ContextUsage Context::usage() const noexcept {
   ContextUsage usage;
   if (state_.pool == nullptr) return usage;
   usage.positions = state_.size;
-  usage.pages = state_.n_pages;
+  usage.pages = state_.n_pages - state_.first_page;
+  usage.released_pages = state_.first_page;
   usage.reserved_pages = state_.n_pages - pages_for(state_.size);
-  for (std::size_t p = 0; p < state_.n_pages; ++p) usage.shared_pages += KvPool::is_shared(state_.table.pages[p]);
+  for (std::size_t p = state_.first_page; p < state_.n_pages; ++p) {
+    usage.shared_pages += KvPool::is_shared(state_.table.pages[p]);
+  }
   usage.table_bytes = state_.table.memory.size();
   const std::uint64_t page_bytes = state_.pool->page_bytes();
   usage.bytes = usage.pages * page_bytes + usage.table_bytes;
@@ -77,16 +85,18 @@ Result<Context> Context::fork() const noexcept {
   State state;
   MOXIE_TRY_LET(state.table, Table::create(n_pages, *state_.account));
   for (std::size_t p = 0; p < n_pages; ++p) {
-    KvPool::share(state_.table.pages[p]);
+    if (p >= state_.first_page) KvPool::share(state_.table.pages[p]);
     state.table.pages[p] = state_.table.pages[p];
   }
   std::copy_n(state_.table.tokens, state_.size, state.table.tokens);
   state.pool = state_.pool;
   state.account = state_.account;
+  state.first_page = state_.first_page;
   state.n_pages = n_pages;
   state.size = state_.size;
   state.program = state_.program;
   state.max_positions = state_.max_positions;
+  state.rewind = state_.rewind;
   return Context(std::move(state));
 }
 
@@ -95,9 +105,23 @@ Status Context::truncate(std::size_t n) noexcept {
   if (n > state_.size) {
     return Status(Code::kInvalidArgument, "Context::truncate", Text("at most ", state_.size, " positions"), Text(n));
   }
+  if (!can_truncate(n)) {
+    return Status(Code::kPrecondition, "Context::truncate",
+                  Text("0, or at least ", state_.first_page * kKvPagePositions + state_.pool->shape().window - 1,
+                       " positions: those before a window of ", state_.pool->shape().window, " were given back"),
+                  Text(n));
+  }
   state_.size = n;
   drop_pages(pages_for(n));
+  if (n == 0) state_.first_page = 0;
   return {};
+}
+
+bool Context::can_truncate(std::size_t n) const noexcept {
+  if (n > state_.size) return false;
+  if (state_.first_page == 0 || n == 0) return true;
+  // A row at n reads positions from n + 1 - window on.
+  return n + 1 >= state_.first_page * kKvPagePositions + state_.pool->shape().window;
 }
 
 Status Context::reserve(std::size_t n) noexcept {
@@ -125,7 +149,7 @@ Result<KvView> Context::prepare(std::size_t n) noexcept {
       poison_positions(state_.pool->shape(), state_.table.pages[p], begin < state_.size ? state_.size - begin : 0);
     }
   }
-  return KvView{state_.pool->shape(), {state_.table.pages, n_pages}};
+  return KvView{state_.pool->shape(), {state_.table.pages, n_pages}, state_.first_page};
 }
 
 Status Context::commit(std::span<const TokenId> tokens) noexcept {
@@ -139,6 +163,7 @@ Status Context::commit(std::span<const TokenId> tokens) noexcept {
   std::copy(tokens.begin(), tokens.end(), state_.table.tokens + state_.size);
   state_.size += tokens.size();
   rollback();  // what was prepared beyond them
+  drop_behind_window();
   return {};
 }
 
@@ -151,7 +176,7 @@ void Context::rollback() noexcept {
 
 KvView Context::view() const noexcept {
   if (state_.pool == nullptr) return {};
-  return {state_.pool->shape(), {state_.table.pages, pages_for(state_.size)}};
+  return {state_.pool->shape(), {state_.table.pages, pages_for(state_.size)}, state_.first_page};
 }
 
 Status Context::at_rest(std::string_view where) const noexcept {
@@ -187,16 +212,16 @@ Status Context::take_room(std::size_t n_pages, std::size_t capacity) noexcept {
     std::copy_n(state_.table.pages, state_.n_pages, grown.pages);
     std::copy_n(state_.table.tokens, state_.size, grown.tokens);
   }
-  float** pages = grown.capacity != 0 ? grown.pages : state_.table.pages;
+  std::byte** pages = grown.capacity != 0 ? grown.pages : state_.table.pages;
 
   const std::size_t tail = state_.size / kKvPagePositions;
   const std::size_t tail_positions = state_.size % kKvPagePositions;
-  float* copy = nullptr;
+  std::byte* copy = nullptr;
   if (tail_positions != 0 && KvPool::is_shared(pages[tail])) {
     MOXIE_TRY_LET(copy, state_.pool->acquire(*state_.account));
   }
   for (std::size_t p = state_.n_pages; p < n_pages; ++p) {
-    Result<float*> page = state_.pool->acquire(*state_.account);
+    Result<std::byte*> page = state_.pool->acquire(*state_.account);
     if (!page.ok()) {
       while (p > state_.n_pages) KvPool::release(pages[--p]);
       if (copy != nullptr) KvPool::release(copy);
@@ -215,7 +240,20 @@ Status Context::take_room(std::size_t n_pages, std::size_t capacity) noexcept {
 }
 
 void Context::drop_pages(std::size_t keep) noexcept {
-  while (state_.n_pages > keep) KvPool::release(state_.table.pages[--state_.n_pages]);
+  while (state_.n_pages > keep) {
+    --state_.n_pages;
+    if (state_.n_pages >= state_.first_page) KvPool::release(state_.table.pages[state_.n_pages]);
+  }
+}
+
+// The next row, and every one after it, reads positions from size + 1 - window on.
+void Context::drop_behind_window() noexcept {
+  const std::size_t window = state_.pool->shape().window;
+  if (window == 0 || state_.size < window || state_.size - window < state_.rewind) return;
+  for (const std::size_t end = (state_.size + 1 - window - state_.rewind) / kKvPagePositions; state_.first_page < end;
+       ++state_.first_page) {
+    KvPool::release(std::exchange(state_.table.pages[state_.first_page], nullptr));
+  }
 }
 
 }  // namespace moxie

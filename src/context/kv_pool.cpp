@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include <moxie/context/kv_pool.hpp>
 #include <moxie/core/checked.hpp>
 
 #include "context/page_memory.hpp"
+#include "context/page_positions.hpp"
 
 namespace moxie {
 
@@ -16,12 +17,10 @@ struct KvPool::PageHeader {
 
   PageHeader(KvPool& pool_in, Charge charge_in) noexcept : pool(&pool_in), charge(std::move(charge_in)) {}
 
-  float* values() noexcept { return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(this) + kBytes); }
-  static PageHeader* of(float* page) noexcept {
-    return reinterpret_cast<PageHeader*>(reinterpret_cast<std::byte*>(page) - kBytes);
-  }
-  static const PageHeader* of(const float* page) noexcept {
-    return reinterpret_cast<const PageHeader*>(reinterpret_cast<const std::byte*>(page) - kBytes);
+  std::byte* values() noexcept { return reinterpret_cast<std::byte*>(this) + kBytes; }
+  static PageHeader* of(std::byte* page) noexcept { return reinterpret_cast<PageHeader*>(page - kBytes); }
+  static const PageHeader* of(const std::byte* page) noexcept {
+    return reinterpret_cast<const PageHeader*>(page - kBytes);
   }
 
   // 64 bits: no number of forks that memory could hold wraps it.
@@ -30,22 +29,11 @@ struct KvPool::PageHeader {
   Charge charge;
 };
 
-namespace {
-
-// volatile: the compiler knows that a block which is given back next is dead, and would drop the stores.
-void poison(float* values, std::size_t count) noexcept {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  volatile float* out = values;
-  for (std::size_t i = 0; i < count; ++i) out[i] = nan;
-}
-
-}  // namespace
-
 Result<std::shared_ptr<KvPool>> KvPool::create(const KvShape& shape, std::shared_ptr<Budget> budget,
                                                KvPoolOptions options) noexcept {
   static_assert(sizeof(PageHeader) <= PageHeader::kBytes && alignof(PageHeader) <= PageHeader::kBytes);
   const Text came(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
-                  shape.value_width);
+                  shape.value_width, ", ", name(shape.type));
   if (shape.layers == 0 || shape.kv_heads == 0 || shape.key_width == 0 || shape.value_width == 0) {
     return Status(Code::kInvalidArgument, "KvPool::create", "a shape without a zero", came);
   }
@@ -53,10 +41,13 @@ Result<std::shared_ptr<KvPool>> KvPool::create(const KvShape& shape, std::shared
 
   const auto wide = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
   const auto width = checked::add(wide(shape.key_width), wide(shape.value_width));
-  const auto value_bytes = width ? checked::multiply(wide(shape.layers), wide(shape.kv_heads), *width,
-                                                     wide(kKvPagePositions), wide(sizeof(float)))
-                                 : std::nullopt;
-  const auto bytes = value_bytes ? checked::add(*value_bytes, wide(PageHeader::kBytes)) : std::nullopt;
+  // As f32, which takes the most: where that fits, so does what page_bytes() computes on its way.
+  const auto most = width ? checked::multiply(wide(shape.layers), wide(shape.kv_heads), *width, wide(kKvPagePositions),
+                                              wide(sizeof(float)))
+                          : std::nullopt;
+  const auto bytes = most && checked::add(*most, wide(PageHeader::kBytes))
+                         ? std::optional(wide(shape.page_bytes() + PageHeader::kBytes))
+                         : std::nullopt;
   const auto plan = bytes ? plan_page_memory(*bytes) : std::nullopt;
   if (!plan) return Status(Code::kShape, "KvPool::create", "a page that an address space can hold", came);
 
@@ -80,15 +71,15 @@ KvPoolUsage KvPool::usage() const noexcept {
   return usage;
 }
 
-Result<float*> KvPool::acquire(Budget& account) noexcept {
+Result<std::byte*> KvPool::acquire(Budget& account) noexcept {
   MOXIE_TRY_LET(Charge charge, account.charge(page_bytes_));
   void* block = take_page_memory({page_bytes_, mapped_});
   if (block == nullptr) {
     return Status(Code::kNoMemory, "KvPool::acquire", Text("a page of ", page_bytes_, " bytes"),
                   "a refusal from the system");
   }
-  float* values = (new (block) PageHeader(*this, std::move(charge)))->values();
-  if (options_.poison_freed) poison(values, shape_.page_floats());
+  std::byte* values = (new (block) PageHeader(*this, std::move(charge)))->values();
+  if (options_.poison_freed) poison_page(values, shape_.page_bytes());
 
   const std::size_t pages = pages_.fetch_add(1, std::memory_order_relaxed) + 1;
   std::size_t peak = peak_pages_.load(std::memory_order_relaxed);
@@ -97,24 +88,24 @@ Result<float*> KvPool::acquire(Budget& account) noexcept {
   return values;
 }
 
-void KvPool::share(float* page) noexcept {
+void KvPool::share(std::byte* page) noexcept {
   // Relaxed: the caller holds a reference, so the page cannot go meanwhile.
   PageHeader::of(page)->references.fetch_add(1, std::memory_order_relaxed);
 }
 
-void KvPool::release(float* page) noexcept {
+void KvPool::release(std::byte* page) noexcept {
   PageHeader* header = PageHeader::of(page);
   // Release what this holder did; acquire what all others did before the memory goes.
   if (header->references.fetch_sub(1, std::memory_order_acq_rel) == 1) header->pool->destroy(header);
 }
 
-bool KvPool::is_shared(const float* page) noexcept {
+bool KvPool::is_shared(const std::byte* page) noexcept {
   // Acquire: who writes next must not overtake the last reads of a holder that is gone.
   return PageHeader::of(page)->references.load(std::memory_order_acquire) != 1;
 }
 
 void KvPool::destroy(PageHeader* header) noexcept {
-  if (options_.poison_freed) poison(header->values(), shape_.page_floats());
+  if (options_.poison_freed) poison_page(header->values(), shape_.page_bytes());
   const Charge charge = std::move(header->charge);  // given back last: the budget never promises memory still held
   header->~PageHeader();
   give_page_memory(header, {page_bytes_, mapped_});

@@ -1,36 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "context/page_positions.hpp"
 
-#include <algorithm>
-#include <limits>
+#include <cstring>
 
 namespace moxie {
+namespace {
 
-void copy_positions(const KvShape& shape, const float* from, float* to, std::size_t count) noexcept {
-  const std::size_t blocks = shape.layers * shape.kv_heads;
-  for (std::size_t block = 0; block < blocks; ++block) {
-    for (std::size_t c = 0; c < shape.key_width; ++c) {
-      std::copy_n(from, count, to);
-      from += kKvPagePositions;
-      to += kKvPagePositions;
+/// All bits set: a NaN in f32, f16 and bf16, and so are the scales of q8_0.
+constexpr int kPoison = 0xff;
+
+/// Calls run(begin, bytes) for the bytes that positions [first, end) hold, in every layer and head.
+template <class F>
+void each_run(const KvShape& shape, std::size_t first, std::size_t end, F run) noexcept {
+  // Rows of 32 lanes, a position in each.
+  const auto lanes = [&](std::size_t begin, std::size_t rows, std::size_t bytes) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      run(begin + (row * kKvPagePositions + first) * bytes, (end - first) * bytes);
     }
-    std::copy_n(from, count * shape.value_width, to);
-    from += kKvPagePositions * shape.value_width;
-    to += kKvPagePositions * shape.value_width;
+  };
+  const std::size_t bytes = element_bytes(shape.type);
+  for (std::size_t layer = 0; layer < shape.layers; ++layer) {
+    for (std::size_t head = 0; head < shape.kv_heads; ++head) {
+      const KvBlock block = shape.block(layer, head);
+      lanes(block.keys, shape.key_width, bytes);
+      lanes(block.key_scales, scales_for(shape.type, shape.key_width), 2);
+      run(block.values + first * shape.value_width * bytes, (end - first) * shape.value_width * bytes);
+      lanes(block.value_scales, scales_for(shape.type, shape.value_width), 2);
+    }
   }
 }
 
-void poison_positions(const KvShape& shape, float* page, std::size_t begin) noexcept {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::size_t blocks = shape.layers * shape.kv_heads;
-  for (std::size_t block = 0; block < blocks; ++block) {
-    for (std::size_t c = 0; c < shape.key_width; ++c) {
-      std::fill(page + begin, page + kKvPagePositions, nan);
-      page += kKvPagePositions;
-    }
-    std::fill(page + begin * shape.value_width, page + kKvPagePositions * shape.value_width, nan);
-    page += kKvPagePositions * shape.value_width;
-  }
+}  // namespace
+
+void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept {
+  each_run(shape, 0, count,
+           [&](std::size_t begin, std::size_t bytes) { std::memcpy(to + begin, from + begin, bytes); });
+}
+
+void poison_positions(const KvShape& shape, std::byte* page, std::size_t begin) noexcept {
+  each_run(shape, begin, kKvPagePositions,
+           [&](std::size_t at, std::size_t bytes) { std::memset(page + at, kPoison, bytes); });
+}
+
+void poison_page(std::byte* page, std::size_t bytes) noexcept {
+  // volatile: the compiler knows that a block which is given back next is dead, and would drop the stores.
+  volatile std::byte* out = page;
+  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<std::byte>(kPoison);
 }
 
 }  // namespace moxie

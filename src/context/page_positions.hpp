@@ -7,10 +7,13 @@
 
 namespace moxie {
 
-/// Copies the first `count` positions of one page, in every layer and head, and nothing else of it.
-void copy_positions(const KvShape& shape, const float* from, float* to, std::size_t count) noexcept;
+/// Copies what the first `count` positions of one page hold, in every layer and head, and nothing else of it.
+void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept;
 
-/// Fills the positions from `begin` on with NaN.
-void poison_positions(const KvShape& shape, float* page, std::size_t begin) noexcept;
+/// Fills what the positions from `begin` on hold with NaN; in q8_0 with scales that are NaN.
+void poison_positions(const KvShape& shape, std::byte* page, std::size_t begin) noexcept;
+
+/// Makes every number of a page that goes back next NaN.
+void poison_page(std::byte* page, std::size_t bytes) noexcept;
 
 }  // namespace moxie

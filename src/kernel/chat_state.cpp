@@ -161,7 +161,8 @@ Result<ChatState::Prompt> ChatState::begin_round() {
     }
     const auto held = context_.tokens();
     const auto differ = std::ranges::mismatch(held, prompt.tokens);
-    const auto same = std::min(static_cast<std::size_t>(differ.in1 - held.begin()), prompt.tokens.size() - 1);
+    auto same = std::min(static_cast<std::size_t>(differ.in1 - held.begin()), prompt.tokens.size() - 1);
+    if (!context_.can_truncate(same)) same = 0;  // a window let go what a row there reads
     MOXIE_TRY(context_.truncate(same));
     prompt.tokens.erase(prompt.tokens.begin(), prompt.tokens.begin() + static_cast<std::ptrdiff_t>(same));
   }

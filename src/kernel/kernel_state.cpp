@@ -39,7 +39,7 @@ Result<Program*> KernelState::program_for(const Pathway& pathway) {
       return program.get();
     }
   }
-  MOXIE_TRY_LET(auto made, Program::create(pathway, executor_, options_.max_step_rows, budget_, options_.kv_pool));
+  MOXIE_TRY_LET(auto made, Program::create(pathway, executor_, options_, budget_));
   programs_.push_back(std::move(made));
   return programs_.back().get();
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/program.hpp"
 
+#include <moxie/kernel/kernel.hpp>
+
 #include "backend/worker.hpp"
 #include "model/decoder.hpp"
 
 namespace moxie::kernel {
 
-Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executor& executor, std::size_t max_rows,
-                                                 std::shared_ptr<Budget> budget, const KvPoolOptions& pool_options) {
+Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executor& executor,
+                                                 const KernelOptions& options, std::shared_ptr<Budget> budget) {
   const Model& model = pathway.model();
+  const std::size_t max_rows = options.max_step_rows;
   const model::DecoderScratch scratch = model.decoder().scratch_bytes(max_rows);
   std::vector<AlignedBuffer> memory;
   MOXIE_TRY_LET(std::vector<backend::WorkerPtr> workers, model.backend().make_workers(executor.width()));
@@ -27,7 +30,9 @@ Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executo
     }
   });
   MOXIE_TRY(warm);
-  MOXIE_TRY_LET(auto pool, KvPool::create(model.kv_shape(), std::move(budget), pool_options));
+  KvShape shape = model.kv_shape();
+  shape.type = options.kv_type;
+  MOXIE_TRY_LET(auto pool, KvPool::create(shape, std::move(budget), options.kv_pool));
   std::unique_ptr<Program> program(new Program(pathway, executor, std::move(workspaces)));
   program->pool_ = std::move(pool);
   program->memory_ = std::move(memory);

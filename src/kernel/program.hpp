@@ -8,13 +8,17 @@
 #include <moxie/core/team.hpp>
 #include <moxie/model/pathway.hpp>
 
+namespace moxie {
+struct KernelOptions;
+}
+
 namespace moxie::kernel {
 
 /// A pathway made ready on one kernel: its pool of pages, and a workspace with a warm worker for each thread.
 class Program {
  public:
-  static Result<std::unique_ptr<Program>> create(const Pathway& pathway, Executor& executor, std::size_t max_rows,
-                                                 std::shared_ptr<Budget> budget, const KvPoolOptions& pool_options);
+  static Result<std::unique_ptr<Program>> create(const Pathway& pathway, Executor& executor,
+                                                 const KernelOptions& options, std::shared_ptr<Budget> budget);
 
   [[nodiscard]] const Pathway& pathway() const noexcept { return pathway_; }
   [[nodiscard]] const std::shared_ptr<KvPool>& pool() const noexcept { return pool_; }

@@ -28,25 +28,22 @@ Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, Con
     for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
     for (std::size_t at = 0; at < width; at += parts_.head_width) rope.turn(rope_table.row(row), all + at);
   };
-  return each_row(team, x.rows, [&](std::size_t row) {
+  return each_row(team, x.rows, [&](std::size_t row) -> Status {
     finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
     finish(parts_.key_norm, parts_.kv_heads, row, buffers.key.row(row));
-    store(batch.segment_of(row), row, layer, buffers);
+    return store(batch.segment_of(row), row, layer, buffers);
   });
 }
 
-void Attention::store(const Segment& segment, std::size_t row, std::size_t layer,
-                      const Buffers& buffers) const noexcept {
+Status Attention::store(const Segment& segment, std::size_t row, std::size_t layer,
+                        const Buffers& buffers) const noexcept {
   const std::size_t position = segment.position + (row - segment.begin);
-  const std::size_t page = position / kKvPagePositions;
-  const std::size_t slot = position % kKvPagePositions;
   const std::size_t width = parts_.head_width;
   for (std::size_t g = 0; g < parts_.kv_heads; ++g) {
-    float* keys = segment.kv.keys(page, layer, g);
-    const float* key = buffers.key.row(row) + g * width;
-    for (std::size_t c = 0; c < width; ++c) keys[c * kKvPagePositions + slot] = key[c];
-    std::copy_n(buffers.value.row(row) + g * width, width, segment.kv.values(page, layer, g) + slot * width);
+    MOXIE_TRY(
+        segment.kv.store(layer, g, position, buffers.key.row(row) + g * width, buffers.value.row(row) + g * width));
   }
+  return {};
 }
 
 Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
@@ -68,15 +65,14 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
         ++count;
       }
       const KvView& kv = segment.kv;
-      const std::size_t key_offset = (layer * kv.shape.kv_heads + g) * kv.shape.block_floats();
       ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
                   .q_stride = width,
                   .rows = count,
                   .q_row_stride = buffers.query.stride,
                   .heads = group,
                   .pages = kv.pages.data(),
-                  .key_offset = key_offset,
-                  .value_offset = key_offset + kv.shape.key_width * kKvPagePositions,
+                  .type = kv.shape.type,
+                  .block = kv.shape.block(layer, g),
                   .key_width = width,
                   .value_width = width,
                   .visible = segment.position + (rows[i] - segment.begin) + 1,

@@ -46,7 +46,7 @@ class Attention final : public AttentionBlock {
   }
 
  private:
-  void store(const Segment& segment, std::size_t row, std::size_t layer, const Buffers& buffers) const noexcept;
+  Status store(const Segment& segment, std::size_t row, std::size_t layer, const Buffers& buffers) const noexcept;
 
   Parts parts_;
 };

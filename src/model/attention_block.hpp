@@ -33,7 +33,8 @@ class AttentionBlock {
 
   virtual ~AttentionBlock() = default;
   [[nodiscard]] virtual Widths widths() const noexcept = 0;
-  /// Queries into the buffers; what the cache keeps into the pages, as it will be read.
+  /// Queries into the buffers; what the cache keeps into the pages, as it will be read. kUnsupported: a number that the
+  /// pages' type does not have.
   virtual Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
                          const Buffers& buffers, Team& team) const noexcept = 0;
   /// y = output(attention) for the batch's rows named by `rows`: y's row i belongs to rows[i].

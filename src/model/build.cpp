@@ -134,6 +134,12 @@ Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSou
                .feed_forward = std::move(feed_forward)};
 }
 
+/// What no layer looks beyond; 0 where one looks back to the first position.
+std::size_t window_of_all(const std::vector<std::size_t>& windows) noexcept {
+  const auto [least, most] = std::ranges::minmax_element(windows);
+  return windows.empty() || *least == 0 ? 0 : *most;
+}
+
 /// The embedding stays in the mapped file, where only the rows that are asked for are ever read; of a
 /// checkpoint that was read into memory it is copied, so that the rest can go.
 Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& rows, const LoadOptions& options) {
@@ -174,7 +180,8 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,
                     .key_width = config.kv_lora_rank + config.head_dim,
-                    .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim};
+                    .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim,
+                    .window = window_of_all(config.sliding_windows)};
   parts.ops = &backend.ops();
   return std::unique_ptr<const Decoder>(std::make_unique<DecoderStack>(std::move(parts)));
 }

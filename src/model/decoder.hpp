@@ -19,12 +19,14 @@ struct DecoderScratch {
 
 /// A model as the kernel sees it: a batch goes in, keys and values go to the pages, logits come out.
 ///
-/// Errors   forward: kNoSpace; kCancelled where `stop` said so; those of routers and experts.
+/// Errors   forward: kNoSpace; kCancelled where `stop` said so; those of routers and experts; kUnsupported: a key
+///          or value that the pages' type does not have.
 ///          The pages' new positions and the logits are unspecified then.
 /// Threads  immutable; forward() may run on several teams at once, for different contexts.
 class Decoder {
  public:
   virtual ~Decoder() = default;
+  /// With the type left as it is: whoever makes the pool chooses.
   [[nodiscard]] virtual KvShape kv_shape() const noexcept = 0;
   [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
   virtual Status forward(const Batch& batch, Team& team) const noexcept = 0;

@@ -74,7 +74,7 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rop
         each_row(team, x.rows, [&](std::size_t row) { parts_.query_norm.apply(narrow.row(row), narrow.row(row)); }));
     MOXIE_TRY(parts_.query.apply(narrow, buffers.query, team));
   }
-  return each_row(team, x.rows, [&](std::size_t row) {
+  return each_row(team, x.rows, [&](std::size_t row) -> Status {
     float* const queries = buffers.query.row(row);
     for (std::size_t h = 0; h < heads(); ++h) {
       turn(rope, rope_table.row(row), queries + h * head_width() + nope_width());
@@ -82,18 +82,9 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rop
     float* const key = buffers.key.row(row);
     parts_.latent_norm.apply(key, key);
     turn(rope, rope_table.row(row), key + rank());
-    store(batch.segment_of(row), row, layer, key);
+    const Segment& segment = batch.segment_of(row);
+    return segment.kv.store(layer, 0, segment.position + (row - segment.begin), key, key);  // values are the latents
   });
-}
-
-void LatentAttention::store(const Segment& segment, std::size_t row, std::size_t layer,
-                            const float* key) const noexcept {
-  const std::size_t position = segment.position + (row - segment.begin);
-  const std::size_t page = position / kKvPagePositions;
-  const std::size_t slot = position % kKvPagePositions;
-  float* const keys = segment.kv.keys(page, layer, 0);
-  for (std::size_t c = 0; c < key_width(); ++c) keys[c * kKvPagePositions + slot] = key[c];
-  std::copy_n(key, rank(), segment.kv.values(page, layer, 0) + slot * rank());
 }
 
 /// Queries as the cache's keys want them: what a head would multiply its own key with goes through its key matrix.
@@ -123,15 +114,14 @@ void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::si
            rows[i + count] < segment.begin + segment.rows) {
       ++count;
     }
-    const std::size_t key_offset = layer * segment.kv.shape.block_floats();
     ops.attend({.q = queries.row(i),
                 .q_stride = key_width(),
                 .rows = count,
                 .q_row_stride = queries.stride,
                 .heads = task.heads,
                 .pages = segment.kv.pages.data(),
-                .key_offset = key_offset,
-                .value_offset = key_offset + key_width() * kKvPagePositions,
+                .type = segment.kv.shape.type,
+                .block = segment.kv.shape.block(layer, 0),
                 .key_width = key_width(),
                 .value_width = rank(),
                 .visible = segment.position + (rows[i] - segment.begin) + 1,

@@ -63,7 +63,6 @@ class LatentAttention final : public AttentionBlock {
   [[nodiscard]] std::size_t value_width() const noexcept { return parts_.values[0].out_width(); }
 
   void turn(const Rope& rope, const float* table, float* head) const noexcept;
-  void store(const Segment& segment, std::size_t row, std::size_t layer, const float* key) const noexcept;
   Status absorb(const Task& task, const Buffers& buffers, Rows queries, Workspace& workspace) const noexcept;
   void attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops, ConstRows queries,
                     Rows sums) const noexcept;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,13 +32,20 @@ class RmsNorm {
   float eps_ = 0;
 };
 
-/// Splits rows over a team. Each row is computed by itself, so the cut never shows.
+/// Splits rows over a team. Each row is computed by itself, so the cut never shows. A body that returns a Status ends
+/// its task where that is an error.
 template <class F>
 Status each_row(Team& team, std::size_t rows, F&& body) noexcept {
   // A few runs of rows for each worker; a single row stays on the calling thread.
   const std::size_t tasks = std::min(rows, team.width() * 4);
   return team.each(tasks, [&](std::size_t task, Workspace&) -> Status {
-    for (std::size_t row = task * rows / tasks; row < (task + 1) * rows / tasks; ++row) body(row);
+    for (std::size_t row = task * rows / tasks; row < (task + 1) * rows / tasks; ++row) {
+      if constexpr (std::is_void_v<decltype(body(row))>) {
+        body(row);
+      } else {
+        MOXIE_TRY(body(row));
+      }
+    }
     return {};
   });
 }

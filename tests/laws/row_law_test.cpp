@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include <moxie/core/philox.hpp>
 
@@ -22,33 +23,45 @@ const std::vector<std::string> kFamilies = {"deepseek_v2",        "mistral_windo
                                             "qwen2_window_above", "qwen2_moe_mixed", "qwen3_yarn",     "gpt_oss",
                                             "gpt_oss_mxfp4"};
 
+/// Of pages of each type; that they widen exactly is the kernels' test.
+const std::vector<std::pair<std::string, KvType>> kTyped = {{"odd_widths", KvType::kF16},
+                                                            {"odd_widths", KvType::kBF16},
+                                                            {"odd_widths", KvType::kQ8_0},
+                                                            {"mistral_window", KvType::kQ8_0}};
+
 struct Case {
   Model model;
+  KvType kv_type = KvType::kF32;
   std::vector<TokenId> tokens;
   std::vector<float> expected;  ///< the whole prompt at once, alone, on one thread
   std::size_t vocab_size = 0;
 
+  Kernel kernel(KernelOptions options) const {
+    options.kv_type = kv_type;
+    return Kernel::create(options).value();
+  }
   std::span<const float> row(std::size_t position) const {
     return std::span(expected).subspan(position * vocab_size, vocab_size);
   }
 };
 
-Case make_case(const std::string& name, MatmulPath path) {
+Case make_case(const std::string& name, MatmulPath path, KvType kv_type) {
   ReferenceLogits reference = load_reference(name == "gpt_oss_mxfp4" ? "gpt_oss" : name);  // tokens alone
   Case made{.model = Model::load(data_folder(name), {.backend = {.matmul = path}}).value(),
+            .kv_type = kv_type,
             .tokens = std::move(reference.tokens),
             .expected = {},
             .vocab_size = reference.vocab_size};
-  Kernel kernel = Kernel::create({.executor = ExecutorKind::kSerial}).value();
+  Kernel kernel = made.kernel({.executor = ExecutorKind::kSerial});
   Context context = kernel.open(made.model).value();
   made.expected = all_logits(kernel, context, made.tokens, made.vocab_size);
   return made;
 }
 
-const Case& case_of(std::string_view name, MatmulPath path) {
-  static std::map<std::pair<std::string, MatmulPath>, Case> cases;
-  const auto key = std::pair(std::string(name), path);
-  if (!cases.contains(key)) cases.emplace(key, make_case(key.first, path));
+const Case& case_of(std::string_view name, MatmulPath path, KvType kv_type = KvType::kF32) {
+  static std::map<std::tuple<std::string, MatmulPath, KvType>, Case> cases;
+  const auto key = std::tuple(std::string(name), path, kv_type);
+  if (!cases.contains(key)) cases.emplace(key, make_case(std::string(name), path, kv_type));
   return cases.at(key);
 }
 
@@ -62,10 +75,13 @@ void for_each_case(F&& body) {
   for (const std::string& name : kFamilies) {
     DYNAMIC_SECTION(name) { body(case_of(name, path)); }
   }
+  for (const auto& [name, type] : kTyped) {
+    DYNAMIC_SECTION(name << " with pages of " << moxie::name(type)) { body(case_of(name, path, type)); }
+  }
 }
 
 std::vector<float> run(const Case& c, const KernelOptions& options, std::size_t chunk) {
-  Kernel kernel = Kernel::create(options).value();
+  Kernel kernel = c.kernel(options);
   Context context = kernel.open(c.model).value();
   return all_logits(kernel, context, c.tokens, c.vocab_size, chunk);
 }
@@ -108,7 +124,7 @@ TEST_CASE("a row has the same bits among any neighbours, at any place of the bat
     const Philox random(2024);
     for (const std::size_t tenants : std::vector<std::size_t>{1, 2, 3, 4, 7, 16, 17, 33, 64}) {
       CAPTURE(tenants);
-      Kernel kernel = Kernel::create({.threads = 2, .max_step_rows = 64, .kv_pool = {.poison_freed = true}}).value();
+      Kernel kernel = c.kernel({.threads = 2, .max_step_rows = 64, .kv_pool = {.poison_freed = true}});
       std::vector<Context> contexts;
       std::vector<std::vector<TokenId>> tokens;
       std::vector<std::vector<float>> logits;
@@ -154,7 +170,7 @@ TEST_CASE("a fork goes on with the bits of a context that was never forked") {
   for_each_case([](const Case& c) {
     for (const std::size_t at : std::vector<std::size_t>{1, 31, 32, 33, 50, 64}) {
       CAPTURE(at);
-      Kernel kernel = Kernel::create({.threads = 2, .kv_pool = {.poison_freed = true}}).value();
+      Kernel kernel = c.kernel({.threads = 2, .kv_pool = {.poison_freed = true}});
       Context trunk = kernel.open(c.model).value();
       all_logits(kernel, trunk, std::span(c.tokens).first(at), c.vocab_size);
       Context fork = trunk.fork().value();
@@ -172,7 +188,7 @@ TEST_CASE("a fork goes on with the bits of a context that was never forked") {
 
 TEST_CASE("only the last logits, or none before, give the bits of all") {
   for_each_case([](const Case& c) {
-    Kernel kernel = Kernel::create({.threads = 2}).value();
+    Kernel kernel = c.kernel({.threads = 2});
     for (std::size_t n = 1; n <= c.tokens.size(); n += 9) {
       Context context = kernel.open(c.model).value();
       std::vector<float> out(c.vocab_size);
@@ -186,4 +202,35 @@ TEST_CASE("only the last logits, or none before, give the bits of all") {
       CHECK(same_bits(out, c.row(n - 1)));
     }
   });
+}
+
+TEST_CASE("pages behind a window may be given back: no bit changes") {
+  for (const std::string name : {"mistral_window", "mixtral_window"}) {
+    const KvType type = GENERATE(KvType::kF32, KvType::kQ8_0);
+    CAPTURE(name, moxie::name(type));
+    const Case& c = case_of(name, MatmulPath::kNative, type);
+    for (const std::size_t chunk : {1u, 20u, 80u}) {
+      Kernel kernel = c.kernel({.threads = 2, .kv_pool = {.poison_freed = true}});
+      Context context = kernel.open(c.model, {.rewind = 0}).value();
+      CHECK(same_bits(all_logits(kernel, context, c.tokens, c.vocab_size, chunk), c.expected));
+      CHECK(context.usage().released_pages > 0);
+    }
+  }
+}
+
+TEST_CASE("every ISA path gives the same bits with pages of every type") {
+  for (const auto& [name, type] : kTyped) {
+    CAPTURE(name, moxie::name(type));
+    const Case& c = case_of(name, MatmulPath::kNative, type);
+    std::size_t paths = 0;
+    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      const auto model = Model::load(data_folder(name), {.backend = {.isa = isa, .matmul = MatmulPath::kNative}});
+      if (!model.ok() && model.status().code() == Code::kUnsupported) continue;  // not on this CPU
+      Kernel kernel = c.kernel({.threads = 2});
+      Context context = kernel.open(*model).value();
+      CHECK(same_bits(all_logits(kernel, context, c.tokens, c.vocab_size), c.expected));
+      ++paths;
+    }
+    CHECK(paths >= 1);
+  }
 }

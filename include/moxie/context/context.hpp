@@ -29,6 +29,9 @@ struct ContextOptions {
   std::size_t max_positions = kMaxPositions;
   /// What the context and its forks may hold together, within the pool's budget.
   std::uint64_t max_bytes = Budget::kUnlimited;
+  /// Where all layers of a model have a window (KvShape::window), pages that no further row reads are given back. So
+  /// many positions before them stay, for truncate() to go back by; 0 to kMaxPositions.
+  std::size_t rewind = 256;
 };
 
 struct ContextUsage {
@@ -36,6 +39,7 @@ struct ContextUsage {
   std::size_t pages = 0;           ///< references to pages, the reserved ones included
   std::size_t shared_pages = 0;    ///< those of them that a fork holds too
   std::size_t reserved_pages = 0;  ///< those of them without a committed position
+  std::size_t released_pages = 0;  ///< of committed positions, given back behind a window; none of those above
   std::uint64_t bytes = 0;         ///< all pages and the table
   std::uint64_t owned_bytes = 0;   ///< what dropping this context would give back now
   std::uint64_t table_bytes = 0;   ///< the list of pages and the tokens
@@ -51,7 +55,8 @@ struct ContextUsage {
 ///     ... the kernel appends ...
 ///     MOXIE_TRY_LET(Context what_if, context.fork());    // both go on by themselves
 ///
-/// Shapes   pages as KvView documents them; tokens()[p] is the token at position p.
+/// Shapes   pages as KvView documents them; tokens()[p] is the token at position p, also where a window let the
+///          position's page go.
 /// Units    positions; bytes where the name says so. The table costs 136 bytes for each page of its
 ///          capacity and is charged like the pages.
 /// Errors   kBudget: the pool's budget, max_bytes or max_positions would be overrun; the message names
@@ -89,10 +94,13 @@ class MOXIE_API Context {
 
   /// Forgets the positions from n on and gives back every page without one before n, the reserved ones
   /// included: truncate(size()) ends a reservation. A partly filled page stays shared until it is written.
-  /// kInvalidArgument: n > size().
+  /// kInvalidArgument: n > size(). kPrecondition: a row at n would read positions that a window let go
+  /// (can_truncate); 0 is always possible, and then everything is computed again.
   Status truncate(std::size_t n) noexcept;
+  /// Whether truncate(n) would find all that a row at n reads: n <= size() where nothing was given back.
+  [[nodiscard]] bool can_truncate(std::size_t n) const noexcept;
 
-  /// Makes room for n positions more: appending them takes no memory then. It holds until a fork()
+  /// Makes room for n positions more, all of them at once: appending them takes no memory then. It holds until a fork()
   /// (a shared page must be copied when written) or a truncate(); then reserve again.
   Status reserve(std::size_t n) noexcept;
 
@@ -129,16 +137,18 @@ class MOXIE_API Context {
   struct Table {
     AlignedBuffer memory;
     std::size_t capacity = 0;  // in pages
-    float** pages = nullptr;
+    std::byte** pages = nullptr;
     TokenId* tokens = nullptr;
 
     static Result<Table> create(std::size_t capacity, Budget& account) noexcept;
   };
-  // Pages [0, pages_for(size)) hold committed positions and may be shared, the others never are.
+  // Pages [first_page, pages_for(size)) hold committed positions and may be shared, the others never are; those before
+  // are null.
   struct State {
     std::shared_ptr<KvPool> pool;
     std::shared_ptr<Budget> account;
     Table table;
+    std::size_t first_page = 0;
     std::size_t n_pages = 0;
     std::size_t size = 0;
     std::size_t prepared = 0;
@@ -146,6 +156,7 @@ class MOXIE_API Context {
     bool preparing = false;
     std::uint64_t program = 0;
     std::size_t max_positions = 0;
+    std::size_t rewind = 0;
   };
 
   explicit Context(State&& state) noexcept : state_(std::move(state)) {}
@@ -154,6 +165,7 @@ class MOXIE_API Context {
   Status make_room(std::string_view where, std::size_t n, bool exactly) noexcept;
   Status take_room(std::size_t n_pages, std::size_t capacity) noexcept;
   void drop_pages(std::size_t keep) noexcept;
+  void drop_behind_window() noexcept;
 
   State state_;
 };

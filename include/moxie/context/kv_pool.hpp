@@ -36,7 +36,7 @@ struct KvPoolUsage {
 /// A page is charged before it is allocated and given back, to the budget and to the system, when its
 /// last reference goes; the pool keeps none for later. Contexts keep their pool alive.
 ///
-/// Shapes   pages as KvView documents them.
+/// Shapes   pages as KvView documents them, of the type that the shape names.
 /// Units    page_bytes() is what the system lends for one page: its values, 64 bytes of bookkeeping
 ///          and what rounding to the system's own pages adds. Exactly that is charged. A block that
 ///          the C++ heap serves (page_bytes() below 256 KiB) costs the heap's few bytes besides.
@@ -65,14 +65,14 @@ class MOXIE_API KvPool {
 
   /// A page with one reference. Its values are zero, or NaN under poison_freed.
   /// `account` pays until the page goes: the pool's budget, or one that lies within it.
-  [[nodiscard]] Result<float*> acquire(Budget& account) noexcept;
+  [[nodiscard]] Result<std::byte*> acquire(Budget& account) noexcept;
   /// One reference more, by somebody who holds one.
-  static void share(float* page) noexcept;
+  static void share(std::byte* page) noexcept;
   /// One reference less; the last one gives the page back.
-  static void release(float* page) noexcept;
+  static void release(std::byte* page) noexcept;
   /// Whether somebody besides the caller holds a reference. "No" stays true until the caller shares
   /// the page, and everything that former holders did has then happened before.
-  [[nodiscard]] static bool is_shared(const float* page) noexcept;
+  [[nodiscard]] static bool is_shared(const std::byte* page) noexcept;
 
  private:
   struct PageHeader;

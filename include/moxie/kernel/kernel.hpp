@@ -34,6 +34,8 @@ struct KernelOptions {
   std::optional<ExecutorKind> executor = {};
   /// The host's own pool instead; it must outlive the kernel. `threads` and `executor` are not used then.
   Executor* host_executor = nullptr;
+  /// How contexts keep keys and values. Narrower types hold more positions and round (docs/design/005 has figures).
+  KvType kv_type = KvType::kF32;
   /// For tests: see KvPoolOptions.
   KvPoolOptions kv_pool = {};
 };
@@ -125,8 +127,8 @@ class MOXIE_API Kernel {
   /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
   ///          Feed::status, and that feed's context is as it was before the step; the others go on:
   ///          kInvalidArgument (a context not of this kernel or fed twice, a token not in the
-  ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kCancelled, and what a router
-  ///          or an expert said.
+  ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kUnsupported (a key or value that
+  ///          kv_type does not have), kCancelled, and what a router or an expert said.
   Result<StepReport> step(std::span<Feed> feeds) noexcept;
   /// The same for one generation, or a range of them or of pointers to them: one token of each that is past its prompt,
   /// then pieces of prompts, until max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where

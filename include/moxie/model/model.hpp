@@ -53,7 +53,7 @@ class MOXIE_API Model {
 
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Backend& backend() const noexcept;
-  /// What one position of a context keeps.
+  /// What one position of a context keeps, in f32; a kernel chooses the type (KernelOptions::kv_type).
   [[nodiscard]] KvShape kv_shape() const noexcept;
   /// Names this checkpoint: a hash of its configuration or metadata, of every tensor's name, type and shape, and
   /// of samples of their bytes. Equal checkpoints have equal fingerprints on every machine.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "backend/cpu/elements.hpp"
 #include "backend/cpu/ops.hpp"
 
 // One body for every ISA path, over that path's Vec (16 floats, internal linkage). Loops over
@@ -9,24 +10,9 @@
 
 namespace {
 
+using moxie::KvType;
 using moxie::backend::AttendArgs;
 using moxie::backend::GemmArgs;
-using moxie::backend::kVectorWidth;
-
-constexpr std::size_t kPage = 32;  // kKvPagePositions: two vectors of scores
-
-struct F32Panel {
-  using Element = float;
-  static Vec load(const Element* p) { return Vec::load(p); }
-};
-struct BF16Panel {
-  using Element = std::uint16_t;
-  static Vec load(const Element* p) { return Vec::load_bf16(p); }
-};
-struct F16Panel {
-  using Element = std::uint16_t;
-  static Vec load(const Element* p) { return Vec::load_f16(p); }
-};
 
 /// Rows [row, row + R) and vectors [vector, vector + N) of one panel.
 template <class Panel, std::size_t R, std::size_t N>
@@ -186,20 +172,24 @@ struct Running {
 
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
 /// multiplied by `fade`. Of the page's positions those in [hidden, seen) count.
-template <std::size_t H>
-void score_page(const AttendArgs& a, const float* q, const float* keys, std::size_t hidden, std::size_t seen,
+template <class Page, std::size_t H>
+void score_page(const AttendArgs& a, const float* q, const Page& page, std::size_t hidden, std::size_t seen,
                 Running<H>& running, float (&weights)[H][kPage], float (&fade)[H]) {
   Vec low[H], high[H];
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) low[h] = high[h] = Vec::zero();
-  for (std::size_t c = 0; c < a.key_width; ++c) {
-    const Vec k0 = Vec::load(keys + c * kPage);
-    const Vec k1 = Vec::load(keys + c * kPage + kVectorWidth);
+  for (std::size_t c = 0; c < a.key_width;) {
+    const std::size_t end = a.key_width - c < Page::kSpan ? a.key_width : c + Page::kSpan;
+    const auto scales = page.key_scales(c);
+    for (; c < end; ++c) {
+      const Vec k0 = page.key(c, 0, scales);
+      const Vec k1 = page.key(c, 1, scales);
 #pragma GCC unroll 4
-    for (std::size_t h = 0; h < H; ++h) {
-      const Vec value = Vec::broadcast(q[h * a.q_stride + c]);
-      low[h] = Vec::fma(value, k0, low[h]);
-      high[h] = Vec::fma(value, k1, high[h]);
+      for (std::size_t h = 0; h < H; ++h) {
+        const Vec value = Vec::broadcast(q[h * a.q_stride + c]);
+        low[h] = Vec::fma(value, k0, low[h]);
+        high[h] = Vec::fma(value, k1, high[h]);
+      }
     }
   }
   const Vec scale = Vec::broadcast(a.scale);
@@ -232,9 +222,10 @@ void score_page(const AttendArgs& a, const float* q, const float* keys, std::siz
 }
 
 /// y = y * fade + weights * values, N vectors of the value's width from `column`; the last may be cut.
-template <std::size_t H, std::size_t N>
-void add_values(const AttendArgs& a, float* y, const float* values, std::size_t hidden, std::size_t seen,
+template <std::size_t N, class Page, std::size_t H>
+void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hidden, std::size_t seen,
                 std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H]) {
+  const typename Page::template Columns<N> columns(page, column);
   const bool whole = width >= kVectorWidth * N;
   Vec sum[H][N];
 #pragma GCC unroll 4
@@ -246,13 +237,9 @@ void add_values(const AttendArgs& a, float* y, const float* values, std::size_t 
     }
   }
   for (std::size_t j = hidden; j < seen; ++j) {
-    const float* row = values + j * a.value_width + column;
     Vec value[N];
 #pragma GCC unroll 2
-    for (std::size_t n = 0; n < N; ++n) {
-      const float* at = row + n * kVectorWidth;
-      value[n] = whole ? Vec::load(at) : Vec::load_first(at, width);
-    }
+    for (std::size_t n = 0; n < N; ++n) value[n] = whole ? columns.load(j, n) : columns.load_first(j, n, width);
 #pragma GCC unroll 4
     for (std::size_t h = 0; h < H; ++h) {
       const Vec weight = Vec::broadcast(weights[h][j]);
@@ -275,23 +262,23 @@ void add_values(const AttendArgs& a, float* y, const float* values, std::size_t 
 }
 
 /// One page for one row, whose heads from `head` on are H.
-template <std::size_t H>
-void attend_page(const AttendArgs& a, const float* page, const float* q, float* y, std::size_t hidden, std::size_t seen,
+template <class Page, std::size_t H>
+void attend_page(const AttendArgs& a, const Page& page, const float* q, float* y, std::size_t hidden, std::size_t seen,
                  Running<H>& running) {
   float weights[H][kPage];
   float fade[H];
-  score_page<H>(a, q, page + a.key_offset, hidden, seen, running, weights, fade);
+  score_page(a, q, page, hidden, seen, running, weights, fade);
   constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
   std::size_t c = 0;
   for (; c + kStep <= a.value_width; c += kStep) {
-    add_values<H, Vec::kAttendVectors>(a, y, page + a.value_offset, hidden, seen, c, kStep, weights, fade);
+    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, fade);
   }
   for (; c < a.value_width; c += kVectorWidth) {
-    add_values<H, 1>(a, y, page + a.value_offset, hidden, seen, c, a.value_width - c, weights, fade);
+    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, fade);
   }
 }
 
-template <std::size_t H>
+template <class Page, std::size_t H>
 void attend_heads(const AttendArgs& a, std::size_t head) {
   const float* q = a.q + head * a.q_stride;
   float* y = a.y + head * a.y_stride;
@@ -309,13 +296,13 @@ void attend_heads(const AttendArgs& a, std::size_t head) {
     return a.window != 0 && visible > a.window ? visible - a.window : std::size_t{0};
   };
   for (std::size_t begin = below(a.visible) / kPage * kPage; begin < a.visible + a.rows - 1; begin += kPage) {
-    const float* page = a.pages[begin / kPage];
+    const Page page(a, a.pages[begin / kPage]);
     for (std::size_t r = 0; r < a.rows; ++r) {
       const std::size_t visible = a.visible + r;
       if (visible <= begin || below(visible) >= begin + kPage) continue;
       const std::size_t hidden = below(visible) > begin ? below(visible) - begin : 0;
       const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
-      attend_page<H>(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, hidden, seen, running[r]);
+      attend_page(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, hidden, seen, running[r]);
     }
   }
   for (std::size_t r = 0; r < a.rows; ++r) {
@@ -327,11 +314,21 @@ void attend_heads(const AttendArgs& a, std::size_t head) {
   }
 }
 
-inline void attend(const AttendArgs& a) noexcept {
+template <class Page>
+void attend_pages(const AttendArgs& a) {
   std::size_t head = 0;
-  for (; head + 4 <= a.heads; head += 4) attend_heads<4>(a, head);
-  if (head + 2 <= a.heads) attend_heads<2>(a, head), head += 2;
-  if (head < a.heads) attend_heads<1>(a, head);
+  for (; head + 4 <= a.heads; head += 4) attend_heads<Page, 4>(a, head);
+  if (head + 2 <= a.heads) attend_heads<Page, 2>(a, head), head += 2;
+  if (head < a.heads) attend_heads<Page, 1>(a, head);
+}
+
+inline void attend(const AttendArgs& a) noexcept {
+  switch (a.type) {
+    case KvType::kF32: return attend_pages<PlainPage<F32Panel>>(a);
+    case KvType::kF16: return attend_pages<PlainPage<F16Panel>>(a);
+    case KvType::kBF16: return attend_pages<PlainPage<BF16Panel>>(a);
+    case KvType::kQ8_0: return attend_pages<Q8Page>(a);
+  }
 }
 
 constexpr moxie::backend::Ops make_ops(const char* isa) {

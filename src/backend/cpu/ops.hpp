@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
-// What each ISA path offers, as a table of functions over plain structs. ISA files include this, the
-// vector type of their path and kernels.hpp, and nothing else: no inline function of a library can
+#include <moxie/backend/kv_type.hpp>
+
+// What each ISA path offers, as a table of functions over plain structs. ISA files include this, the vector
+// type of their path, elements.hpp and kernels.hpp, and nothing else: no inline function of a library can
 // then be compiled with their flags and picked by the linker for everybody.
 
 namespace moxie::backend {
@@ -45,9 +47,9 @@ struct AttendArgs {
   std::size_t rows;
   std::size_t q_row_stride;
   std::size_t heads;
-  float* const* pages;
-  std::size_t key_offset;  ///< floats from a page's begin to the keys of this layer and head
-  std::size_t value_offset;
+  const std::byte* const* pages;  ///< those with a position that a row sees
+  KvType type = KvType::kF32;     ///< of their keys and values: widened, which is exact, then computed with in f32
+  KvBlock block;                  ///< of this layer and head
   std::size_t key_width;
   std::size_t value_width;
   std::size_t visible;     ///< positions [0, visible) are seen by the first row, one more by each further; at least 1

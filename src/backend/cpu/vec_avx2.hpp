@@ -34,6 +34,12 @@ struct Vec {
     return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
             _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
   }
+  static Vec load_i8(const std::int8_t* p) {
+    const auto widen = [](const std::int8_t* at) {
+      return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
+    };
+    return {widen(p), widen(p + 8)};
+  }
   void store(float* p) const { _mm256_storeu_ps(p, lo), _mm256_storeu_ps(p + 8, hi); }
   void store_first(float* p, std::size_t n) const {
     _mm256_maskstore_ps(p, first(n), lo);

@@ -41,6 +41,9 @@ struct Vec {
   static Vec load_f16(const std::uint16_t* p) {
     return each([p](std::size_t i) { return moxie::widen_f16(p[i]); });
   }
+  static Vec load_i8(const std::int8_t* p) {
+    return each([p](std::size_t i) { return static_cast<float>(p[i]); });
+  }
   void store(float* p) const { store_first(p, 16); }
   void store_first(float* p, std::size_t n) const {
     for (std::size_t i = 0; i < 16 && i < n; ++i) p[i] = v[i];

@@ -11,6 +11,7 @@
 
 #include "backend/cpu/ops.hpp"
 #include "support/compare.hpp"
+#include "unit/backend/kv_rounding.hpp"
 #include "unit/backend/linear_problem.hpp"
 
 namespace moxie::test {
@@ -27,9 +28,10 @@ struct AttendProblem {
         queries(heads, key_width, 3),
         scale(1.0f / std::sqrt(static_cast<float>(key_width))),
         memory((visible + kKvPagePositions - 1) / kKvPagePositions,
-               std::vector<float>(shape.page_floats(), std::numeric_limits<float>::quiet_NaN())),
+               std::vector<float>(shape.page_bytes() / sizeof(float), std::numeric_limits<float>::quiet_NaN())),
         pages(memory.size() + 1, nullptr) {
-    std::ranges::transform(memory, pages.begin(), [](std::vector<float>& page) { return page.data(); });
+    std::ranges::transform(memory, pages.begin(),
+                           [](std::vector<float>& page) { return reinterpret_cast<std::byte*>(page.data()); });
   }
 
   static AttendProblem random(std::size_t heads, std::size_t key_width, std::size_t value_width, std::size_t visible) {
@@ -46,13 +48,30 @@ struct AttendProblem {
     return problem;
   }
 
-  [[nodiscard]] KvView view() const { return {shape, pages}; }
   // By KvView's words: keys transposed, [key_width][32], then values, [32][value_width].
-  float& key(std::size_t position, std::size_t c) {
-    return view().keys(position / 32, kLayer, kHead)[c * 32 + position % 32];
-  }
+  float& key(std::size_t position, std::size_t c) { return block(position)[c * 32 + position % 32]; }
   float& value(std::size_t position, std::size_t c) {
-    return view().values(position / 32, kLayer, kHead)[position % 32 * shape.value_width + c];
+    return block(position)[32 * shape.key_width + position % 32 * shape.value_width + c];
+  }
+
+  /// The numbers become those that pages of the type hold, and run() reads them from such pages. key() and value() are
+  /// not to be written any more.
+  void store_as(KvType type) {
+    shape.type = type;
+    typed.emplace_back(shape, memory.size());
+    std::vector<float> key_row(shape.key_width), value_row(shape.value_width);
+    for (std::size_t j = below(); j < visible; ++j) {
+      for (std::size_t c = 0; c < shape.key_width; ++c) key_row[c] = key(j, c);
+      for (std::size_t c = 0; c < shape.value_width; ++c) value_row[c] = value(j, c);
+      const KvRow keys(type, key_row), values(type, value_row);
+      typed.back().put(kLayer, kHead, j, keys, values);
+      for (std::size_t c = 0; c < shape.key_width; ++c) key(j, c) = static_cast<float>(keys.value[c]);
+      for (std::size_t c = 0; c < shape.value_width; ++c) value(j, c) = static_cast<float>(values.value[c]);
+    }
+    f32_pages = pages;
+    for (std::size_t page = 0; page < memory.size(); ++page) {
+      if (pages[page] != nullptr) pages[page] = typed.back().pages()[page];
+    }
   }
 
   /// Of the visible positions the last so many count. The others become NaN, and pages without one of them null.
@@ -67,16 +86,23 @@ struct AttendProblem {
   [[nodiscard]] std::size_t below() const { return window != 0 && visible > window ? visible - window : 0; }
 
   /// Heads [first, first + y.rows) into y.
-  void run(const backend::Ops& ops, std::size_t first, Rows y) {
-    const std::size_t offset = (kLayer * shape.kv_heads + kHead) * shape.block_floats();
+  void run(const backend::Ops& ops, std::size_t first, Rows y) { run(ops, first, y, pages, shape.type); }
+  /// The same numbers from pages of f32.
+  void run_as_f32(const backend::Ops& ops, std::size_t first, Rows y) {
+    run(ops, first, y, shape.type == KvType::kF32 ? pages : f32_pages, KvType::kF32);
+  }
+
+  void run(const backend::Ops& ops, std::size_t first, Rows y, const std::vector<std::byte*>& from, KvType type) {
+    KvShape read = shape;
+    read.type = type;
     ops.attend({.q = queries.view().row(first),
                 .q_stride = queries.view().stride,
                 .rows = 1,
                 .q_row_stride = 0,
                 .heads = y.rows,
-                .pages = pages.data(),
-                .key_offset = offset,
-                .value_offset = offset + shape.key_width * kKvPagePositions,
+                .pages = from.data(),
+                .type = type,
+                .block = read.block(kLayer, kHead),
                 .key_width = shape.key_width,
                 .value_width = shape.value_width,
                 .visible = visible,
@@ -162,7 +188,15 @@ struct AttendProblem {
   float softcap = 0;
   std::vector<float> sinks;  ///< for each head, or empty
   std::vector<std::vector<float>> memory;
-  std::vector<float*> pages;
+  std::vector<std::byte*> pages;
+  std::vector<KvBytes> typed;  // at most one
+  std::vector<std::byte*> f32_pages;
+
+ private:
+  float* block(std::size_t position) {
+    const std::size_t block_floats = 32 * (shape.key_width + shape.value_width);
+    return memory[position / 32].data() + (kLayer * shape.kv_heads + kHead) * block_floats;
+  }
 };
 
 }  // namespace moxie::test

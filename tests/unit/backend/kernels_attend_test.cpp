@@ -77,6 +77,30 @@ TEST_CASE("attention is right for every number of heads and of positions") {
   }
 }
 
+TEST_CASE("pages of each type give what their numbers give, with the bits of pages of f32 that hold the same") {
+  constexpr std::size_t kWidths[][2] = {{2, 8},   {8, 2},   {10, 64},  {31, 33},   {32, 32},   {33, 31},
+                                        {40, 80}, {64, 16}, {96, 128}, {128, 128}, {192, 128}, {576, 512}};
+  std::size_t turn = 0;
+  for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+    for (const auto& [key_width, value_width] : kWidths) {
+      for (const std::size_t visible : {1u, 16u, 31u, 32u, 33u, 50u, 100u}) {
+        AttendProblem problem = AttendProblem::random(turn++ % 9 + 1, key_width, value_width, visible);
+        if (turn % 3 == 0) problem.see_last(turn % 41 + 1);
+        problem.store_as(type);
+        INFO(name(type));
+        check_exact(problem);
+        const std::size_t heads = problem.queries.view().rows;
+        for (const backend::Ops* ops : ops_under_test()) {
+          Table typed(heads, value_width), f32(heads, value_width);
+          problem.run(*ops, 0, typed.view());
+          problem.run_as_f32(*ops, 0, f32.view());
+          CHECK(bit_difference(ConstRows(typed.view()), ConstRows(f32.view())) == "");
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a window hides what lies before it, page by page and within a page") {
   for (const std::size_t window : {1u, 2u, 15u, 16u, 17u, 31u, 32u, 33u, 64u, 99u, 100u, 200u}) {
     for (const std::size_t visible : {1u, 2u, 16u, 17u, 32u, 33u, 34u, 48u, 64u, 65u, 97u, 100u}) {
@@ -255,22 +279,24 @@ TEST_CASE("rows that go together have the bits of each by itself") {
   const std::size_t H = 6, C = 40;
   const std::size_t window = GENERATE(0u, 1u, 7u, 33u, 64u);
   const std::vector<float> sinks = {0.0f, 2.0f, -3.0f, 30.0f, -0.5f, 1.0f};
+  const KvType type = GENERATE(KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0);
   for (const std::size_t rows : {2u, 3u, 16u}) {
     for (const std::size_t first : {1u, 20u, 32u, 60u}) {
       const std::size_t last = first + rows - 1;
       AttendProblem problem = AttendProblem::random(H * rows, C, C, last);
+      if (type != KvType::kF32) problem.store_as(type);
       for (const backend::Ops* ops : ops_under_test()) {
-        INFO(ops->isa << ": " << rows << " rows from " << first << " positions on, window " << window);
+        INFO(ops->isa << ": " << rows << " rows from " << first << " positions on, window " << window << ", "
+                      << name(type));
         Table together(H * rows, C), alone(H * rows, C);
-        const float* page = problem.pages[0];
         backend::AttendArgs args{.q = problem.queries.view().data,
                                  .q_stride = problem.queries.view().stride,
                                  .rows = rows,
                                  .q_row_stride = H * problem.queries.view().stride,
                                  .heads = H,
                                  .pages = problem.pages.data(),
-                                 .key_offset = 0,
-                                 .value_offset = 0,
+                                 .type = problem.shape.type,
+                                 .block = problem.shape.block(AttendProblem::kLayer, AttendProblem::kHead),
                                  .key_width = C,
                                  .value_width = C,
                                  .visible = first,
@@ -281,10 +307,6 @@ TEST_CASE("rows that go together have the bits of each by itself") {
                                  .y = together.view().data,
                                  .y_stride = together.view().stride,
                                  .y_row_stride = H * together.view().stride};
-        args.key_offset =
-            static_cast<std::size_t>(problem.view().keys(0, AttendProblem::kLayer, AttendProblem::kHead) - page);
-        args.value_offset =
-            static_cast<std::size_t>(problem.view().values(0, AttendProblem::kLayer, AttendProblem::kHead) - page);
         ops->attend(args);
         args.rows = 1;
         for (std::size_t r = 0; r < rows; ++r) {

@@ -76,7 +76,7 @@ TEST_CASE("writing into a shared page copies that page for the writer") {
   CHECK(holds_stamps(second, 70, 1, 1000));
 
   // The other is alone now and writes in place.
-  float* tail = first.view().pages[2];
+  std::byte* tail = first.view().pages[2];
   REQUIRE(append_stamps(first, 1, 2000).ok());
   CHECK(first.view().pages[2] == tail);
   CHECK(bench.pool->usage().pages == 4);
@@ -95,29 +95,37 @@ TEST_CASE("a fork at a page's end copies nothing when it goes on") {
 }
 
 TEST_CASE("only committed positions of a shared page are copied, into a page of zeros") {
-  const auto pool = KvPool::create(kShape, Budget::create("kv", Budget::kUnlimited)).value();  // not poisoned
-  Context first = Context::create(pool).value();
-  REQUIRE(append_stamps(first, 20, 0).ok());
-  REQUIRE(first.truncate(10).ok());
-  Context second = first.fork().value();
-  const KvView view = second.prepare(3).value();
-  for (std::size_t p = 0; p < 10; ++p) CHECK(has_stamp(view, p, p));
-  std::size_t zeros = 0;
-  for (std::size_t p = 10; p < 32; ++p) {
-    each_value(view, p, [&](float& value, std::size_t, std::size_t, std::size_t) { zeros += value == 0.0f; });
+  for (const KvType type : kEveryType) {
+    const auto pool = KvPool::create(with_type(kShape, type), Budget::create("kv", Budget::kUnlimited)).value();
+    Context first = Context::create(pool).value();  // not poisoned
+    REQUIRE(append_stamps(first, 20, 0).ok());
+    REQUIRE(first.truncate(10).ok());
+    Context second = first.fork().value();
+    const KvView view = second.prepare(3).value();
+    for (std::size_t p = 0; p < 10; ++p) CHECK(has_stamp(view, p, p));
+    std::size_t others = 0;
+    for (std::size_t p = 10; p < 32; ++p) {
+      each_number(view, p, [&](const std::byte* at, std::size_t bytes, std::size_t, std::size_t, std::size_t) {
+        for (std::size_t i = 0; i < bytes; ++i) others += at[i] != std::byte{0};
+      });
+    }
+    INFO(name(type));
+    CHECK(others == 0);
   }
-  CHECK(zeros == 22 * kValuesOfPosition);
 }
 
 TEST_CASE("what prepare makes writable holds nothing of before under poison") {
-  const Bench bench;
-  Context context = bench.context();
-  REQUIRE(append_stamps(context, 40, 0).ok());
-  REQUIRE(context.truncate(5).ok());
-  const KvView view = context.prepare(40).value();
-  CHECK(view.pages.size() == 2);
-  for (std::size_t p = 0; p < 5; ++p) CHECK(has_stamp(view, p, p));
-  for (std::size_t p = 5; p < 64; ++p) CHECK(count_nan(view, p) == kValuesOfPosition);
+  for (const KvType type : kEveryType) {
+    const Bench bench(Budget::kUnlimited, with_type(kShape, type));
+    Context context = bench.context();
+    REQUIRE(append_stamps(context, 40, 0).ok());
+    REQUIRE(context.truncate(5).ok());
+    const KvView view = context.prepare(40).value();
+    INFO(name(type));
+    CHECK(view.pages.size() == 2);
+    for (std::size_t p = 0; p < 5; ++p) CHECK(has_stamp(view, p, p));
+    for (std::size_t p = 5; p < 64; ++p) CHECK(count_nan(view, p) == kValuesOfPosition);
+  }
 }
 
 TEST_CASE("a chain of forks outlives its root, page by page") {
@@ -271,7 +279,7 @@ TEST_CASE("whoever is left alone with a page writes after the others' last read"
   for (int round = 0; round < 50; ++round) {
     Context first = bench.context();
     REQUIRE(append_stamps(first, 20, 0).ok());
-    float* page = first.view().pages[0];
+    std::byte* page = first.view().pages[0];
     bool read_well = false;
     std::thread reader([&read_well, fork = std::optional<Context>(first.fork().value())]() mutable {
       read_well = holds_stamps(*fork, 0, 20, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -29,39 +29,45 @@ std::size_t mapped_bytes() {
 }  // namespace
 
 TEST_CASE("a page holds what its shape says, and 64 bytes") {
-  const auto pool = KvPool::create(kShape, unlimited()).value();
-  CHECK(kShape.page_floats() == 2 * 3 * (5 + 4) * 32);
-  CHECK(pool->page_bytes() == kShape.page_floats() * 4 + 64);
-  CHECK(pool->shape() == kShape);
+  const auto bytes = [](KvType type, std::size_t keys, std::size_t values) {
+    const KvShape shape{.layers = 2, .kv_heads = 3, .key_width = keys, .value_width = values, .type = type};
+    const auto pool = KvPool::create(shape, unlimited()).value();
+    CHECK(pool->shape() == shape);
+    CHECK(pool->page_bytes() == shape.page_bytes() + 64);
+    CHECK(shape.page_bytes() % 64 == 0);
+    return shape.page_bytes();
+  };
+  constexpr std::size_t kRows = 2 * 3 * 32;  // layers, heads, positions
+  CHECK(bytes(KvType::kF32, 5, 4) == kRows * (5 + 4) * 4);
+  CHECK(bytes(KvType::kF16, 5, 4) == kRows * (5 + 4) * 2);
+  CHECK(bytes(KvType::kBF16, 5, 4) == kRows * (5 + 4) * 2);
+  // A byte each, and two for each 32 channels: 34 bytes for 32 numbers, as in GGUF.
+  CHECK(bytes(KvType::kQ8_0, 128, 64) == kRows * (4 * 34 + 2 * 34));
+  CHECK(bytes(KvType::kQ8_0, 33, 31) == kRows * (33 + 2 * 2 + 31 + 2));
+  CHECK(bytes(KvType::kQ8_0, 5, 4) == 2 * 3 * (32 * (5 + 2 + 4 + 2) + 32));  // rounded up to a line
 }
 
 TEST_CASE("pages are aligned, zero and apart") {
   const auto pool = KvPool::create(kShape, unlimited()).value();
-  std::vector<float*> pages;
+  const std::size_t bytes = kShape.page_bytes();
+  std::vector<std::byte*> pages;
   for (int i = 0; i < 9; ++i) {
     pages.push_back(pool->acquire(*pool->budget()).value());
     REQUIRE(reinterpret_cast<std::uintptr_t>(pages.back()) % 64 == 0);
-    std::size_t zeros = 0;
-    for (std::size_t f = 0; f < kShape.page_floats(); ++f) {
-      zeros += pages.back()[f] == 0.0f;
-      pages.back()[f] = static_cast<float>(i);
-    }
-    CHECK(zeros == kShape.page_floats());
+    CHECK(std::count(pages.back(), pages.back() + bytes, std::byte{0}) == static_cast<std::ptrdiff_t>(bytes));
+    std::fill_n(pages.back(), bytes, static_cast<std::byte>(i));
   }
   for (int i = 0; i < 9; ++i) {
-    std::size_t own = 0;
-    for (std::size_t f = 0; f < kShape.page_floats(); ++f) {
-      own += pages[static_cast<std::size_t>(i)][f] == static_cast<float>(i);
-    }
-    CHECK(own == kShape.page_floats());
-    KvPool::release(pages[static_cast<std::size_t>(i)]);
+    std::byte* page = pages[static_cast<std::size_t>(i)];
+    CHECK(std::count(page, page + bytes, static_cast<std::byte>(i)) == static_cast<std::ptrdiff_t>(bytes));
+    KvPool::release(page);
   }
 }
 
 TEST_CASE("a page is charged while anybody holds it and not longer") {
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
-  float* page = pool->acquire(*budget).value();
+  std::byte* page = pool->acquire(*budget).value();
   CHECK(budget->used() == pool->page_bytes());
   CHECK_FALSE(KvPool::is_shared(page));
   KvPool::share(page);
@@ -83,7 +89,7 @@ TEST_CASE("the account that takes a page pays for it, within the pool's budget")
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
   const auto account = Budget::create("tenant", pool->page_bytes(), budget);
-  float* page = pool->acquire(*account).value();
+  std::byte* page = pool->acquire(*account).value();
   CHECK(account->used() == pool->page_bytes());
   CHECK(budget->used() == pool->page_bytes());
   const auto second = pool->acquire(*account);
@@ -101,7 +107,7 @@ TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page l
   for (const std::uint64_t limit : {3 * page_bytes, 3 * page_bytes - 1}) {
     const auto budget = Budget::create("kv", limit);
     const auto pool = KvPool::create(kShape, budget).value();
-    std::vector<float*> pages;
+    std::vector<std::byte*> pages;
     for (;;) {
       const auto page = pool->acquire(*budget);
       if (!page.ok()) {
@@ -111,7 +117,7 @@ TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page l
       pages.push_back(*page);
     }
     CHECK(pages.size() == limit / page_bytes);
-    for (float* page : pages) KvPool::release(page);
+    for (std::byte* page : pages) KvPool::release(page);
     CHECK(budget->used() == 0);
   }
 }
@@ -162,21 +168,34 @@ TEST_CASE("the memory of a large page leaves the process with it") {
   const std::size_t before = mapped_bytes();
   if (before == 0) return;  // no such file on this system
   for (int round = 0; round < 3; ++round) {
-    float* page = pool->acquire(*pool->budget()).value();
-    page[0] = page[pool->shape().page_floats() - 1] = 1.0f;
+    std::byte* page = pool->acquire(*pool->budget()).value();
+    page[0] = page[pool->shape().page_bytes() - 1] = std::byte{1};
     CHECK(mapped_bytes() >= before + (32u << 20));
     KvPool::release(page);
     CHECK(mapped_bytes() < before + (32u << 20));
   }
 }
 
-TEST_CASE("a poisoned pool hands out NaN") {
-  const auto pool = KvPool::create(kShape, unlimited(), {.poison_freed = true}).value();
-  float* page = pool->acquire(*pool->budget()).value();
-  std::size_t nans = 0;
-  for (std::size_t f = 0; f < kShape.page_floats(); ++f) nans += std::isnan(page[f]);
-  CHECK(nans == kShape.page_floats());
-  KvPool::release(page);
+TEST_CASE("a poisoned pool hands out NaN, in every type") {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+    KvShape shape = kShape;
+    shape.type = type;
+    const auto pool = KvPool::create(shape, unlimited(), {.poison_freed = true}).value();
+    std::byte* page = pool->acquire(*pool->budget()).value();
+    const KvView view{shape, {&page, 1}};
+    std::size_t numbers = 0;
+    float key[5], value[4];
+    for (std::size_t position = 0; position < 32; ++position) {
+      for (std::size_t block = 0; block < 6; ++block) {
+        view.load(block / 3, block % 3, position, key, value);
+        for (const float x : key) numbers += x == x;
+        for (const float x : value) numbers += x == x;
+      }
+    }
+    INFO(name(type));
+    CHECK(numbers == 0);
+    KvPool::release(page);
+  }
 }
 
 TEST_CASE("many threads take and give pages and the books balance") {
@@ -192,7 +211,7 @@ TEST_CASE("many threads take and give pages and the books balance") {
         auto second = pool->acquire(*budget);
         for (const auto& page : {first, second}) {
           if (page.ok()) {
-            **page = 1.0f;
+            **page = std::byte{1};
             KvPool::release(*page);
           } else {
             ++refused;

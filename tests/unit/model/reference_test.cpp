@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/running.hpp"
+#include "unit/model/dense_reference.hpp"
 
 using namespace moxie;
 using namespace moxie::test;
@@ -75,5 +76,52 @@ TEST_CASE("every native path gives the same logits, bit for bit") {
       if (expected.empty()) expected = logits;
       CHECK(same_bits(logits, expected));
     }
+  }
+}
+
+TEST_CASE("pages of each type give the logits of a model in double that rounds keys and values as the type says") {
+  for (const std::string name : {"qwen3", "mistral_window", "llama_biases"}) {
+    const Model model = Model::load(data_folder(name), {.backend = {.matmul = MatmulPath::kNative}}).value();
+    const std::filesystem::path recorded = test_data() / "kv_types" / (name + ".safetensors");
+    const std::size_t vocab_size = model.config().vocab_size;
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+      const std::vector<float> logits = logits_of_recorded(model, 80, {.threads = 2, .kv_type = type});
+      const double error = error_of_recorded(recorded, type, logits, vocab_size);
+      CAPTURE(name, moxie::name(type));
+      // Where f32 puts a number on the other side of a half than double does, one number is off by a step of the type;
+      // 1e-4 is a twentieth of what all roundings of f16 do together.
+      CHECK(error <= (type == KvType::kF32 ? 1e-5 : 1e-4));
+      WARN(name << ", " << moxie::name(type) << ": off by " << error);
+      if (type != KvType::kF32) CHECK(error_of_recorded(recorded, KvType::kF32, logits, vocab_size) > 2e-4);
+    }
+  }
+}
+
+TEST_CASE("pages of other types are off from transformers by some of their own roundings") {
+  // The roundings of 80 positions' keys and values reach a logit through all layers above. How much is the
+  // checkpoint's: at most 5.3, 3.1 and 12.3 roundings here, and 16 is the bound for all.
+  struct Bound {
+    KvType type;
+    double rounding;  ///< the largest, of a number or, in q8_0, of the largest number of its span
+  };
+  for (const Bound& bound :
+       {Bound{KvType::kF16, 0x1p-11}, Bound{KvType::kBF16, 0x1p-8}, Bound{KvType::kQ8_0, 0.5 / 127}}) {
+    double worst = 0;
+    for (const std::string& name : checkpoint_names()) {
+      const ReferenceLogits reference = load_reference(name);
+      const Model model = Model::load(data_folder(name), {.backend = {.matmul = MatmulPath::kNative}}).value();
+      // A rounding may choose other experts; in f16 the margins of these checkpoints keep that from happening.
+      if (model.config().num_experts != 0 && bound.type != KvType::kF16) continue;
+      Kernel kernel = Kernel::create({.threads = 2, .kv_type = bound.type}).value();
+      Context context = kernel.open(model).value();
+      const std::vector<float> logits = all_logits(kernel, context, reference.tokens, reference.vocab_size);
+      const double error = relative_error(logits, reference.logits);
+      worst = std::max(worst, error);
+      CAPTURE(name, moxie::name(bound.type), error);
+      CHECK(error <= 16 * bound.rounding);
+      CHECK(error >= 0.1 * bound.rounding);  // that it was rounded at all
+    }
+    WARN(moxie::name(bound.type) << ": off by " << worst << " of the largest logit, " << worst / bound.rounding
+                                 << " roundings");
   }
 }
