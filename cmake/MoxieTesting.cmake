@@ -8,12 +8,17 @@ if(Eigen3_VERSION VERSION_LESS 3.4)
   message(FATAL_ERROR "moxie's tests need Eigen 3.4 or newer; found ${Eigen3_VERSION}")
 endif()
 
-# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [LONG] [OWN_NEW]): one test
-# program, registered with CTest.
+# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [LONG] [OWN_NEW] [THREADS]): one
+# test program, registered with CTest.
 # LONG: it takes its time, so it belongs to the tier `long` (the release build alone) instead of `fast`.
+# THREADS: several threads run in it, so the thread sanitizer watches it; of the others that one would say what the
+# other builds say, and it builds none.
 # OWN_NEW: it replaces operator new, as sanitizers do too; a build with one shows it as skipped.
 function(moxie_test name)
-  cmake_parse_arguments(arg "LONG;OWN_NEW" "" "LINK;INCLUDE;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "LONG;OWN_NEW;THREADS" "" "LINK;INCLUDE;LABELS" ${ARGN})
+  if(MOXIE_SANITIZE STREQUAL "thread" AND NOT arg_THREADS)
+    return()
+  endif()
   set(tier fast)
   if(arg_LONG)
     set(tier long)
@@ -29,4 +34,16 @@ function(moxie_test name)
   target_precompile_headers(test_${name} REUSE_FROM moxie_test_support)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS "${tier};${arg_LABELS}" TIMEOUT 600)
+endfunction()
+
+# moxie_test_onednn_capped(NAME ISA): the test NAME once more where oneDNN takes the machine for one with ISA alone. Not
+# under a sanitizer, which cannot see into the code that oneDNN generates.
+function(moxie_test_onednn_capped name isa)
+  if(MOXIE_SANITIZE OR NOT MOXIE_ONEDNN)
+    return()
+  endif()
+  string(TOLOWER ${isa} suffix)
+  add_test(NAME ${name}_onednn_${suffix} COMMAND test_${name})
+  set_tests_properties(${name}_onednn_${suffix} PROPERTIES LABELS fast TIMEOUT 600
+    ENVIRONMENT "ONEDNN_MAX_CPU_ISA=${isa};OMP_WAIT_POLICY=passive")
 endfunction()

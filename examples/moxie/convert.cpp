@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <moxie/backend/executors.hpp>
 
@@ -16,8 +18,12 @@ namespace moxie::program {
 Status run_convert(const Convert& options) {
   MOXIE_TRY_LET(const GgufFileType type, parse_gguf_file_type(options.type));
   MOXIE_TRY_LET(const std::unique_ptr<Executor> executor, make_executor(ExecutorKind::kThreads, options.threads));
+  HostCallbacks callbacks = progress_bar();
+  callbacks.on_log = [](LogLevel, std::string_view line) {
+    std::fprintf(stderr, "moxie: %.*s\n", static_cast<int>(line.size()), line.data());
+  };
   MOXIE_TRY(convert_to_gguf(options.model, options.output,
-                            {.type = type, .executor = executor.get(), .callbacks = progress_bar()}));
+                            {.type = type, .executor = executor.get(), .callbacks = std::move(callbacks)}));
   std::error_code ignored;
   std::printf("%s: %.1f MB\n", options.output.c_str(),
               static_cast<double>(std::filesystem::file_size(options.output, ignored)) / 1e6);

@@ -15,6 +15,7 @@
 
 #include "model/config.hpp"
 #include "model/convert_config.hpp"
+#include "model/convert_sampling.hpp"
 #include "model/convert_tokenizer.hpp"
 #include "model/families/family.hpp"
 #include "model/gguf_names.hpp"
@@ -313,6 +314,7 @@ Status convert(const std::filesystem::path& from, const std::filesystem::path& t
   GgufWriter writer;
   MOXIE_TRY(set_gguf_configuration(writer, family, config, options.type, bare.filename().native()));
   MOXIE_TRY(set_tokenizer(writer, folder, config.vocab_size));
+  MOXIE_TRY(set_sampling(writer, folder, options.callbacks));
   MOXIE_TRY(Converter(checkpoint, family, config, options, writer).add_all());
   return writer.write(to, options.callbacks);
 }

@@ -129,13 +129,17 @@ Result<RecommendedSampling> read_gguf_sampling(const Metadata& metadata) {
   return read;
 }
 
-Result<RecommendedSampling> read_recommended_sampling(const Checkpoint& checkpoint, const fs::path& folder) {
-  if (checkpoint.kind() == CheckpointKind::kGguf) return read_gguf_sampling(checkpoint.metadata());
+Result<RecommendedSampling> read_folder_sampling(const fs::path& folder) {
   const fs::path path = folder / "generation_config.json";
   std::error_code ignored;
   if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return RecommendedSampling();
   MOXIE_TRY_LET(const std::string json, format::read_small_file(path, kMaxBytes));
   return read_generation_config(json, path.native());
+}
+
+Result<RecommendedSampling> read_recommended_sampling(const Checkpoint& checkpoint, const fs::path& folder) {
+  return checkpoint.kind() == CheckpointKind::kGguf ? read_gguf_sampling(checkpoint.metadata())
+                                                    : read_folder_sampling(folder);
 }
 
 }  // namespace moxie::model

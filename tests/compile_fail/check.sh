@@ -5,11 +5,29 @@
 #     // says: PATTERN
 # so that the file fails for the reason that it is about.
 #
-#   check.sh COMPILER INCLUDE_DIR FILE
+#   check.sh COMPILER INCLUDE_DIR FILE [PRECOMPILED]
+#   check.sh COMPILER INCLUDE_DIR --precompile PRECOMPILED   makes what the fourth argument names: most of a case is
+#                                                            its headers, which are the same in all of them
 set -uo pipefail
-compiler=$1 include=$2 file=$3
+compiler=$1 include=$2 file=$3 precompiled=${4-}
+flags=(-std=c++20 -Wall -Wextra -Werror -I "$include")
+
+if [[ $file == --precompile ]]; then
+  mkdir -p "$precompiled"
+  for header in moxie/moe/moe_layer.hpp moxie/moe/bank.hpp moxie/router/top_k.hpp moxie/router/any_router.hpp \
+    moxie/expert/any_expert.hpp moxie/expert/gated_mlp.hpp moxie/expert/shared_expert.hpp \
+    moxie/testing/router_laws.hpp moxie/tool/tool.hpp; do
+    echo "#include <$header>"
+  done >"$precompiled/all.hpp"
+  # clang takes all.hpp.pch for all.hpp as g++ takes all.hpp.gch.
+  suffix=gch
+  "$compiler" --version | grep -q clang && suffix=pch
+  exec "$compiler" "${flags[@]}" -x c++-header "$precompiled/all.hpp" -o "$precompiled/all.hpp.$suffix"
+fi
+
 name=$(basename "$file" .cpp)
-compile=("$compiler" -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I "$include")
+compile=("$compiler" "${flags[@]}" -fsyntax-only)
+[[ -n $precompiled ]] && compile+=(-Winvalid-pch -include "$precompiled/all.hpp")
 
 wrong() {
   echo "compile_fail: $name: $1"

@@ -276,11 +276,14 @@ def write_expected(case: Path, text: str) -> None:
     (case / "text.txt").write_bytes(raw_bytes(text))
     (case / "short.txt").write_bytes(raw_bytes(text[:2000]))
     ids = bad_as_bytes(tokenizer, tokenizer.encode(text).ids)
-    # An added token decodes to its content, here as in the library up to 0.21; later it gives the normalized content.
+    # An added token decodes to its content here. The library gives the normalized content since 0.22, and reads what is
+    # not ASCII as characters of the byte alphabet where its decoder has one.
     contents = {token["id"]: token["content"] for token in json.loads(tokenizer.to_str())["added_tokens"]}
+    same = {i for i, content in contents.items()
+            if tokenizer.id_to_token(i) == content == tokenizer.decode([i], skip_special_tokens=False)}
     # Bad bytes decode to themselves, in the library to U+FFFD.
     bad = set(bad_as_bytes(tokenizer, tokenizer.encode("".join(BAD), add_special_tokens=False).ids))
-    few = [i for i in ids[:4000] if contents.get(i) in (None, tokenizer.id_to_token(i)) and i not in bad]
+    few = [i for i in ids[:4000] if (i not in contents or i in same) and i not in bad]
     while few and tokenizer.decode(few, skip_special_tokens=False).endswith("\ufffd"):
         few.pop()  # the cut went through a character
     expected = {"ids": ids, "few": few, "decoded": tokenizer.decode(few, skip_special_tokens=False),

@@ -15,11 +15,14 @@ struct ConvertOptions {
   GgufFileType type = GgufFileType::kF16;
   /// Carries the quantising; null for the calling thread. The file is the same either way.
   Executor* executor = nullptr;
-  HostCallbacks callbacks = {};  ///< progress "write tensors" counts bytes of the new file
+  /// Progress "write tensors" counts bytes of the new file; a warning names each recommendation for sampling that GGUF
+  /// has no key for and that is left out.
+  HostCallbacks callbacks = {};
 };
 
 /// Writes a model of Hugging Face as one GGUF file that llama.cpp and moxie run: weights in the types that
-/// gguf_tensor_type() gives, configuration, and, where tokenizer.json is there, the tokenizer and its chat template.
+/// gguf_tensor_type() gives, configuration, what generation_config.json recommends for sampling, and, where
+/// tokenizer.json is there, the tokenizer and its chat template.
 ///
 /// Errors   those of Checkpoint::open, of the configuration (as Model::load) and of GgufWriter::write.
 ///          kUnsupported: what llama.cpp's files of the family cannot say (docs/families.md lists it: windows, dense

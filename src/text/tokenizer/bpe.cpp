@@ -42,6 +42,8 @@ Bpe::Bpe(const Vocabulary& vocabulary, const MergeTable& merges, const ControlSe
     const char c = static_cast<char>(byte);
     single_[byte] = options_.byte_level || byte < 0x80 ? vocabulary.find({&c, 1}).value_or(-1) : -1;
   }
+  bytes_alone_ =
+      options_.byte_level && options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty();
   mark_ = vocabulary.find(kMark).value_or(-1);
   breaks_at_marks_ = breaks_at_marks();
 }
@@ -167,6 +169,10 @@ class Bpe::Symbols {
 };
 
 Status Bpe::word(std::string_view piece, const PieceOptions& options, ModelScratch& scratch, TokenList& out) const {
+  // A byte alone has nothing to merge with. Other symbols ask more: of a suffix, of the bytes of a character.
+  if (bytes_alone_ && piece.size() == 1 && !options.plain) {
+    if (const TokenId id = single_[static_cast<unsigned char>(piece[0])]; id >= 0) return out.push_back(id), Status();
+  }
   const bool cached = WordCache::fits(piece);
   if (cached) {
     if (const auto* known = scratch.cache.find(piece)) {

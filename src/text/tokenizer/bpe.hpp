@@ -45,6 +45,7 @@ class Bpe final : public Model {
   std::array<TokenId, 256> single_{};    // of one byte, or of one ASCII character
   std::array<TokenId, 256> fallback_{};  // <0xNN>
   TokenId mark_ = -1;                    // of the visible space
+  bool bytes_alone_ = false;             // single_ has all of what a piece of one byte becomes
   bool breaks_at_marks_ = false;
 };
 

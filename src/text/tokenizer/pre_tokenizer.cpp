@@ -16,14 +16,28 @@ constexpr std::size_t kLongPiece = 4096;
 
 }  // namespace
 
+/// Whether one character alone is one piece to that step, whatever the character.
+bool keeps_single(const PreTokenizer::Step& step) noexcept {
+  if (const auto* split = std::get_if<SplitStep>(&step)) return split->behavior != Behavior::kRemoved;
+  const auto* classes = std::get_if<ClassStep>(&step);
+  return classes != nullptr && classes->kind != ClassStep::Kind::kWhitespace && classes->behavior != Behavior::kRemoved;
+}
+
 // One run over one text. Steps call each other, at most as deep as there are steps.
 class PreTokenizer::Runner {
  public:
-  Runner(const std::vector<Step>& steps, bool raw, Matcher& matcher, Buffers& buffers, PieceSink& sink) noexcept
-      : steps_(steps), raw_(raw), matcher_(matcher), buffers_(buffers), sink_(sink) {}
+  Runner(const PreTokenizer& owner, bool raw, Matcher& matcher, Buffers& buffers, PieceSink& sink) noexcept
+      : steps_(owner.steps_),
+        for_single_(owner.for_single_),
+        raw_(raw),
+        matcher_(matcher),
+        buffers_(buffers),
+        sink_(sink) {}
 
   Status run(std::size_t step, const Aligned& text, bool at_start) {
     if (text.bytes.empty()) return {};
+    // A text of line ends is a million single characters, and most have four or five steps before them.
+    if (step < steps_.size() && is_single(text)) step = for_single_[step];
     if (step == steps_.size()) return sink_.piece(text.bytes);
     return std::visit([&](const auto& kind) { return apply(kind, step, text, at_start); }, steps_[step]);
   }
@@ -55,6 +69,11 @@ class PreTokenizer::Runner {
     Aligned::Cursor cursor_;
   };
 
+  // One character; of bytes that may be no UTF-8, one byte.
+  [[nodiscard]] bool is_single(const Aligned& text) const noexcept {
+    return text.bytes.size() == 1 || (!raw_ && character_size(text.subject[0]) >= text.subject.size());
+  }
+
   // A text that patterns may be tried on.
   Aligned matchable(const Aligned& text, std::size_t step) {
     return raw_ && text.kind == Aligned::Kind::kSame ? buffers_[step].subject.of(text.bytes) : text;
@@ -75,11 +94,6 @@ class PreTokenizer::Runner {
   Status apply(const SplitStep& split, std::size_t step, const Aligned& in, bool at_start) {
     const Aligned aligned = matchable(in, step);
     const std::string_view text = aligned.subject;
-    // One character alone is one piece whether it matches or not, and so for every step to come: a text of line ends
-    // is a million of them.
-    if (split.behavior != Behavior::kRemoved && character_size(text[0]) >= text.size()) {
-      return run(step + 1, aligned, at_start);
-    }
     Next emit(*this, step, aligned, at_start);
     Cutter cutter(split.behavior, split.invert, emit);
     std::size_t done = 0;
@@ -217,11 +231,23 @@ class PreTokenizer::Runner {
   }
 
   const std::vector<Step>& steps_;
+  const std::vector<std::size_t>& for_single_;
   bool raw_;
   Matcher& matcher_;
   Buffers& buffers_;
   PieceSink& sink_;
 };
+
+void PreTokenizer::add(Step step) {
+  steps_.push_back(std::move(step));
+  for_single_.assign(steps_.size(), steps_.size());
+  for (std::size_t i = steps_.size(); i-- > 0;) {
+    if (!keeps_single(steps_[i]))
+      for_single_[i] = i;
+    else if (i + 1 < steps_.size())
+      for_single_[i] = for_single_[i + 1];
+  }
+}
 
 bool PreTokenizer::byte_level() const noexcept {
   return std::any_of(steps_.begin(), steps_.end(),
@@ -232,7 +258,7 @@ Status PreTokenizer::run(std::string_view text, bool at_start, bool raw, Matcher
                          PieceSink& sink) const {
   // One for each step, so that no step's text is overwritten while its pieces are in use.
   buffers.resize(steps_.size());
-  return Runner(steps_, raw, matcher, buffers, sink).run(0, Aligned(text), at_start);
+  return Runner(*this, raw, matcher, buffers, sink).run(0, Aligned(text), at_start);
 }
 
 }  // namespace moxie::text

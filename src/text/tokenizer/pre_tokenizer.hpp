@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -71,7 +72,7 @@ class PreTokenizer {
   };
   using Buffers = std::vector<Buffer>;
 
-  void add(Step step) { steps_.push_back(std::move(step)); }
+  void add(Step step);
 
   [[nodiscard]] bool byte_level() const noexcept;
   [[nodiscard]] const std::vector<Step>& steps() const noexcept { return steps_; }
@@ -83,6 +84,7 @@ class PreTokenizer {
   class Runner;
 
   std::vector<Step> steps_;
+  std::vector<std::size_t> for_single_;  ///< the first step from each on that does something to one character alone
 };
 
 }  // namespace moxie::text

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
 #include <utf8proc.h>
@@ -39,12 +40,20 @@ constexpr std::array<Range, 61> kYoung = {{
     {0x1fbf0, 0x1fbf9},
 }};
 
+constexpr char32_t kYoungEnd = 0x20000;
+static_assert(kYoung.back().last < kYoungEnd);
+
+constexpr auto kYoungBits = [] {
+  std::array<std::uint64_t, kYoungEnd / 64> bits{};
+  for (const Range& range : kYoung) {
+    for (char32_t c = range.first; c <= range.last; ++c) bits[c / 64] |= std::uint64_t{1} << (c % 64);
+  }
+  return bits;
+}();
+
 bool young(std::int32_t code) noexcept {
   const auto c = static_cast<char32_t>(code);
-  if (c < kYoung.front().first) return false;
-  const auto* range = std::lower_bound(kYoung.begin(), kYoung.end(), c,
-                                       [](const Range& one, char32_t wanted) { return one.last < wanted; });
-  return range != kYoung.end() && range->first <= c;
+  return c < kYoungEnd && (kYoungBits[c / 64] >> (c % 64) & 1) != 0;
 }
 
 int combining_class(std::int32_t code) noexcept {
@@ -73,6 +82,21 @@ utf8proc_ssize_t decompose(std::int32_t code, utf8proc_option_t options, Decompo
   return utf8proc_decompose_char(code, parts.data(), static_cast<utf8proc_ssize_t>(parts.size()), options, &bound);
 }
 
+// Ascending by class, marks of one class in their order. A long run is counted instead of compared.
+void sort_by_class(std::span<std::int32_t> marks) {
+  const auto earlier = [](std::int32_t a, std::int32_t b) { return class_of(a) < class_of(b); };
+  if (std::ranges::is_sorted(marks, earlier)) return;
+  if (marks.size() < 1024) {
+    std::ranges::stable_sort(marks, earlier);
+    return;
+  }
+  std::array<std::size_t, 257> begins{};
+  for (const std::int32_t mark : marks) ++begins[class_of(mark) + 1];
+  for (std::size_t i = 1; i < begins.size(); ++i) begins[i] += begins[i - 1];
+  const std::vector<std::int32_t> old(marks.begin(), marks.end());
+  for (const std::int32_t mark : old) marks[begins[class_of(mark)]++] = mark;
+}
+
 // Bytes of text that are brought into a form at once, where there is a choice.
 constexpr std::size_t kMaxStretch = 4096;
 
@@ -91,6 +115,7 @@ UnicodeForm UnicodeForm::make(Kind kind) {
   form.kind_ = kind;
   form.stable_.assign(kTableEnd / 64, 0);
   form.joins_.assign(kTableEnd / 64, 0);
+  form.anew_.assign(kTableEnd / 64, 0);
   const auto set = [](std::vector<std::uint64_t>& bits, char32_t c) {
     if (c < kTableEnd) bits[c / 64] |= std::uint64_t{1} << (c % 64);
   };
@@ -106,6 +131,9 @@ UnicodeForm UnicodeForm::make(Kind kind) {
     for (utf8proc_ssize_t i = 1; i < size && i < static_cast<utf8proc_ssize_t>(parts.size()); ++i) {
       set(form.joins_, static_cast<char32_t>(parts[static_cast<std::size_t>(i)]));
     }
+  }
+  for (char32_t c = 0; c < kTableEnd; ++c) {
+    if (form.find_whether_anew(c)) set(form.anew_, c);
   }
   if (!form.composes()) return form;
   // What is composed already is as good as what has no parts.
@@ -124,8 +152,7 @@ UnicodeForm UnicodeForm::make(Kind kind) {
   return form;
 }
 
-// Whether nothing before the character matters to it, nor it to that.
-bool UnicodeForm::begins_anew(char32_t c) const noexcept {
+bool UnicodeForm::find_whether_anew(char32_t c) const noexcept {
   Decomposition parts{};
   if (decompose(static_cast<std::int32_t>(c), options(kind_), parts) < 1 || combining_class(parts[0]) != 0)
     return false;
@@ -150,7 +177,7 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
   for (std::size_t at = 0; at < in.size();) {
     const Character c = decode_at(in, at);
     at += c.size;
-    Decomposition parts{};
+    Decomposition parts;
     const auto size = decompose(static_cast<std::int32_t>(c.code), options(kind_), parts);
     if (size < 0 || size > static_cast<utf8proc_ssize_t>(parts.size())) {
       return Status(Code::kInternal, kWhere, "a decomposition", Text("utf8proc's answer ", size));
@@ -164,8 +191,7 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
       continue;
     }
     const auto end = std::find_if(begin, codes.end(), [](std::int32_t code) { return class_of(code) == 0; });
-    const auto earlier = [](std::int32_t a, std::int32_t b) { return class_of(a) < class_of(b); };
-    if (!std::is_sorted(begin, end, earlier)) std::stable_sort(begin, end, earlier);
+    sort_by_class({begin, end});
     begin = end;
   }
   for (std::int32_t& code : codes) code &= 0xffffff;

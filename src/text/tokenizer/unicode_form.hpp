@@ -33,12 +33,17 @@ class UnicodeForm {
     return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : c == kNoCharacter;
   }
   [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
-  [[nodiscard]] bool begins_anew(char32_t c) const noexcept;
+  /// Whether nothing before the character matters to it, nor it to that.
+  [[nodiscard]] bool begins_anew(char32_t c) const noexcept {
+    return c < kTableEnd ? (anew_[c / 64] >> (c % 64) & 1) != 0 : find_whether_anew(c);
+  }
+  [[nodiscard]] bool find_whether_anew(char32_t c) const noexcept;
   Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;
   static Status compose(std::vector<std::int32_t>& codes);
 
   Kind kind_ = Kind::kNfc;
   std::vector<std::uint64_t> stable_;
+  std::vector<std::uint64_t> anew_;
   std::vector<std::uint64_t> joins_;  // what may join a character before it
 };
 

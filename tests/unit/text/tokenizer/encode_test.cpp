@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
 
-#include <thread>
-
 #include "small_tokenizer.hpp"
 
 namespace moxie::test {
@@ -115,20 +113,6 @@ TEST_CASE("what is put around a text can be left out") {
   CHECK(around.bos() == 259);
   CHECK(around.eos() == 260);
   CHECK(around.encode("ab").value() == Ids{259, 256, 260});
-}
-
-TEST_CASE("one tokenizer serves many threads") {
-  const Tokenizer tokenizer = small_tokenizer();
-  std::string text;
-  for (int i = 0; i < 2000; ++i) text += "abc ab  <tool> caba" + std::to_string(i);
-  const Ids expected = tokenizer.encode(text).value();
-  std::vector<int> same(4, 0);
-  std::vector<std::thread> threads;
-  for (int& one : same) {
-    threads.emplace_back([&one, &text, &expected, copy = tokenizer] { one = copy.encode(text).value() == expected; });
-  }
-  for (std::thread& thread : threads) thread.join();
-  CHECK(same == std::vector<int>(4, 1));
 }
 
 }  // namespace moxie::test
