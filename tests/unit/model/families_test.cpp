@@ -228,7 +228,7 @@ TEST_CASE("the rotary embedding may turn part of a head, as a file of GGUF says"
     made.parts.set("qwen3.rope.dimension_count", gguf_u32("qwen3.rope.dimension_count", wrong));
     refused(made, Code::kFormat, "rope.dimension_count");
   }
-  // llama.cpp refuses it where it interleaves rows.
+  // Where rows are interleaved, it would be other rows.
   made = Converted("mixtral");
   made.parts.set("llama.rope.dimension_count", gguf_u32("llama.rope.dimension_count", 4));
   refused(made, Code::kUnsupported, "rope.dimension_count");
