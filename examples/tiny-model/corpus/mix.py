@@ -23,13 +23,13 @@ EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 
 def tool_set(rng):
     """In the order in which moxie lists them."""
     dice = rng.random()
-    if dice < 0.40:
+    if dice < 0.20:
         return ALL_BUT_FILES
-    if dice < 0.68:
+    if dice < 0.35:
         return ALL
-    if dice < 0.80:
+    if dice < 0.55:
         return ("calculate",)
-    chosen = set(rng.sample(ALL, rng.choice([1, 2, 2, 3, 4])))
+    chosen = set(rng.sample(ALL, rng.choice([1, 2, 2, 3, 3])))
     return tuple(name for name in ALL if name in chosen)
 
 
