@@ -186,11 +186,26 @@ REMEMBER = ["{Remember|Please remember|Can you remember|Note|Please note|Keep in
             "remember} {that my <k> is <v>|my <k> is <v>|that <k> is <v>|this: my <k> is <v>|my <k>: <v>}{.||, please}",
             "My <k> is <v>. {Remember it|Remember that|Please remember|Keep that in mind|Note it|Please keep that|Save that|Don't forget it}{.||!}",
             "<k>: <v>. {Remember it|Please remember that|Save it|Keep it}{.|}"]
+TASKS = ["call <w>", "buy <f>", "buy <f> and <g>", "water the plants", "bring back the <t>", "pay the rent", "write to <w>", "visit <w>", "clean the <p>",
+         "repair the <t>", "ask <w> about the <t>", "pick up <w>", "feed the <a>", "send the <t> to <w>", "book the tickets", "wash the car", "lock the <p>"]
+TO_DO = ["{Remember|Please remember|Remind me|Don't forget|Please remind me|Can you remind me|I have|I need|I must not forget|Note that I have|Note that I want} to <k>{.||, please}",
+         "{Note|To do|Todo|Reminder|Please note}: <k>{.|}"]
 RECALL = ["{What is|What's|What was|Tell me|Do you remember|Do you know|Can you tell me|Look up|Recall|Give me|I forgot|Remind me of|Please tell "
           "me} my <k>{?||, please|, please?}", "{What did I tell you about|What do you know about|What did I say about|What did you note about} my <k>{?|}",
           "my <k>{?|, please}"]
 RECALL_ALL = ["{What do you remember|What did you note|Which notes do you have|List my notes|List all notes|Show me my notes|What notes are there|"
-              "What have you noted|Show all notes|Which notes are there|What did I ask you to remember|Tell me all notes}{?||.| please}"]
+              "What have you noted|What do I have to do|What did I want to do|Do I have any notes|Show all notes|Which notes are there|What did I ask you to remember|Tell me all notes}{?||.| please}"]
+
+
+def task(draw, chat):
+    """Something to do: the note is named by it."""
+    rng = draw.rng
+    text = draw.answer(rng.choice(TASKS), w=draw.name(words.GIVEN), f=rng.choice(words.FOODS), g=rng.choice(words.FOODS), t=draw.name(words.THINGS),
+                       p=rng.choice(words.PLACES), a=rng.choice(words.ANIMALS))
+    when = rng.choice(["", "", " on " + rng.choice(words.DAYS), " at " + _clock(draw), " tomorrow", " today"])
+    arguments = {"key": text, "text": f"You wanted to {text}{when}"}
+    chat.user(draw.ask(TO_DO, k=text + when)).calls("remember", arguments, "ok").says(f"I will remember that you wanted to {text}{when}.")
+    chat.check = {"calls": [["remember", arguments]], "results": ["ok"], "states": [text + when]}
 
 
 def remember(draw, chat):
@@ -311,7 +326,7 @@ def line(draw):
                        h=rng.choice(words.HOBBIES))
 
 
-EXCHANGES = {"now": [now], "convert": [convert], "remember": [remember], "recall": [recall, recall, recall_all], "list_files": [list_files],
+EXCHANGES = {"now": [now], "convert": [convert], "remember": [remember, remember, remember, task], "recall": [recall, recall, recall_all], "list_files": [list_files],
              "read_file": [read_file]}
 
 
@@ -321,7 +336,7 @@ def exchange(draw, chat, tools):
     if "remember" in tools and "recall" in tools and rng.random() < 0.12:
         known = remember(draw, chat)
         recall(draw, chat, known)
-        chat.check["notes"] = None  # the chat itself made them
+        chat.check["notes"] = [[known[0], f"The {known[0]} is {known[1]}"]]  # the chat itself made it
         return
     name = rng.choice([tool for tool in tools if tool in EXCHANGES])
     rng.choice(EXCHANGES[name])(draw, chat)

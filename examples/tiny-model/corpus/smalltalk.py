@@ -31,6 +31,10 @@ TALK = [  # what is asked, what is said
     (["{How big are you|How large are you|How many parameters do you have|How small are you|What is your size|How many experts do you have|Are you a large model|Are you big}{?||.}"],
      "I am very small: a few million parameters, in a mixture of experts of which two work for each token."),
 ]
+CHATTER = ["{I {like|love|hate|want|miss} {<f>|<h>|the <t>|<l>}|My {dog|cat|friend|<t>} is {sick|funny|old|new|nice|gone}|I am {tired|happy|sad|bored|hungry|cold|late|from <l>}|It is "
+           "{raining|cold|late|Sunday|a nice day}|lol|haha|hmm|ok|okay|what|really|no|yes|maybe|sure|why|I see|You are {funny|nice|stupid|slow|great|wrong|smart}|I {bought|found|lost} {a|the} <t>|"
+           "asdf|test|this is a test|never mind|wow|cool|interesting|That is {wrong|right|nice|funny|not true}|I do not know|Let us talk|Say something|I had <f> today|My name is <w>|I am <w>}{.|!||}"]
+GO_ON = "I see. Ask me to calculate, to convert units, to answer from a text, or to tell a story."
 START = ["{|||||Okay, |So, |Well, |Oh, |And }"]
 NO_IDEA = ("I do not know that. I only know a small world: I can use tools, answer from a text that you give me, and tell short stories.")
 WIDE = [  # questions about the real world, which it must not guess at
@@ -59,8 +63,10 @@ def talk(draw, chat):
 def wide(draw, chat):
     rng = draw.rng
     slots = {"l": rng.choice(words.LANDS), "t": rng.choice(words.THINGS), "f": rng.choice(words.FOODS), "h": rng.choice(words.HOBBIES), "d": rng.choice(words.DAYS), "j": rng.choice(words.JOBS)}
-    chat.user(draw.ask(START, WIDE, **slots)).says(NO_IDEA)
-    chat.check = {"calls": [], "states": [NO_IDEA]}
+    slots["w"] = draw.name(words.GIVEN)
+    forms, answer = (CHATTER, GO_ON) if rng.random() < 0.25 else (WIDE, NO_IDEA)
+    chat.user(draw.ask(START, forms, **slots)).says(answer)
+    chat.check = {"calls": [], "states": [answer]}
 
 
 def noise(draw):
