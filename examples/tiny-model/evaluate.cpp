@@ -2,6 +2,7 @@
 // Asks a model the questions of cases.py and counts what it does right, greedily, many at once.
 //
 //   evaluate MODEL CASES.json [--least 0.9] [--show 3] [--at-once 64] [--threads 0]
+//   evaluate tools CASES.json                 without a model: only whether tools answer what the corpus says
 //
 // --least: exits with 1 where a measure is below it. --show: so many wrong answers of each measure. A case's tools are
 // the ready ones of moxie; that they answer what the corpus says they answer is a measure of its own, and must be 1.
@@ -55,7 +56,7 @@ struct Running {
 
 class Evaluation {
  public:
-  Evaluation(const Options& options, Model model, Kernel kernel)
+  Evaluation(const Options& options, std::optional<Model> model, std::optional<Kernel> kernel)
       : options_(options),
         model_(std::move(model)),
         kernel_(std::move(kernel)),
@@ -71,7 +72,7 @@ class Evaluation {
       }
       std::vector<Generation*> answers;
       for (Running& one : running) answers.push_back(&one.answer);
-      MOXIE_TRY(kernel_.step(answers).status());
+      MOXIE_TRY(kernel_->step(answers).status());
       std::vector<Running> left;
       for (Running& one : running) {
         MOXIE_TRY_LET(const bool more, goes_on(one));
@@ -82,6 +83,28 @@ class Evaluation {
         }
       }
       running = std::move(left);
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+    return {};
+  }
+
+  /// The calls that are right, made without asking the model.
+  Status run_tools(const Json& cases) {
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const Json& check = cases[i].at("check");
+      if (!check.contains("results")) continue;
+      MOXIE_TRY_LET(Desk desk, Desk::lay(check, folder_ / std::to_string(i)));
+      Json results = Json::array();
+      for (const Json& call : check.at("calls")) {
+        const std::string name = call.at(0).get<std::string>();
+        MOXIE_TRY(desk.tools().grant(name));
+        results.push_back(desk.tools().call(name, call.at(1).dump()).text);
+      }
+      count(kTools, results == check.at("results"));
+      if (results != check.at("results")) {
+        std::printf("%s\n  %s\n", check.dump().c_str(), results.dump().c_str());
+      }
     }
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
@@ -113,7 +136,7 @@ class Evaluation {
       for (const Json& name : tools) MOXIE_TRY(desk.tools().grant(name.get<std::string>()));
       MOXIE_TRY_LET(chat.tool_schemas, desk.tools().schemas());
     }
-    MOXIE_TRY_LET(Chat base, kernel_.chat(model_, chat));
+    MOXIE_TRY_LET(Chat base, kernel_->chat(*model_, chat));
     MOXIE_TRY(base.ask("", {.max_tokens = 1}).run());
     MOXIE_TRY(base.clear());
     return bases_.emplace(key, std::move(base)).first->second.fork();
@@ -147,6 +170,13 @@ class Evaluation {
     return true;
   }
 
+  bool count(const std::string& measure, bool right) {
+    Count& found = counts_[measure];
+    ++found.of;
+    if (right) ++found.right;
+    return right;
+  }
+
   void judge_and_count(const Running& one) {
     const Json& check = one.one->at("check");
     std::vector<Verdict> verdicts = judge(one.one->at("domain").get<std::string>(), check, one.outcome);
@@ -154,10 +184,7 @@ class Evaluation {
       verdicts.push_back({kTools, check.at("results") == Json(one.outcome.results)});
     }
     for (const Verdict& verdict : verdicts) {
-      Count& count = counts_[verdict.measure];
-      ++count.of;
-      count.right += verdict.right ? 1 : 0;
-      if (verdict.right || count.shown++ >= options_.show) continue;
+      if (count(verdict.measure, verdict.right) || counts_[verdict.measure].shown++ >= options_.show) continue;
       std::printf("wrong by \"%s\": %s\n", verdict.measure.c_str(),
                   one.one->at("messages").back().at("content").get<std::string>().c_str());
       for (std::size_t i = 0; i < one.outcome.calls.size(); ++i) {
@@ -169,8 +196,8 @@ class Evaluation {
   }
 
   Options options_;
-  Model model_;
-  Kernel kernel_;
+  std::optional<Model> model_;
+  std::optional<Kernel> kernel_;
   std::filesystem::path folder_;
   std::map<std::string, Chat> bases_;
   std::map<std::string, Count> counts_;
@@ -199,6 +226,11 @@ Result<bool> evaluate(const Options& options) {
   std::ifstream file(options.cases);
   const Json cases = Json::parse(file, nullptr, false);
   if (!cases.is_array()) return Status(Code::kFormat, "evaluate", "a list of cases in JSON", options.cases);
+  if (options.model == "tools") {
+    Evaluation evaluation(options, std::nullopt, std::nullopt);
+    MOXIE_TRY(evaluation.run_tools(cases));
+    return evaluation.report();
+  }
   MOXIE_TRY_LET(Model model, Model::load(options.model));
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.threads}));
   Evaluation evaluation(options, std::move(model), std::move(kernel));

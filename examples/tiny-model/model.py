@@ -51,7 +51,7 @@ class PrefixAttention(torch.autograd.Function):
     """Causal attention of n rows of t tokens, each of which also sees the same P tokens before it.
 
     q: [G, n, r, t, C], k and v: [G, n, t, C], prefix_k and prefix_v: [G, P, C]; r query heads share a key head. The scores are
-    made for some rows at a time, and again in the backward pass, so that they stay in cache.
+    made for some rows at a time, so that they stay in cache.
     """
 
     @staticmethod
@@ -74,11 +74,14 @@ class PrefixAttention(torch.autograd.Function):
         q = q * scale
         mask = torch.full((t, t), float("-inf"), dtype=q.dtype).triu(1)
         out = torch.empty_like(q)
+        ctx.kept = []
         for g in range(G):
             for i in range(0, n, step):
                 part = q[g, i:i + step]
                 m = part.shape[0]
                 p = PrefixAttention.weights(part, k[g, i:i + step], prefix_k[g], mask, ctx.real)
+                if any(ctx.needs_input_grad):
+                    ctx.kept.append(p)
                 o = torch.bmm(p[:, P:].reshape(m, r * t, t), v[g, i:i + step]).view(m * r * t, C)
                 if P:
                     o += torch.mm(p[:, :P], prefix_v[g])
@@ -92,14 +95,14 @@ class PrefixAttention(torch.autograd.Function):
         q, k, v, prefix_k, prefix_v = ctx.saved_tensors
         G, n, r, t, C = q.shape
         P = prefix_k.shape[1]
-        mask = torch.full((t, t), float("-inf"), dtype=q.dtype).triu(1)
+        kept, ctx.kept = iter(ctx.kept), None
         d_q, d_k, d_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
         d_pk, d_pv = torch.zeros(prefix_k.shape), torch.zeros(prefix_v.shape)
         for g in range(G):
             for i in range(0, n, ctx.step):
                 part, keys = q[g, i:i + ctx.step], k[g, i:i + ctx.step]
                 m = part.shape[0]
-                p = PrefixAttention.weights(part, keys, prefix_k[g], mask, ctx.real)
+                p = next(kept)
                 d_o = d_out[g, i:i + ctx.step].reshape(m * r * t, C)
                 d_p = torch.bmm(d_o.view(m, r * t, C), v[g, i:i + ctx.step].transpose(1, 2)).view(m * r * t, t)
                 if P:

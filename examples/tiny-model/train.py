@@ -35,9 +35,9 @@ def write(path, state):
 
 
 def rate_at(options, step, seen):
-    """Warms up over 200 steps, falls over the last `--cooldown` of all tokens."""
+    """Warms up over 100 steps, falls over the last `--cooldown` of all tokens."""
     left = (options.tokens - seen) / (options.tokens * options.cooldown)
-    return options.rate * min(1.0, (step + 1) / 200) * max(0.02, min(1.0, left))
+    return options.rate * min(1.0, (step + 1) / 100) * max(0.02, min(1.0, left))
 
 
 @torch.no_grad()

@@ -310,7 +310,12 @@ def read_file(draw, chat):
     lines = [line(draw) for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))]
     text = "\n".join(lines)
     if rng.random() < 0.07:
-        result, answer, files = error(f"files: needed a file that is there, came '{path}'"), f"There is no file {path}.", []
+        answer, files, missing = f"There is no file {path}.", [], "file"
+        if "/" in path and rng.random() < 0.5:
+            missing = "folder"
+        elif "/" in path:
+            files = [[path.rsplit("/", 1)[0], None]]
+        result = error(f"files: needed a {missing} that is there, came '{path}'")
         states = ["no file"]
     else:
         result = compact({"text": text, "file_bytes": len(text.encode()), "next_offset": None, "replaced_bytes": 0})
