@@ -27,7 +27,7 @@ class Batch:
     said: torch.Tensor    # [n, t]: the model is to say it
     real: torch.Tensor    # [n, t]: no padding
     piece: torch.Tensor   # [n, t]: the number of the piece that is said, from 1 on; 0: none
-    domain: torch.Tensor  # [n, t]: the domain of the question before it
+    domain: torch.Tensor  # [n, t]: the domain of the chat's last question
 
     @property
     def tokens(self):

@@ -82,7 +82,7 @@ PERSON = {
 }
 TOWN = {
     "people": (_count(120, 990000), ["<x> has <v> {inhabitants|people|residents}", "<v> people live in <x>", "the population of <x> is <v>"],
-               ["{How many {people|inhabitants} {live in|does} <x>|What is the population of <x>|How {big|large} is the population of <x>|How many people live in <x>}"],
+               ["{How many {people|inhabitants} live in <x>|What is the population of <x>|How {big|large} is the population of <x>|How many people live in <x>}"],
                "<x> has <v> inhabitants."),
     "river": (_name(words.town), ["<x> lies on the {river|River} <v>", "the {river|River} <v> {flows|runs} through <x>"],
               ["{Which|What} river {flows|runs} through <x>", "{On which river does <x> lie|What river is <x> on|Which river is <x> on}"], "<x> lies on the river <v>."),
