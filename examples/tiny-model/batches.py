@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "corpus"))
 import chats
 import mix
 
-SETS = 12        # sets of tools in a pool
+SETS = 8         # sets of tools in a pool
+EARLY = 12       # pools at the beginning that copy more, some 2 million tokens
 LONGEST = 800    # tokens of a chat behind its system's block; longer ones, about one in a thousand, are left out
 
 
@@ -57,7 +58,8 @@ class Reader:
     def tensors(prefix, rows):
         n, t = len(rows), -(-max(len(row) for row, _ in rows) // 16) * 16
         ids, piece = torch.zeros(n, t, dtype=torch.long), torch.zeros(n, t, dtype=torch.int)
-        said, real, domain = torch.zeros(n, t, dtype=torch.bool), torch.zeros(n, t, dtype=torch.bool), torch.zeros(n, t, dtype=torch.int)
+        said, real = torch.zeros(n, t, dtype=torch.bool), torch.zeros(n, t, dtype=torch.bool)
+        domain = torch.zeros(n, t, dtype=torch.int)
         for i, (row, where) in enumerate(rows):
             ids[i, :len(row)] = torch.tensor([token for token, _, _ in row])
             said[i, :len(row)] = torch.tensor([said for _, said, _ in row])
@@ -69,7 +71,7 @@ class Reader:
         made = []
         for group in range(SETS):
             name = f"{seed} {number} {group}"
-            tools, system, texts = mix.group(name, 110)
+            tools, system, texts = mix.group(name, 220, early=number < EARLY)
             prefix, rows = self.batch(tools, system, texts)
             rows = sorted((row for row in rows if len(row[0]) <= LONGEST), key=lambda row: len(row[0]))
             while rows:

@@ -31,7 +31,8 @@ def as_case(chat):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("-n", type=int, default=1000, help="of each domain; of facts, which are of two kinds, three times as many")
+    parser.add_argument("-n", type=int, default=1000,
+                        help="of each domain; of facts, which are of two kinds, three times as many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trained", action="store_true")
     parser.add_argument("--domains", nargs="*", default=mix.DOMAINS)

@@ -38,8 +38,9 @@ def make(options):
             schemas = [chats.TOOLS[name] for name in tools]
             text = tokenizer.apply_chat_template(messages, tools=schemas or None, add_generation_prompt=True, tokenize=False)
             ids = tokenizer(text, add_special_tokens=False).input_ids
+            pieces = [chats.system_block(tools, system)] + [piece for piece, _ in chats.rendered(as_corpus(messages))]
             made.append({"messages": messages, "tools": schemas, "text": text, "ids": ids,
-                         "corpus": chats.system_block(tools, system) + "".join(t for t, _ in chats.rendered(as_corpus(messages))) + "<|im_start|>assistant\n"})
+                         "corpus": "".join(pieces) + "<|im_start|>assistant\n"})
             if len(made) % 4 == 1:
                 with torch.no_grad():
                     made[-1]["logits"] = model(torch.tensor([ids])).logits[0, -8:].tolist()
@@ -50,7 +51,12 @@ def make(options):
 
 def as_corpus(messages):
     """Back from OpenAI's form."""
-    return [m | {"tool_calls": [call["function"] for call in m["tool_calls"]]} if "tool_calls" in m else m for m in messages if m["role"] != "system"]
+    def as_is(message):
+        if "tool_calls" not in message:
+            return message
+        return message | {"tool_calls": [call["function"] for call in message["tool_calls"]]}
+
+    return [as_is(message) for message in messages if message["role"] != "system"]
 
 
 def check(options):
@@ -64,15 +70,18 @@ def check(options):
         for one in made:
             messages.write_text(json.dumps(one["messages"]))
             tools.write_text(json.dumps(one["tools"]))
-            with_tools = ["--tools", tools] if one["tools"] else []
-            text = json.loads(moxie("template", "-m", options.hf, "--messages", messages, *with_tools, "--generation-prompt", "--json"))["prompt"]
+            words = ["-m", options.hf, "--messages", messages, "--generation-prompt", "--json"]
+            words += ["--tools", tools] if one["tools"] else []
+            text = json.loads(moxie("template", *words))["prompt"]
             ids = json.loads(moxie("tokenize", "-m", options.hf, "--text", text, "--json"))["tokens"]
-            for what, same in (("corpus' text", one["corpus"] == one["text"]), ("moxie's text", text == one["text"]), ("moxie's tokens", ids == one["ids"])):
+            for what, same in (("corpus' text", one["corpus"] == one["text"]), ("moxie's text", text == one["text"]),
+                               ("moxie's tokens", ids == one["ids"])):
                 if not same:
                     wrong += 1
                     print(f"WRONG: {what} of {one['messages'][-1]['content']!r}")
             if "logits" in one:
-                rows = json.loads(moxie("logits", "-m", options.gguf, "--tokens", ",".join(map(str, one["ids"])), "--all", "--json", "-t", 1))["logits"]
+                words = ["-m", options.gguf, "--tokens", ",".join(map(str, one["ids"])), "--all", "--json", "-t", 1]
+                rows = json.loads(moxie("logits", *words))["logits"]
                 for ours, theirs in zip(rows[-len(one["logits"]):], one["logits"]):
                     worst = max(worst, max(abs(a - b) for a, b in zip(ours, theirs)) / max(map(abs, theirs)))
                     logits += 1

@@ -37,15 +37,16 @@ def main():
     reader = Reader(options.folder)
     held = {domain: reader.held(domain, options.n, seed=2) for domain in DOMAINS}
     call = reader.tokenizer.token_to_id("<tool_call>")
-    print("| model | weights | for a token | multiply-adds, millions | tokens seen | " + " | ".join(DOMAINS) + " | mean loss |")
+    print("| " + " | ".join(["model", "weights", "for a token", "multiply-adds, millions", "tokens seen", *DOMAINS, "mean loss"]) + " |")
     print("|---|---|---|---|---|" + "---|" * (len(DOMAINS) + 1))
     for name in options.names:
         state = torch.load(options.folder / f"{name}.pt", weights_only=True)
         model = loaded(state["model"], bf16=False)
         total, active = model.parameters_active()
         losses = [held_out(model, held[domain], call)["loss"] for domain in DOMAINS]
-        print(f"| {name} | {total:,} | {active:,} | {arithmetic(model):.2f} | {state['seen']:,} | " + " | ".join(f"{x:.4f}" for x in losses)
-              + f" | {sum(losses) / len(losses):.4f} |", flush=True)
+        figures = [f"{total:,}", f"{active:,}", f"{arithmetic(model):.2f}", f"{state['seen']:,}"]
+        figures += [f"{loss:.4f}" for loss in losses + [sum(losses) / len(losses)]]
+        print(f"| {name} | " + " | ".join(figures) + " |", flush=True)
 
 
 if __name__ == "__main__":

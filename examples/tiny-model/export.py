@@ -30,7 +30,8 @@ def main():
     model.save_pretrained(options.target)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copy(options.folder / name, options.target / name)
-    (options.target / "generation_config.json").write_text(json.dumps({"do_sample": False, "eos_token_id": end, "pad_token_id": pad}, indent=2) + "\n")
+    generation = {"do_sample": False, "eos_token_id": end, "pad_token_id": pad}
+    (options.target / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
     print(f"{options.target}: {sum(p.numel() for p in model.parameters())} parameters after {state['seen']} tokens")
 
 

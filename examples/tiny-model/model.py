@@ -136,7 +136,8 @@ class Normed(torch.autograd.Function):
         scaled = x * inverse
         product = d * scaled
         d_weight = product.view(-1, len(weight)).sum(0)
-        return scaled.mul_((product @ weight / -len(weight)).unsqueeze(-1)).addcmul_(d, weight).mul_(inverse), d_weight, None, None
+        d_x = scaled.mul_((product @ weight / -len(weight)).unsqueeze(-1)).addcmul_(d, weight).mul_(inverse)
+        return d_x, d_weight, None, None
 
 
 class Sorted(torch.autograd.Function):
@@ -230,7 +231,8 @@ class TinyModel(nn.Module):
         self.embedding = nn.Parameter(torch.randn(shape.vocab, shape.hidden) * 0.02)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = nn.Parameter(torch.ones(shape.hidden))
-        angles = torch.arange(shape.positions)[:, None] * shape.theta ** (-torch.arange(0, shape.head_width, 2) / shape.head_width)
+        turns = shape.theta ** (-torch.arange(0, shape.head_width, 2) / shape.head_width)
+        angles = torch.arange(shape.positions)[:, None] * turns
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -253,8 +255,9 @@ class TinyModel(nn.Module):
         none = k[:0].transpose(0, 1)
         outs = []
         if P:
-            outs.append(PrefixAttention.apply(q[:P].permute(1, 2, 0, 3)[:, None], k[:P].transpose(0, 1)[:, None], v[:P].transpose(0, 1)[:, None],
-                                              none, none, C ** -0.5)[:, 0].permute(2, 0, 1, 3).reshape(P, -1))
+            alone = [q[:P].permute(1, 2, 0, 3)[:, None], k[:P].transpose(0, 1)[:, None], v[:P].transpose(0, 1)[:, None]]
+            o = PrefixAttention.apply(*alone, none, none, C ** -0.5)
+            outs.append(o[:, 0].permute(2, 0, 1, 3).reshape(P, -1))
         rows = [x[P:P + n * t].view(n, t, *x.shape[1:]) for x in (q, k, v)]
         o = PrefixAttention.apply(rows[0].permute(2, 0, 3, 1, 4), rows[1].permute(2, 0, 1, 3), rows[2].permute(2, 0, 1, 3),
                                   k[:P].transpose(0, 1), v[:P].transpose(0, 1), C ** -0.5)
@@ -331,20 +334,24 @@ def to_transformers(model):
     """transformers' class with the same weights."""
     from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM
     s = model.shape
-    common = dict(vocab_size=s.vocab, hidden_size=s.hidden, num_hidden_layers=s.layers, num_attention_heads=s.heads, num_key_value_heads=s.kv_heads,
-                  head_dim=s.head_width, max_position_embeddings=s.positions, rope_theta=s.theta, rms_norm_eps=s.epsilon, tie_word_embeddings=True,
-                  intermediate_size=s.expert_width, bos_token_id=None, attention_bias=False)
+    common = dict(
+        vocab_size=s.vocab, hidden_size=s.hidden, num_hidden_layers=s.layers, num_attention_heads=s.heads,
+        num_key_value_heads=s.kv_heads, head_dim=s.head_width, max_position_embeddings=s.positions, rope_theta=s.theta,
+        rms_norm_eps=s.epsilon, tie_word_embeddings=True, intermediate_size=s.expert_width, bos_token_id=None,
+        attention_bias=False)
     if s.experts:
-        theirs = Qwen3MoeForCausalLM(Qwen3MoeConfig(**common, num_experts=s.experts, num_experts_per_tok=s.chosen, moe_intermediate_size=s.expert_width,
-                                                    norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[]))
+        theirs = Qwen3MoeForCausalLM(Qwen3MoeConfig(
+            **common, num_experts=s.experts, num_experts_per_tok=s.chosen, moe_intermediate_size=s.expert_width,
+            norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[]))
     else:
         theirs = Qwen3ForCausalLM(Qwen3Config(**common))
     state = {"model.embed_tokens.weight": model.embedding, "lm_head.weight": model.embedding, "model.norm.weight": model.norm}
     for i, layer in enumerate(model.layers):
         at = f"model.layers.{i}."
-        for name, value in (("input_layernorm", layer.norm_1), ("post_attention_layernorm", layer.norm_2), ("self_attn.q_proj", layer.q),
-                            ("self_attn.k_proj", layer.k), ("self_attn.v_proj", layer.v), ("self_attn.o_proj", layer.o),
-                            ("self_attn.q_norm", layer.q_norm), ("self_attn.k_norm", layer.k_norm)):
+        for name, value in (("input_layernorm", layer.norm_1), ("post_attention_layernorm", layer.norm_2),
+                            ("self_attn.q_proj", layer.q), ("self_attn.k_proj", layer.k), ("self_attn.v_proj", layer.v),
+                            ("self_attn.o_proj", layer.o), ("self_attn.q_norm", layer.q_norm),
+                            ("self_attn.k_norm", layer.k_norm)):
             state[f"{at}{name}.weight"] = value
         if s.experts:
             state[at + "mlp.gate.weight"] = layer.router

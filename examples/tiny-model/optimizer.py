@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Muon for matrices (K. Jordan and others, 2024; scaled as in "Muon is scalable for LLM training", 2025), AdamW for the rest."""
+"""Muon for matrices (K. Jordan and others, 2024; scaled as in "Muon is scalable for LLM training", 2025), AdamW for others."""
 import torch
 
 

@@ -28,7 +28,8 @@ from model import loaded
 def information(token, domain, expert, experts):
     """I(domain; expert | token) in bits, of the counts as they are."""
     D = len(DOMAINS)
-    counts = np.bincount((token * D + domain) * experts + expert, minlength=(token.max() + 1) * D * experts).reshape(-1, D, experts).astype(float)
+    counts = np.bincount((token * D + domain) * experts + expert, minlength=(token.max() + 1) * D * experts)
+    counts = counts.reshape(-1, D, experts).astype(float)
 
     def entropies(c):
         return -(c * np.log2(np.maximum(c, 1))).sum()
@@ -98,8 +99,8 @@ def heat_map(shares, path):
                 share = shares[layer, e, d]
                 depth = min(1.0, share / 4)
                 colour = "rgb({},{},{})".format(*(round(255 + (end - 255) * depth) for end in (8, 48, 107)))
-                out.append(f'<rect x="{x + e * cell}" y="{top + d * cell}" width="{cell - 1}" height="{cell - 1}" fill="{colour}"><title>layer {layer}, expert {e}, '
-                           f'{DOMAINS[d]}: {share:.2f}</title></rect>')
+                out.append(f'<rect x="{x + e * cell}" y="{top + d * cell}" width="{cell - 1}" height="{cell - 1}" '
+                           f'fill="{colour}"><title>layer {layer}, expert {e}, {DOMAINS[d]}: {share:.2f}</title></rect>')
     for d, name in enumerate(DOMAINS):
         out.append(f'<text x="{left - 6}" y="{top + d * cell + 15}" text-anchor="end">{name}</text>')
     out.append("</svg>\n")
@@ -133,16 +134,24 @@ def main():
     shares = np.zeros((len(chosen), N, len(DOMAINS)))
     for layer, experts in enumerate(chosen):
         for d in range(len(DOMAINS)):
-            shares[layer, :, d] = np.bincount(experts.numpy().ravel()[all_domains == d], minlength=N) / (all_domains == d).sum() * N
+            mine = experts.numpy().ravel()[all_domains == d]
+            shares[layer, :, d] = np.bincount(mine, minlength=N) / len(mine) * N
         expert = experts.numpy()[first].ravel()
         found = information(token, domain, expert, N)
         permuted = np.array([information(token, shuffled(), expert, N) for _ in range(options.draws)])
         h = rows[layer][first]
-        untrained = np.array([information(token, domain, (h @ torch.randn(h.shape[1], N)).topk(K, -1).indices.numpy().ravel(), N)
-                              for _ in range(options.draws)])
-        print(json.dumps({"layer": layer, "bits": round(found, 4), "untrained": round(untrained.mean(), 4), "most of untrained": round(untrained.max(), 4),
-                          "p untrained": (1 + int((untrained >= found).sum())) / (1 + options.draws), "permuted": round(permuted.mean(), 4),
-                          "p permuted": (1 + int((permuted >= found).sum())) / (1 + options.draws)}), flush=True)
+
+        def by_random_router():
+            return (h @ torch.randn(h.shape[1], N)).topk(K, -1).indices.numpy().ravel()
+
+        def p(others):
+            return (1 + int((others >= found).sum())) / (1 + len(others))
+
+        untrained = np.array([information(token, domain, by_random_router(), N) for _ in range(options.draws)])
+        print(json.dumps({
+            "layer": layer, "bits": round(found, 4), "untrained": round(untrained.mean(), 4),
+            "most of untrained": round(untrained.max(), 4), "p untrained": p(untrained),
+            "permuted": round(permuted.mean(), 4), "p permuted": p(permuted)}), flush=True)
     if options.heat_map:
         heat_map(shares, options.heat_map)
         print(f"{options.heat_map}: {len(tokens)} tokens of {int(owners.max()) + 1} chats")

@@ -42,12 +42,12 @@ def make():
         pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY - len(CONTROLS), initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False)
-    cut = [token for token in CONTROLS]
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY - len(CONTROLS), show_progress=False,
+                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
 
     def plain():
         for text in texts():
-            for token in cut:  # they are no text
+            for token in CONTROLS:  # they are no text
                 text = text.replace(token, "\n")
             yield text
 
@@ -59,14 +59,16 @@ def make():
 def save(tokenizer, folder):
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    added = {str(tokenizer.token_to_id(token)): {"content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
-                                                 "special": i < SPECIAL} for i, token in enumerate(CONTROLS)}
+    plain = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
+    added = {str(tokenizer.token_to_id(token)): {"content": token, **plain, "special": i < SPECIAL}
+             for i, token in enumerate(CONTROLS)}
     template = (HERE / "chat_template.jinja").read_text()
     (folder / "chat_template.jinja").write_text(template)
     (folder / "tokenizer_config.json").write_text(json.dumps({
-        "add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": added, "bos_token": None, "chat_template": template,
-        "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>", "errors": "replace", "model_max_length": 2048,
-        "pad_token": "<|endoftext|>", "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer", "unk_token": None}, indent=2) + "\n")
+        "add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": added, "bos_token": None,
+        "chat_template": template, "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>", "errors": "replace",
+        "model_max_length": 2048, "pad_token": "<|endoftext|>", "split_special_tokens": False,
+        "tokenizer_class": "Qwen2Tokenizer", "unk_token": None}, indent=2) + "\n")
 
 
 def main():
