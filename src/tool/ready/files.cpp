@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+
 #include <moxie/tool/ready.hpp>
 
 namespace moxie {
@@ -36,6 +38,9 @@ Result<AnyTool> list_files(std::shared_ptr<const Folder> folder) noexcept {
            }));
 }
 
+// A template's whole numbers are of 64 bits with their sign, and the schema goes through the template.
+using Offset = Between<std::int64_t, 0, INT64_MAX>;
+
 Result<AnyTool> read_file(std::shared_ptr<const Folder> folder) noexcept {
   if (folder == nullptr) return Status(Code::kInvalidArgument, "read_file", "a folder", "null");
   return AnyTool::create(
@@ -44,8 +49,8 @@ Result<AnyTool> read_file(std::shared_ptr<const Folder> folder) noexcept {
            "no UTF-8 appear as U+FFFD and are counted in replaced_bytes.",
            [folder = std::move(folder)](
                Arg<"path", std::string, "Such as notes/today.txt"> path,
-               Arg<"offset", std::optional<std::uint64_t>, "The byte to begin at; without it, the first"> offset) {
-             return folder->read(*path, offset->value_or(0));
+               Arg<"offset", std::optional<Offset>, "The byte to begin at; without it, the first"> offset) {
+             return folder->read(*path, *offset ? static_cast<std::uint64_t>((*offset)->value) : 0);
            }));
 }
 

@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <moxie/text/message.hpp>
 #include <moxie/tool/ready.hpp>
+#include <moxie/tool/toolbox.hpp>
 
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
@@ -227,6 +229,16 @@ TEST_CASE("whoever swaps names while they are read finds no way out") {
   swapper.join();
   INFO(good << " of 3000 found the folder in its place");
   CHECK(files.folder->read("x/secret.txt", 0).value().text == "public");
+}
+
+TEST_CASE("a template can be given the schemas of the tools for files") {
+  const Files files;
+  Toolbox toolbox;
+  for (const Result<AnyTool>& tool : {tools::list_files(files.folder), tools::read_file(files.folder)}) {
+    REQUIRE(toolbox.add(tool.value()).ok());
+    REQUIRE(toolbox.grant(tool->name()).ok());
+  }
+  CHECK(parse_value(toolbox.schemas().value(), "schemas").status().message() == "");
 }
 
 TEST_CASE("a folder must be one") {

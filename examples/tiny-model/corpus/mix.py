@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chats of all domains in the shares that training sees."""
+import random
+
+import arithmetic
+import everyday
+import passages
+import smalltalk
+import stories
+from chats import ALL, ALL_BUT_FILES, Chat
+from grammar import Draw, TooFew
+
+DOMAINS = ("arithmetic", "tools", "facts", "stories", "talk")
+SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are moxie.", "Answer in short sentences.",
+           "You are a friendly assistant who helps with numbers and texts.", "Answer politely.", "You help the user with small tasks.", "Use tools where they help."]
+# Shares in percent: (arithmetic, tools, facts, stories, talk, repeat, refusals, questions about the real world)
+WITH_TOOLS = (36, 38, 10, 5, 4, 1, 3, 3)
+WITHOUT = (0, 0, 52, 22, 6, 8, 6, 6)
+# The first of the training is shorter and copies more: whoever can copy learns the rest faster.
+WITHOUT_EARLY = (0, 0, 42, 10, 3, 38, 4, 3)
+EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 4: smalltalk.talk, 5: smalltalk.repeat,
+             6: smalltalk.without, 7: smalltalk.wide}
+
+
+def tool_set(rng):
+    """In the order in which moxie lists them."""
+    dice = rng.random()
+    if dice < 0.20:
+        return ALL_BUT_FILES
+    if dice < 0.35:
+        return ALL
+    if dice < 0.55:
+        return ("calculate",)
+    chosen = set(rng.sample(ALL, rng.choice([1, 2, 2, 3, 3])))
+    return tuple(name for name in ALL if name in chosen)
+
+
+def add_exchange(draw, chat, domain=None, early=False):
+    """One domain's question and answer; which domain it was."""
+    rng = draw.rng
+    if domain is None:
+        shares = list(WITH_TOOLS if chat.tools else WITHOUT_EARLY if early else WITHOUT)
+        if chat.tools:
+            if "calculate" not in chat.tools:
+                shares[0] = 0
+            if not set(chat.tools) - {"calculate"}:
+                shares[1] = 0
+        which = rng.choices(range(8), shares)[0]
+    else:
+        which = DOMAINS.index(domain) if domain != "talk" else rng.choices([4, 6, 7], [4, 3, 3])[0]
+    before = len(chat.messages)
+    while True:
+        try:
+            if which == 1:
+                everyday.exchange(draw, chat, chat.tools)
+            else:
+                EXCHANGES[which](draw, chat)
+            return DOMAINS[min(which, 4)]
+        except TooFew:  # of this split, with what was drawn: another one then
+            del chat.messages[before:]
+
+
+def chat_of(draw, tools, system, turns, early=False):
+    chat = Chat("", tools=tools, system=system)
+    for _ in range(turns):
+        chat.domain = add_exchange(draw, chat, early=early)
+    return chat
+
+
+def turns_of(rng):
+    return rng.choices([1, 2, 3, 4, 6], [70, 16, 8, 4, 2])[0]
+
+
+def group(seed, chats, held=False, early=False):
+    """Chats that share their system's block: (tools, system, chats)."""
+    rng = random.Random(seed)
+    draw = Draw(rng, held)
+    if early:
+        tools, system = ("calculate",) if rng.random() < 0.45 else (), ""
+        return tools, system, [chat_of(draw, tools, system, 1, early) for _ in range(chats)]
+    tools = tool_set(rng) if rng.random() < 0.62 else ()
+    system = rng.choice(SYSTEMS) if rng.random() < (0.15 if tools else 0.3) else ""
+    return tools, system, [chat_of(draw, tools, system, turns_of(rng)) for _ in range(chats)]
+
+
+def cases(domain, count, seed, held=True):
+    """Single questions of one domain, for an evaluation."""
+    rng = random.Random(f"{domain} {seed}")
+    draw = Draw(rng, held)
+    made = []
+    for _ in range(count):
+        tools = ALL if domain == "tools" else ALL_BUT_FILES if domain == "arithmetic" or rng.random() < 0.3 else ()
+        if domain == "tools" and rng.random() < 0.5:
+            tools = rng.choice([ALL, ALL_BUT_FILES])
+        chat = Chat(domain, tools=tools)
+        add_exchange(draw, chat, domain)
+        made.append(chat)
+    return made
