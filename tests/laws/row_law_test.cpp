@@ -19,15 +19,14 @@ namespace {
 const std::vector<std::string> kCheckpoints = {"odd_widths",       "bf16",       "biases", "sparse_step_2",
                                                "gqa_6_heads_2_kv", "deepseek_v3"};
 /// One of each kind of family beside; what they add (windows, norms, shared experts) knows nothing of products.
-const std::vector<std::string> kFamilies = {"deepseek_v2",        "mistral_window",  "mixtral_window", "olmoe",
-                                            "qwen2_window_above", "qwen2_moe_mixed", "qwen3_yarn",     "gpt_oss",
-                                            "gpt_oss_mxfp4"};
+const std::vector<std::string> kFamilies = {"llama_biases", "deepseek_v2",        "mistral_window",  "mixtral_window",
+                                            "olmoe",        "qwen2_window_above", "qwen2_moe_mixed", "qwen3_yarn",
+                                            "gpt_oss",      "gpt_oss_mxfp4"};
 
 /// Of pages of each type; that they widen exactly is the kernels' test.
-const std::vector<std::pair<std::string, KvType>> kTyped = {{"odd_widths", KvType::kF16},
-                                                            {"odd_widths", KvType::kBF16},
-                                                            {"odd_widths", KvType::kQ8_0},
-                                                            {"mistral_window", KvType::kQ8_0}};
+const std::vector<std::pair<std::string, KvType>> kTyped = {
+    {"odd_widths", KvType::kF16},      {"odd_widths", KvType::kBF16},  {"odd_widths", KvType::kQ8_0},
+    {"mistral_window", KvType::kQ8_0}, {"deepseek_v2", KvType::kQ8_0}, {"gpt_oss", KvType::kF16}};
 
 struct Case {
   Model model;
