@@ -25,8 +25,8 @@ void read(ConfigFields& fields, ModelConfig& config) {
   config.moe_layers.assign(config.num_hidden_layers, true);
   read_experts(fields, config, "intermediate_size");
   config.norm_topk_prob = true;
-  if (fields.has("swiglu_limit") &&
-      fields.number(fields.find("swiglu_limit"), "swiglu_limit", 0, kMostRopeFactor) != double{kGateLimit}) {
+  if (fields.has("swiglu_limit") && fields.number(fields.find("swiglu_limit"), "swiglu_limit", 0, kMostRopeFactor) !=
+                                        static_cast<double>(kGateLimit)) {
     fields.fail(Code::kUnsupported, Text("swiglu_limit ", kGateLimit, ", or none"),
                 fields.find("swiglu_limit").describe());
   }

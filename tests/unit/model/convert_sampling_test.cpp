@@ -40,7 +40,7 @@ struct Both {
 };
 
 /// As GGUF keeps it.
-double f32(double x) { return static_cast<float>(x); }
+double f32(double x) { return static_cast<double>(static_cast<float>(x)); }
 
 }  // namespace
 
