@@ -3,8 +3,9 @@
 
 #include <cstdio>
 #include <exception>
-#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -23,49 +24,46 @@ using namespace moxie;
 constexpr const char* kVersion =
     "moxie " MOXIE_TEXT(MOXIE_VERSION_MAJOR) "." MOXIE_TEXT(MOXIE_VERSION_MINOR) "." MOXIE_TEXT(MOXIE_VERSION_PATCH);
 
+/// An option that takes one of these names.
+template <class To, class Value>
+void add_choice(CLI::App& command, const char* option, To& to,
+                const std::vector<std::pair<std::string, Value>>& choices, const char* help) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : choices) names.push_back(name);
+  const auto choose = [&to, choices](const std::string& text) {
+    for (const auto& [name, value] : choices) {
+      if (name == text) to = value;
+    }
+  };
+  command.add_option_function<std::string>(option, choose, help)->check(CLI::IsMember(names))->type_name("NAME");
+}
+
 void add_backend_options(CLI::App& command, program::Common& common) {
-  static const std::map<std::string, Isa> isas = {
-      {"portable", Isa::kPortable}, {"avx2", Isa::kAvx2}, {"avx512", Isa::kAvx512}};
-  static const std::map<std::string, MatmulPath> paths = {{"auto", MatmulPath::kAuto},
-                                                          {"onednn", MatmulPath::kOneDnn},
-                                                          {"native", MatmulPath::kNative},
-                                                          {"reference", MatmulPath::kReference}};
-  command
-      .add_option_function<std::string>(
-          "--isa", [&common](const std::string& text) { common.isa = isas.at(text); },
-          "Instructions of the native kernels (default: the best of this CPU)")
-      ->check(CLI::IsMember({"portable", "avx2", "avx512"}))
-      ->type_name("NAME");
-  command
-      .add_option_function<std::string>(
-          "--matmul", [&common](const std::string& text) { common.matmul = paths.at(text); },
-          "What carries products with float weights (default: auto)")
-      ->check(CLI::IsMember({"auto", "onednn", "native", "reference"}))
-      ->type_name("NAME");
+  add_choice<std::optional<Isa>, Isa>(command, "--isa", common.isa,
+                                      {{"portable", Isa::kPortable}, {"avx2", Isa::kAvx2}, {"avx512", Isa::kAvx512}},
+                                      "Instructions of the native kernels (default: the best of this CPU)");
+  add_choice<MatmulPath, MatmulPath>(command, "--matmul", common.matmul,
+                                     {{"auto", MatmulPath::kAuto},
+                                      {"onednn", MatmulPath::kOneDnn},
+                                      {"native", MatmulPath::kNative},
+                                      {"reference", MatmulPath::kReference}},
+                                     "What carries products with float weights (default: auto)");
   command.add_flag("--read", common.read, "Read the files into memory instead of mapping them");
 }
 
 void add_executor_options(CLI::App& command, program::Common& common) {
-  static const std::map<std::string, ExecutorKind> kinds = {
-      {"openmp", ExecutorKind::kOpenMp}, {"threads", ExecutorKind::kThreads}, {"serial", ExecutorKind::kSerial}};
   command.add_option("-t,--threads", common.threads, "Threads that compute (default: all of the machine)");
-  command
-      .add_option_function<std::string>(
-          "--executor", [&common](const std::string& text) { common.executor = kinds.at(text); },
-          "What carries the threads (default: openmp where the build has it)")
-      ->check(CLI::IsMember({"openmp", "threads", "serial"}))
-      ->type_name("NAME");
+  add_choice<std::optional<ExecutorKind>, ExecutorKind>(
+      command, "--executor", common.executor,
+      {{"openmp", ExecutorKind::kOpenMp}, {"threads", ExecutorKind::kThreads}, {"serial", ExecutorKind::kSerial}},
+      "What carries the threads (default: openmp where the build has it)");
 }
 
 void add_kv_type(CLI::App& command, program::Common& common) {
-  static const std::map<std::string, KvType> types = {
-      {"f32", KvType::kF32}, {"f16", KvType::kF16}, {"bf16", KvType::kBF16}, {"q8_0", KvType::kQ8_0}};
-  command
-      .add_option_function<std::string>(
-          "--kv-type", [&common](const std::string& text) { common.kv_type = types.at(text); },
-          "How keys and values are kept (default: f32)")
-      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}))
-      ->type_name("NAME");
+  add_choice<KvType, KvType>(
+      command, "--kv-type", common.kv_type,
+      {{"f32", KvType::kF32}, {"f16", KvType::kF16}, {"bf16", KvType::kBF16}, {"q8_0", KvType::kQ8_0}},
+      "How keys and values are kept (default: f32)");
 }
 
 CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
