@@ -37,7 +37,7 @@ Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, Con
 
 Status Attention::store(const Segment& segment, std::size_t row, std::size_t layer,
                         const Buffers& buffers) const noexcept {
-  const std::size_t position = segment.position + (row - segment.begin);
+  const std::size_t position = segment.position_of(row);
   const std::size_t width = parts_.head_width;
   for (std::size_t g = 0; g < parts_.kv_heads; ++g) {
     MOXIE_TRY(
@@ -60,10 +60,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
     const std::size_t end = std::min(rows.size(), (task / parts_.kv_heads + 1) * backend::kAttendRows);
     for (std::size_t i = task / parts_.kv_heads * backend::kAttendRows; i < end;) {
       const Segment& segment = batch.segment_of(rows[i]);
-      std::size_t count = 1;
-      while (i + count < end && rows[i + count] == rows[i] + count && rows[i + count] < segment.begin + segment.rows) {
-        ++count;
-      }
+      const std::size_t count = segment.run_of(rows.subspan(i, end - i));
       const KvView& kv = segment.kv;
       ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
                   .q_stride = width,
@@ -75,7 +72,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
                   .block = kv.shape.block(layer, g),
                   .key_width = width,
                   .value_width = width,
-                  .visible = segment.position + (rows[i] - segment.begin) + 1,
+                  .visible = segment.position_of(rows[i]) + 1,
                   .window = parts_.window,
                   .scale = scale,
                   .softcap = parts_.softcap,

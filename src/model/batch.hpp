@@ -17,6 +17,15 @@ struct Segment {
   std::size_t rows = 0;
   std::size_t position = 0;
   KvView kv;  ///< pages for all positions up to the last row's
+
+  /// Of a row of the batch that is one of these.
+  [[nodiscard]] std::size_t position_of(std::size_t row) const noexcept { return position + (row - begin); }
+  /// How many of `chosen`, which are rows of the batch and begin with one of these, follow each other within these.
+  [[nodiscard]] std::size_t run_of(std::span<const std::size_t> chosen) const noexcept {
+    std::size_t count = 1;
+    while (count < chosen.size() && chosen[count] == chosen[0] + count && chosen[count] < begin + rows) ++count;
+    return count;
+  }
 };
 
 /// Where logits go: row `row` of the batch to `logits`, V floats.

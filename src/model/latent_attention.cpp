@@ -83,7 +83,7 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rop
     parts_.latent_norm.apply(key, key);
     turn(rope, rope_table.row(row), key + rank());
     const Segment& segment = batch.segment_of(row);
-    return segment.kv.store(layer, 0, segment.position + (row - segment.begin), key, key);  // values are the latents
+    return segment.kv.store(layer, 0, segment.position_of(row), key, key);  // values are the latents
   });
 }
 
@@ -109,11 +109,7 @@ void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::si
   const std::span<const std::size_t> rows = task.rows;
   for (std::size_t i = 0; i < rows.size();) {
     const Segment& segment = batch.segment_of(rows[i]);
-    std::size_t count = 1;
-    while (i + count < rows.size() && rows[i + count] == rows[i] + count &&
-           rows[i + count] < segment.begin + segment.rows) {
-      ++count;
-    }
+    const std::size_t count = segment.run_of(rows.subspan(i));
     ops.attend({.q = queries.row(i),
                 .q_stride = key_width(),
                 .rows = count,
@@ -124,7 +120,7 @@ void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::si
                 .block = segment.kv.shape.block(layer, 0),
                 .key_width = key_width(),
                 .value_width = rank(),
-                .visible = segment.position + (rows[i] - segment.begin) + 1,
+                .visible = segment.position_of(rows[i]) + 1,
                 .window = 0,
                 .scale = parts_.scale,
                 .y = sums.row(i),
