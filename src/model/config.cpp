@@ -107,12 +107,7 @@ Result<ModelConfig> read_config(std::string_view json) {
   if (family == nullptr) {
     return Status(Code::kUnsupported, ConfigFields::kWhere, Text("model_type ", known_model_types()), type.describe());
   }
-  ModelConfig config;
-  config.model_type = family->model_type;
-  config.query_key_norm = family->query_key_norm;
-  config.expert_bias = family->expert_bias;
-  config.attention_sinks = family->attention_sinks;
-  config.activation = family->activation;
+  ModelConfig config = config_of(*family);
   check_architecture(fields, *family);
   read_shape(fields, *family, config);
   read_rope(fields, config, family->default_theta);

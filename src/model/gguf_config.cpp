@@ -244,12 +244,7 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
     return Status(named ? Code::kUnsupported : Code::kFormat, GgufKeys::kWhere,
                   Text("general.architecture ", known_gguf_architectures()), named.describe());
   }
-  ModelConfig config;
-  config.model_type = family->model_type;
-  config.query_key_norm = family->query_key_norm;
-  config.expert_bias = family->expert_bias;
-  config.attention_sinks = family->attention_sinks;
-  config.activation = family->activation;
+  ModelConfig config = config_of(*family);
   config.hidden_size = keys.size("embedding_length", 1, kMostSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMostLayers);
   config.max_position_embeddings = keys.size("context_length", 1, kMostPositions);

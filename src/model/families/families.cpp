@@ -28,6 +28,16 @@ std::string listed(std::vector<std::string_view> names) {
 
 std::span<const Family* const> families() noexcept { return kFamilies; }
 
+ModelConfig config_of(const Family& family) {
+  ModelConfig config;
+  config.model_type = family.model_type;
+  config.query_key_norm = family.query_key_norm;
+  config.expert_bias = family.expert_bias;
+  config.attention_sinks = family.attention_sinks;
+  config.activation = family.activation;
+  return config;
+}
+
 const Family* find_family(std::string_view model_type) noexcept {
   const auto found = std::ranges::find(kFamilies, model_type, [](const Family* family) { return family->model_type; });
   return found == std::end(kFamilies) ? nullptr : *found;

@@ -66,6 +66,9 @@ struct Family {
 /// Every family that moxie runs.
 [[nodiscard]] std::span<const Family* const> families() noexcept;
 
+/// A configuration with what all models of a family have.
+[[nodiscard]] ModelConfig config_of(const Family& family);
+
 /// The family of that model_type; null where there is none.
 [[nodiscard]] const Family* find_family(std::string_view model_type) noexcept;
 /// Of a GGUF file; several may share an architecture, told apart by whether they have experts and how their router
