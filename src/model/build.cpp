@@ -80,7 +80,7 @@ Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& co
   MOXIE_TRY_LET(moe::FusedBank bank, moe::FusedBank::create(std::move(experts)));
   std::vector<float> bias;
   if (config.selection_bias) {
-    MOXIE_TRY_LET(bias, weights.named_vector({Part::kSelectionBias, layer}, N));
+    MOXIE_TRY_LET(bias, weights.vector({Part::kSelectionBias, layer}, N));
   }
   MOXIE_TRY_LET(TopK router, TopK::create({.num_experts = N,
                                            .experts_per_token = config.num_experts_per_tok,

@@ -17,9 +17,11 @@
 #include "model/config.hpp"
 #include "model/convert_config.hpp"
 #include "model/convert_latent.hpp"
+#include "model/convert_row.hpp"
 #include "model/convert_sampling.hpp"
 #include "model/convert_tokenizer.hpp"
 #include "model/families/family.hpp"
+#include "model/float_tensors.hpp"
 #include "model/gguf_names.hpp"
 #include "model/interleaved_rows.hpp"
 #include "model/rope.hpp"
@@ -28,10 +30,6 @@
 namespace moxie::model {
 
 namespace {
-
-bool is_float(ElementType type) noexcept {
-  return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
-}
 
 /// Rows of one tensor of the new file out of one or, for experts, several of the old.
 class RowSource {
@@ -78,12 +76,7 @@ class RowSource {
     const auto asked = static_cast<std::size_t>(row % rows_of_part());
     const std::size_t there = head_width_ == 0 ? asked : row_of_interleaved(asked, head_width_);
     const std::span<const std::byte> from = part.bytes.subspan(there * bytes, bytes);
-    if (part.type == to_) {
-      std::copy(from.begin(), from.end(), into.begin());
-      return {};
-    }
-    MOXIE_TRY(dequantize(part.type, from, values));
-    const Status made = quantize(to_, values, into);
+    const Status made = convert_row(part.type, from, to_, into, values);
     if (made.ok()) return made;
     return Status(made.code(), part.name, Text(made.needed(), " in row ", row % rows_of_part()), made.came());
   }
@@ -124,12 +117,7 @@ class StackedRowSource {
       for (std::size_t r = 0; r < count; ++r) {
         const std::span<const std::byte> from = std::span(raw).subspan(r * from_bytes, from_bytes);
         const std::span<std::byte> into = rows.subspan(r * to_bytes, to_bytes);
-        if (from_.type() == to_) {
-          std::copy(from.begin(), from.end(), into.begin());
-          continue;
-        }
-        MOXIE_TRY(dequantize(from_.type(), from, values));
-        if (const Status made = quantize(to_, values, into); !made.ok()) {
+        if (const Status made = convert_row(from_.type(), from, to_, into, values); !made.ok()) {
           return Status(made.code(), from_.name(), Text(made.needed(), " in row ", row + r, " of expert ", expert),
                         made.came());
         }
@@ -177,7 +165,7 @@ class Converter {
     const std::uint64_t H = config_.moe_intermediate_size;
     const std::uint64_t N = config_.num_experts;
     MOXIE_TRY(add({Part::kRouter, layer}, {N, D}, config_.expert_bias));
-    if (config_.selection_bias) MOXIE_TRY(add({Part::kSelectionBias, layer}, "", {N}, 0));
+    if (config_.selection_bias) MOXIE_TRY(add({Part::kSelectionBias, layer}, {N}));
     MOXIE_TRY(add_experts({Part::kExpertGate, layer}, H, D));
     MOXIE_TRY(add_experts({Part::kExpertUp, layer}, H, D));
     MOXIE_TRY(add_experts({Part::kExpertDown, layer}, D, H));
@@ -274,15 +262,6 @@ class Converter {
     };
     return writer_.add(
         {family_.gguf.names.tensor(place, ".bias"), ElementType::kF32, {config_.num_experts, out}, fill});
-  }
-
-  [[nodiscard]] ElementType type_of(const std::string& name, std::size_t rank, std::uint64_t width) const noexcept {
-    return gguf_tensor_type(options_.type, {.tensor = name,
-                                            .rank = rank,
-                                            .innermost = width,
-                                            .n_layers = config_.num_hidden_layers,
-                                            .n_experts = config_.num_experts,
-                                            .tied = config_.tie_word_embeddings});
   }
 
   Status add(Place place, std::vector<std::uint64_t> dims, bool bias = false, std::size_t head_width = 0) {

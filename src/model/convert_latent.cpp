@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <moxie/backend/quant.hpp>
-
+#include "model/convert_row.hpp"
 #include "model/gguf_latent.hpp"
 #include "model/rope.hpp"
 
@@ -87,13 +86,7 @@ class HeadRows {
     for (std::size_t at = 0; at < rows.size(); at += bytes) {
       const std::uint64_t row = first_row + at / bytes;
       gather(static_cast<std::size_t>(row), elements);
-      const std::span<std::byte> into = rows.subspan(at, bytes);
-      if (to_ == kv_b_.type) {
-        std::copy(elements.begin(), elements.end(), into.begin());
-        continue;
-      }
-      MOXIE_TRY(dequantize(kv_b_.type, elements, values));
-      const Status made = quantize(to_, values, into);
+      const Status made = convert_row(kv_b_.type, elements, to_, rows.subspan(at, bytes), values);
       if (!made.ok()) {
         return Status(made.code(), kv_b_.name, Text(made.needed(), " in row ", row, " of its heads"), made.came());
       }

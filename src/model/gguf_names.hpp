@@ -37,7 +37,7 @@ inline constexpr TensorNames kGgufNames({
     {Part::kUp, "blk.{l}.ffn_up"},
     {Part::kDown, "blk.{l}.ffn_down"},
     {Part::kRouter, "blk.{l}.ffn_gate_inp"},
-    {Part::kSelectionBias, "blk.{l}.exp_probs_b.bias"},
+    {Part::kSelectionBias, "blk.{l}.exp_probs_b.bias{}"},
     {Part::kSharedGate, "blk.{l}.ffn_gate_shexp"},
     {Part::kSharedUp, "blk.{l}.ffn_up_shexp"},
     {Part::kSharedDown, "blk.{l}.ffn_down_shexp"},

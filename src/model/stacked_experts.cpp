@@ -9,15 +9,13 @@
 #include <moxie/backend/quant.hpp>
 #include <moxie/core/text.hpp>
 
+#include "model/float_tensors.hpp"
+
 namespace moxie::model {
 
 namespace {
 
 constexpr std::size_t kBlock = 32;  // elements of MXFP4 that share a scale
-
-bool is_float(ElementType type) noexcept {
-  return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
-}
 
 std::size_t step_of(Part part) noexcept { return part == Part::kExpertDown ? 1 : 2; }
 
@@ -31,10 +29,6 @@ Result<Tensor> find_shape(const Checkpoint& checkpoint, const std::string& name,
     return text + "]";
   };
   return Status(Code::kFormat, name, Text(shape(dims), ", as config.json says"), shape(tensor.dims));
-}
-
-Status unsupported(const std::string& name, std::string_view needed, ElementType type) {
-  return Status(Code::kUnsupported, name, Text("elements of ", needed), moxie::name(type));
 }
 
 }  // namespace
@@ -54,7 +48,7 @@ Result<StackedExperts> StackedExperts::find(const Checkpoint& checkpoint, const 
   if (!checkpoint.contains(blocks)) {
     MOXIE_TRY_LET(found.elements_, find_shape(checkpoint, name, {N, in, rows}));
     found.type_ = found.elements_.type;
-    if (!is_float(found.type_)) return unsupported(name, "F32, BF16 or F16", found.type_);
+    if (!is_float(found.type_)) return unsupported_elements(name, "F32, BF16 or F16", found.type_);
     return found;
   }
   if (checkpoint.contains(name)) return Status(Code::kFormat, blocks, Text("no ", name, " beside it"), "one");
@@ -63,7 +57,7 @@ Result<StackedExperts> StackedExperts::find(const Checkpoint& checkpoint, const 
   MOXIE_TRY_LET(found.elements_, find_shape(checkpoint, blocks, {N, rows, in / kBlock, kBlock / 2}));
   MOXIE_TRY_LET(found.scales_, find_shape(checkpoint, name + "_scales", {N, rows, in / kBlock}));
   for (const Tensor* tensor : {&found.elements_, &found.scales_}) {
-    if (tensor->type != ElementType::kU8) return unsupported(std::string(tensor->name), "U8", tensor->type);
+    if (tensor->type != ElementType::kU8) return unsupported_elements(tensor->name, "U8", tensor->type);
   }
   return found;
 }
@@ -73,7 +67,7 @@ Result<std::vector<float>> StackedExperts::bias(const Checkpoint& checkpoint, co
   const std::string name = names.name(place) + "_bias";
   const std::size_t step = step_of(place.part);
   MOXIE_TRY_LET(Tensor tensor, find_shape(checkpoint, name, {place.n_experts, out * step}));
-  if (!is_float(tensor.type)) return unsupported(name, "F32, BF16 or F16", tensor.type);
+  if (!is_float(tensor.type)) return unsupported_elements(name, "F32, BF16 or F16", tensor.type);
   const std::size_t bytes = tensor.bytes.size() / place.n_experts;
   std::vector<float> all(out * step);
   MOXIE_TRY(dequantize(tensor.type, tensor.bytes.subspan(place.expert * bytes, bytes), all));

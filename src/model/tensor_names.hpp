@@ -34,7 +34,7 @@ enum class Part : std::uint8_t {
   kUp,
   kDown,
   kRouter,
-  kSelectionBias,  ///< its pattern is the whole name
+  kSelectionBias,
   kSharedGate,
   kSharedUp,
   kSharedDown,

@@ -6,6 +6,7 @@
 
 #include <moxie/backend/quant.hpp>
 
+#include "model/float_tensors.hpp"
 #include "model/gguf_names.hpp"
 #include "model/interleaved_rows.hpp"
 #include "model/stacked_experts.hpp"
@@ -19,14 +20,6 @@ std::string shape_text(std::span<const std::uint64_t> dims) {
   std::string text = "[";
   for (const std::uint64_t dim : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(dim);
   return text + "]";
-}
-
-bool is_float(ElementType type) noexcept {
-  return type == ElementType::kF32 || type == ElementType::kBF16 || type == ElementType::kF16;
-}
-
-Status unsupported(const std::string& name, std::string_view needed, ElementType type) {
-  return Status(Code::kUnsupported, name, Text("elements of ", needed), moxie::name(type));
 }
 
 }  // namespace
@@ -81,7 +74,7 @@ Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::
   const std::string name = names_.name(place) + ".weight";
   MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, rows, width));
   if (tensor.tiled || (!is_float(tensor.type) && !is_quantised(tensor.type))) {
-    return unsupported(name, "F32, BF16, F16 or a block-quantised type, not tiled", tensor.type);
+    return unsupported_elements(name, "F32, BF16, F16 or a block-quantised type, not tiled", tensor.type);
   }
   return Weights{.data = tensor.bytes.data(), .type = tensor.type, .out_width = rows, .in_width = width};
 }
@@ -90,20 +83,18 @@ Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t 
   return floats(names_.tensor(place, ".weight"), width);
 }
 
-Result<std::vector<float>> WeightSource::named_vector(const Place& place, std::size_t width) {
-  return floats(names_.name(place), width);
-}
-
 bool WeightSource::has(const Place& place) const {
   return !names_.pattern(place.part).empty() && checkpoint_.contains(names_.name(place) + ".weight");
 }
 
+Result<Linear> WeightSource::pack(std::string_view tensor, const Weights& weights, std::span<const float> bias) {
+  Result<Linear> linear = Linear::create(backend_, weights, bias, options_.memory.get(), executor_);
+  if (linear.status().code() != Code::kUnsupported) return linear;
+  return Status(Code::kUnsupported, tensor, linear.status().needed(), linear.status().came());
+}
+
 Result<Linear> WeightSource::pack_part(const Place& place, const Weights& part, std::size_t packed_bytes) {
-  Result<Linear> linear = Linear::create(backend_, part, {}, options_.memory.get(), executor_);
-  if (linear.status().code() == Code::kUnsupported) {
-    return Status(Code::kUnsupported, names_.name(place) + ".weight", linear.status().needed(), linear.status().came());
-  }
-  if (!linear.ok()) return linear;
+  MOXIE_TRY_LET(Linear linear, pack(names_.name(place) + ".weight", part, {}));
   packed_bytes_ += packed_bytes;
   MOXIE_TRY(report());
   return linear;
@@ -137,7 +128,7 @@ Result<Linear> WeightSource::transposed_rows(const Place& place, std::size_t out
 
 Result<std::vector<float>> WeightSource::floats(const std::string& name, std::size_t width) {
   MOXIE_TRY_LET(const Tensor tensor, find(name, std::array<std::uint64_t, 1>{width}));
-  if (!is_float(tensor.type)) return unsupported(name, "F32, BF16 or F16", tensor.type);
+  if (!is_float(tensor.type)) return unsupported_elements(name, "F32, BF16 or F16", tensor.type);
   std::vector<float> values(width);
   MOXIE_TRY(dequantize(tensor.type, tensor.bytes, values));
   MOXIE_TRY(done(tensor));
@@ -147,7 +138,7 @@ Result<std::vector<float>> WeightSource::floats(const std::string& name, std::si
 Result<std::vector<float>> WeightSource::bias_of(const Place& place, const std::string& name, std::size_t out) {
   if (!names_.is_fused(place.part)) return floats(name, out);
   MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 2>{place.n_experts, out}));
-  if (!is_float(all.type)) return unsupported(name, "F32, BF16 or F16", all.type);
+  if (!is_float(all.type)) return unsupported_elements(name, "F32, BF16 or F16", all.type);
   const std::size_t bytes = all.bytes.size() / place.n_experts;
   all.bytes = all.bytes.subspan(place.expert * bytes, bytes);
   std::vector<float> values(out);
@@ -167,8 +158,7 @@ Result<Linear> WeightSource::stacked(const Place& place, std::size_t out, std::s
   for (std::size_t row = 0; row < out; row += kRows) {
     experts.read(place.expert, row, std::min(kRows, out - row), rows.data() + row * experts.row_bytes());
   }
-  MOXIE_TRY_LET(Linear linear, Linear::create(backend_, {rows.data(), experts.type(), out, in, false}, bias,
-                                              options_.memory.get(), executor_));
+  MOXIE_TRY_LET(Linear linear, pack(experts.name(), {rows.data(), experts.type(), out, in, false}, bias));
   experts.release(checkpoint_, place.expert);
   packed_bytes_ += rows.size();
   MOXIE_TRY(report());
@@ -204,12 +194,8 @@ Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::si
     apart = halves_apart(tensor.bytes, tensor.bytes.size() / out, head_width);
     data = apart.data();
   }
-  Result<Linear> linear =
-      Linear::create(backend_, {data, tensor.type, out, in, tensor.tiled}, bias, options_.memory.get(), executor_);
-  if (linear.status().code() == Code::kUnsupported) {  // which tensor it is, only we know
-    return Status(Code::kUnsupported, name, linear.status().needed(), linear.status().came());
-  }
-  if (linear.ok()) MOXIE_TRY(done(tensor));
+  MOXIE_TRY_LET(Linear linear, pack(name, {data, tensor.type, out, in, tensor.tiled}, bias));
+  MOXIE_TRY(done(tensor));
   uses_tiles_ = uses_tiles_ || tensor.tiled;
   return linear;
 }

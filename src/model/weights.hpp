@@ -39,8 +39,6 @@ class WeightSource {
   [[nodiscard]] bool has(const Place& place) const;
   /// A vector of floats of that length, widened to f32.
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
-  /// The same of a part whose pattern is the whole name.
-  Result<std::vector<float>> named_vector(const Place& place, std::size_t width);
   /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const Place& place, std::size_t rows, std::size_t width);
   /// Tied embeddings are the head as well. Some writers store them under both names: kFormat where those differ,
@@ -60,7 +58,9 @@ class WeightSource {
   Result<Linear> stacked(const Place& place, std::size_t out, std::size_t in, bool with_bias);
   /// `head_width`: rows are shuffled within heads of so many; 0: they lie as they are.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
-  /// Of `part`, which are rows [first, ...) of a matrix that the checkpoint has in one tensor.
+  /// Errors name the tensor.
+  Result<Linear> pack(std::string_view tensor, const Weights& weights, std::span<const float> bias);
+  /// Of `part`, which are some rows of a matrix that the checkpoint has in one tensor.
   Result<Linear> pack_part(const Place& place, const Weights& part, std::size_t packed_bytes);
   Status done(const Tensor& tensor);
   [[nodiscard]] Status report() const;

@@ -92,7 +92,7 @@ constexpr TensorNames kNames =
                             {Part::kLatentDown, "model.layers.{l}.self_attn.kv_a_proj_with_mqa"},
                             {Part::kLatentNorm, "model.layers.{l}.self_attn.kv_a_layernorm"},
                             {Part::kLatentUp, "model.layers.{l}.self_attn.kv_b_proj"},
-                            {Part::kSelectionBias, "model.layers.{l}.mlp.gate.e_score_correction_bias"},
+                            {Part::kSelectionBias, "model.layers.{l}.mlp.gate.e_score_correction_bias{}"},
                             {Part::kSharedGate, "model.layers.{l}.mlp.shared_experts.gate_proj"},
                             {Part::kSharedUp, "model.layers.{l}.mlp.shared_experts.up_proj"},
                             {Part::kSharedDown, "model.layers.{l}.mlp.shared_experts.down_proj"}});
