@@ -78,12 +78,19 @@ std::optional<T> as_whole(format::JsonValue value) noexcept {
   return std::in_range<T>(whole) ? std::optional(static_cast<T>(whole)) : std::nullopt;
 }
 
+// A bound beyond 64 bits with a sign is left out: the template of a chat writes the schema into the prompt, and its
+// numbers, as those of most who read JSON, end there. read_whole checks it all the same.
 template <class Sink, class T>
 constexpr void put_whole_schema(Sink& sink, T least, T most) {
-  put_text(sink, R"("type":"integer","minimum":)");
-  put_number(sink, least);
-  put_text(sink, R"(,"maximum":)");
-  put_number(sink, most);
+  put_text(sink, R"("type":"integer")");
+  if (std::in_range<std::int64_t>(least)) {
+    put_text(sink, R"(,"minimum":)");
+    put_number(sink, least);
+  }
+  if (std::in_range<std::int64_t>(most)) {
+    put_text(sink, R"(,"maximum":)");
+    put_number(sink, most);
+  }
 }
 
 template <class T>

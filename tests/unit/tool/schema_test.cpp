@@ -3,6 +3,7 @@
 // for templates put the text into prompts.
 #include <functional>
 
+#include <moxie/text/message.hpp>
 #include <moxie/tool/toolbox.hpp>
 
 #include "support/catch.hpp"
@@ -39,11 +40,30 @@ TEST_CASE("a schema says what each type accepts") {
   CHECK(schema_of<std::uint32_t>() == with(R"("type":"integer","minimum":0,"maximum":4294967295)"));
   CHECK(schema_of<std::int64_t>() ==
         with(R"("type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807)"));
-  CHECK(schema_of<std::uint64_t>() == with(R"("type":"integer","minimum":0,"maximum":18446744073709551615)"));
+  CHECK(schema_of<std::uint64_t>() == with(R"("type":"integer","minimum":0)"));
   CHECK(schema_of<Between<int, -3, 14>>() == with(R"("type":"integer","minimum":-3,"maximum":14)"));
   CHECK(schema_of<Unit>() == with(R"("type":"string","enum":["metric","imperial \"old\""])"));
   CHECK(schema_of<std::vector<std::vector<bool>>>() ==
         with(R"("type":"array","items":{"type":"array","items":{"type":"boolean"}})"));
+}
+
+TEST_CASE("a bound that no template can be given is left out of the schema, and kept") {
+  constexpr std::uint64_t kPast = std::uint64_t{1} << 63U;
+  CHECK(schema_of<Between<std::uint64_t, 5, kPast - 1>>() ==
+        with(R"("type":"integer","minimum":5,"maximum":9223372036854775807)"));
+  CHECK(schema_of<Between<std::uint64_t, 5, kPast>>() == with(R"("type":"integer","minimum":5)"));
+  CHECK(schema_of<Between<std::uint64_t, kPast, kPast + 1>>() == with(R"("type":"integer")"));
+  Toolbox box;
+  REQUIRE(box.add(tool("far", "Far",
+                       [](Arg<"at", std::uint64_t>, Arg<"x", Between<std::uint64_t, kPast, kPast + 1>>) {
+                         return std::string("there");
+                       }))
+              .ok());
+  REQUIRE(box.grant("far").ok());
+  CHECK(parse_value(box.schemas().value(), "tools").status().message() == "");
+  CHECK(box.call("far", R"({"at":18446744073709551615,"x":9223372036854775809})").text == "there");
+  CHECK(box.call("far", R"({"at":0,"x":9223372036854775810})").verdict == ToolVerdict::kBadArguments);
+  CHECK(box.call("far", R"({"at":0,"x":9223372036854775807})").verdict == ToolVerdict::kBadArguments);
 }
 
 TEST_CASE("an optional argument may be left out or null") {
