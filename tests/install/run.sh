@@ -5,7 +5,8 @@
 #
 #   tests/install/run.sh [WORK_DIR [BUILD]]     (default: a temporary folder, removed at the end)
 #
-# BUILD is a build of the library that is there already, static or shared: it is installed instead of one made here.
+# BUILD is a build of the library that is there already, static or shared: it is installed instead of one made here. The
+# other one lies beside it and has its settings, so that the commands are the same and a compiler's cache has all files.
 #
 # CXX chooses the compiler of the library, CONSUMER_CXX a list of compilers for the host application
 # (default: g++ and clang++, those that are there).
@@ -22,11 +23,14 @@ else
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
 fi
-ready=${2:-} ready_kind=
+ready=${2:-} ready_kind= beside=$work/build settings=(-DCMAKE_BUILD_TYPE=Release)
 if [[ -n $ready ]]; then
   [[ -f $ready/CMakeCache.txt ]] || { echo "install test: $ready is no build" >&2; exit 2; }
   ready_kind=static
   grep -qiE '^BUILD_SHARED_LIBS:[A-Z]+=(ON|TRUE|YES|1)$' "$ready/CMakeCache.txt" && ready_kind=shared
+  beside=$ready-install
+  setting() { sed -nE "s/^$1:[A-Z]+=//p" "$ready/CMakeCache.txt"; }
+  settings=(-DCMAKE_BUILD_TYPE="$(setting CMAKE_BUILD_TYPE)" -DMOXIE_WERROR="$(setting MOXIE_WERROR)")
 fi
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 read -ra compilers <<<"${CONSUMER_CXX:-$(for c in g++ clang++; do command -v "$c" || true; done | tr '\n' ' ')}"
@@ -82,12 +86,12 @@ by_pkg_config() {
 for kind in static shared; do
   shared=OFF
   [[ $kind == shared ]] && shared=ON
-  build=$work/build-$kind prefix=$work/first/$kind moved=$work/moved/$kind
+  build=$beside-$kind prefix=$work/first/$kind moved=$work/moved/$kind
   rm -rf "$prefix" "$moved"
   if [[ $kind == "$ready_kind" ]]; then
     build=$ready
   else
-    quietly configure -S "$source_dir" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=$shared \
+    quietly configure -S "$source_dir" -B "$build" "${settings[@]}" -DBUILD_SHARED_LIBS=$shared \
       -DMOXIE_BUILD_TESTS=OFF -DMOXIE_BUILD_EXAMPLES=OFF "${launcher[@]}"
     quietly cmake --build "$build" -j "$jobs"
   fi

@@ -5,7 +5,7 @@
 // with different flags may share objects.
 
 /// MOXIE_API marks what the compiled library exports; everything else in it is hidden.
-/// MOXIE_SHARED is defined for users of the shared library, MOXIE_BUILDING while it is built.
+/// On Windows MOXIE_SHARED is defined for users of the shared library, MOXIE_BUILDING while it is built.
 #if defined(_WIN32) && defined(MOXIE_SHARED)
 #if defined(MOXIE_BUILDING)
 #define MOXIE_API __declspec(dllexport)
