@@ -13,6 +13,36 @@ using moxie::backend::kVectorWidth;
 
 constexpr std::size_t kPage = 32;  // kKvPagePositions: two vectors of scores
 
+/// Lines that are read soon, asked for one at a time between other work: all at once, that work would wait for them.
+struct Fetch {
+  const char* at = nullptr;
+  std::size_t left = 0;
+
+  Fetch() = default;
+  Fetch(const void* begin, std::size_t bytes) : at(static_cast<const char*>(begin)), left((bytes + 63) / 64) {}
+  void line() {
+    if (left == 0) return;
+    __builtin_prefetch(at, 0, 2);
+    at += 64;
+    --left;
+  }
+  /// The first lines of it, which it then no longer has.
+  Fetch part(std::size_t lines) {
+    Fetch taken = *this;
+    taken.left = lines < left ? lines : left;
+    at += taken.left * 64;
+    left -= taken.left;
+    return taken;
+  }
+};
+
+/// The block of a page that is read next: pages lie anywhere, and no hardware knows which follows. The last of it are
+/// the scales of values, or nothing.
+inline Fetch lines_of(const AttendArgs& a, const std::byte* page) {
+  const std::size_t scales = a.type == moxie::KvType::kQ8_0 ? (a.value_width + 31) / 32 * kPage * 2 : 0;
+  return {page + a.block.keys, a.block.value_scales + scales - a.block.keys};
+}
+
 /// Elements of up to 16 lanes that are narrower than a lane, the others zero: nothing is read behind them.
 template <class Element>
 inline Vec first_elements(Vec (*load)(const Element*), const Element* p, std::size_t n) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <type_traits>
+
 #include "backend/cpu/elements.hpp"
 #include "backend/cpu/ops.hpp"
 
@@ -163,18 +165,20 @@ inline float exp_of(float x) {
   return lanes[0];
 }
 
-/// What H query heads remember between pages.
-template <std::size_t H>
+/// Query heads that go side by side at most.
+constexpr std::size_t kHeadsWide = 4;
+
+/// What those remember between pages.
 struct Running {
-  float largest[H];
-  Vec total[H];
+  float largest[kHeadsWide];
+  Vec total[kHeadsWide];
 };
 
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
 /// multiplied by `fade`. Of the page's positions those in [hidden, seen) count.
 template <class Page, std::size_t H>
 void score_page(const AttendArgs& a, const float* q, const Page& page, std::size_t hidden, std::size_t seen,
-                Running<H>& running, float (&weights)[H][kPage], float (&fade)[H]) {
+                Running& running, Fetch& fetch, float (&weights)[H][kPage], float (&fade)[H]) {
   Vec low[H], high[H];
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) low[h] = high[h] = Vec::zero();
@@ -182,6 +186,7 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
     const std::size_t end = a.key_width - c < Page::kSpan ? a.key_width : c + Page::kSpan;
     const auto scales = page.key_scales(c);
     for (; c < end; ++c) {
+      fetch.line();
       const Vec k0 = page.key(c, 0, scales);
       const Vec k1 = page.key(c, 1, scales);
 #pragma GCC unroll 4
@@ -224,7 +229,8 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
 /// y = y * fade + weights * values, N vectors of the value's width from `column`; the last may be cut.
 template <std::size_t N, class Page, std::size_t H>
 void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hidden, std::size_t seen,
-                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H]) {
+                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H],
+                Fetch& fetch) {
   const typename Page::template Columns<N> columns(page, column);
   const bool whole = width >= kVectorWidth * N;
   Vec sum[H][N];
@@ -237,6 +243,7 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
     }
   }
   for (std::size_t j = hidden; j < seen; ++j) {
+    fetch.line();
     Vec value[N];
 #pragma GCC unroll 2
     for (std::size_t n = 0; n < N; ++n) value[n] = whole ? columns.load(j, n) : columns.load_first(j, n, width);
@@ -264,62 +271,94 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
 /// One page for one row, whose heads from `head` on are H.
 template <class Page, std::size_t H>
 void attend_page(const AttendArgs& a, const Page& page, const float* q, float* y, std::size_t hidden, std::size_t seen,
-                 Running<H>& running) {
+                 Running& running, Fetch fetch) {
   float weights[H][kPage];
   float fade[H];
-  score_page(a, q, page, hidden, seen, running, weights, fade);
+  score_page(a, q, page, hidden, seen, running, fetch, weights, fade);
   constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
   std::size_t c = 0;
   for (; c + kStep <= a.value_width; c += kStep) {
-    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, fade);
+    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, fade, fetch);
   }
   for (; c < a.value_width; c += kVectorWidth) {
-    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, fade);
+    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, fade, fetch);
   }
 }
 
-template <class Page, std::size_t H>
-void attend_heads(const AttendArgs& a, std::size_t head) {
-  const float* q = a.q + head * a.q_stride;
-  float* y = a.y + head * a.y_stride;
-  Running<H> running[moxie::backend::kAttendRows];
-  for (std::size_t r = 0; r < a.rows; ++r) {
-    for (std::size_t h = 0; h < H; ++h) {
-      // A sink is there before the first page: the largest so far, with weight e^0.
-      running[r].largest[h] = a.sinks == nullptr ? -__builtin_inff() : a.sinks[head + h];
-      running[r].total[h] = a.sinks == nullptr ? Vec::zero() : Vec::first_of(1, Vec::broadcast(1.0f), Vec::zero());
-      for (std::size_t c = 0; c < a.value_width; ++c) y[r * a.y_row_stride + h * a.y_stride + c] = 0.0f;
-    }
+/// Query heads that one walk over the pages serves: a page is read once for all of them, for pages of a long context
+/// come from memory.
+constexpr std::size_t kHeadsAtOnce = 16;
+/// Sets of 4, 2 or 1 that so many heads fall into.
+constexpr std::size_t kHeadSets = kHeadsAtOnce / kHeadsWide + 1;
+
+/// body(set, first head, how many), heads in fours, then a two and a one; how many is known when it is compiled.
+template <class Body>
+void each_set(std::size_t heads, Body&& body) {
+  std::size_t set = 0;
+  std::size_t head = 0;
+  for (; head + 4 <= heads; head += 4) body(set++, head, std::integral_constant<std::size_t, 4>{});
+  if (head + 2 <= heads) {
+    body(set++, head, std::integral_constant<std::size_t, 2>{});
+    head += 2;
   }
+  if (head < heads) body(set, head, std::integral_constant<std::size_t, 1>{});
+}
+
+/// Heads [first, first + heads), at most kHeadsAtOnce.
+template <class Page>
+void attend_heads(const AttendArgs& a, std::size_t first, std::size_t heads) {
+  const float* q = a.q + first * a.q_stride;
+  float* y = a.y + first * a.y_stride;
+  Running running[kHeadSets][moxie::backend::kAttendRows];
+  each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
+    for (std::size_t r = 0; r < a.rows; ++r) {
+      for (std::size_t h = 0; h < count; ++h) {
+        // A sink is there before the first page: the largest so far, with weight e^0.
+        Running& state = running[set][r];
+        state.largest[h] = a.sinks == nullptr ? -__builtin_inff() : a.sinks[first + head + h];
+        state.total[h] = a.sinks == nullptr ? Vec::zero() : Vec::first_of(1, Vec::broadcast(1.0f), Vec::zero());
+        for (std::size_t c = 0; c < a.value_width; ++c) y[r * a.y_row_stride + (head + h) * a.y_stride + c] = 0.0f;
+      }
+    }
+  });
   // Positions below the window of a row that sees [0, visible).
   const auto below = [&](std::size_t visible) {
     return a.window != 0 && visible > a.window ? visible - a.window : std::size_t{0};
   };
-  for (std::size_t begin = below(a.visible) / kPage * kPage; begin < a.visible + a.rows - 1; begin += kPage) {
+  const std::size_t end = a.visible + a.rows - 1;
+  for (std::size_t begin = below(a.visible) / kPage * kPage; begin < end; begin += kPage) {
     const Page page(a, a.pages[begin / kPage]);
+    Fetch next;
+    if (begin + kPage < end) next = lines_of(a, a.pages[begin / kPage + 1]);
+    const std::size_t share = next.left / ((heads + kHeadsWide - 1) / kHeadsWide) + 1;
+    each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
+      for (std::size_t r = 0; r < a.rows; ++r) {
+        const std::size_t visible = a.visible + r;
+        if (visible <= begin || below(visible) >= begin + kPage) continue;
+        const std::size_t hidden = below(visible) > begin ? below(visible) - begin : 0;
+        const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
+        attend_page<Page, count()>(a, page, q + r * a.q_row_stride + head * a.q_stride,
+                                   y + r * a.y_row_stride + head * a.y_stride, hidden, seen, running[set][r],
+                                   r == 0 ? next.part(share) : Fetch());
+      }
+    });
+  }
+  each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
     for (std::size_t r = 0; r < a.rows; ++r) {
-      const std::size_t visible = a.visible + r;
-      if (visible <= begin || below(visible) >= begin + kPage) continue;
-      const std::size_t hidden = below(visible) > begin ? below(visible) - begin : 0;
-      const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
-      attend_page(a, page, q + r * a.q_row_stride, y + r * a.y_row_stride, hidden, seen, running[r]);
+      for (std::size_t h = 0; h < count; ++h) {
+        const float total = sum_of(running[set][r].total[h]);
+        float* out = y + r * a.y_row_stride + (head + h) * a.y_stride;
+        for (std::size_t c = 0; c < a.value_width; ++c) out[c] /= total;
+      }
     }
-  }
-  for (std::size_t r = 0; r < a.rows; ++r) {
-    for (std::size_t h = 0; h < H; ++h) {
-      const float total = sum_of(running[r].total[h]);
-      float* out = y + r * a.y_row_stride + h * a.y_stride;
-      for (std::size_t c = 0; c < a.value_width; ++c) out[c] /= total;
-    }
-  }
+  });
 }
 
 template <class Page>
 void attend_pages(const AttendArgs& a) {
-  std::size_t head = 0;
-  for (; head + 4 <= a.heads; head += 4) attend_heads<Page, 4>(a, head);
-  if (head + 2 <= a.heads) attend_heads<Page, 2>(a, head), head += 2;
-  if (head < a.heads) attend_heads<Page, 1>(a, head);
+  for (std::size_t head = 0; head < a.heads; head += kHeadsAtOnce) {
+    attend_heads<Page>(a, head, a.heads - head < kHeadsAtOnce ? a.heads - head : kHeadsAtOnce);
+  }
 }
 
 inline void attend(const AttendArgs& a) noexcept {
