@@ -98,7 +98,7 @@ inline Ints dot_fours(Ints sum, Codes codes, Fours x) { return {_mm512_dpbusd_ep
 
 /// Rows whose products go side by side over one tile, and in the wide form.
 constexpr std::size_t kRowsAtOnce = 1;
-constexpr std::size_t kRowsWide = 4;
+constexpr std::size_t kRowsWide = 3;
 constexpr std::int32_t kSignedBias = 128;
 
 }  // namespace

@@ -65,23 +65,17 @@ inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::s
   }
 }
 
-/// R rows against a super-block: total[r * N + n] grows by row r and tile n.
+/// R rows against a super-block: total[r * N + n] grows by row r and tile n. Integer and f32 sums, a code vector for
+/// each tile and a broadcast fill the registers at R = 3, N = 4. With a fourth row g++ spills, or the f32 sums live in
+/// memory, which costs a tenth and more.
 template <class F, std::size_t R, std::size_t N>
 void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Vec* total) {
-  Vec partial[F::kFlat ? 1 : R * N];
-  Vec* sums = F::kFlat ? total : partial;
-  // Sums stay in memory, where they are touched once for a group: the compiler would keep them in the registers that
-  // the products need, and spill those.
-  const auto leave_in_memory = [&]() { __asm__ volatile("" : "+r"(sums) : : "memory"); };
-  leave_in_memory();
-  if constexpr (!F::kFlat) {
+  Vec sums[R * N];
 #pragma GCC unroll 16
-    for (std::size_t i = 0; i < R * N; ++i) sums[i] = Vec::zero();
-  }
+  for (std::size_t i = 0; i < R * N; ++i) sums[i] = F::kFlat ? total[i] : Vec::zero();
   for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
     for (std::size_t group = chunk * F::kGroups; group < (chunk + 1) * F::kGroups; ++group) {
       Ints dot[R][N];
-      leave_in_memory();
       multiply_group<F, R, N>(w, x, group, dot);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < R; ++r) {
@@ -114,7 +108,10 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
       }
     }
   }
-  if constexpr (!F::kFlat) {
+  if constexpr (F::kFlat) {
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < R * N; ++i) total[i] = sums[i];
+  } else {
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       const Vec scale = Vec::broadcast(x[r].scale[0]);
@@ -138,7 +135,10 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
     const std::size_t chunks = left < kChunks ? left : kChunks;
     unpack<F, N>(at, a.tile_bytes, chunks, weights);
     std::size_t r = 0;
-    for (; r + R <= a.rows; r += R) multiply_rows<F, R, N>(weights, x + r, chunks, total + r * N);
+    for (; r + R <= a.rows && a.rows - r != R + 1; r += R) {
+      multiply_rows<F, R, N>(weights, x + r, chunks, total + r * N);
+    }
+    for (; r + 2 <= a.rows; r += 2) multiply_rows<F, 2, N>(weights, x + r, chunks, total + r * N);
     for (; r < a.rows; ++r) multiply_rows<F, 1, N>(weights, x + r, chunks, total + r * N);
     at += F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;
   }
@@ -149,12 +149,15 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
   }
 }
 
-/// Does as many tiles as the wide form takes, and says how many those are. Below 8 rows its unpacking does not pay.
+/// Below so many rows unpacking does not pay.
+constexpr std::size_t kWideFrom = 8;
+
+/// Does as many tiles as the wide form takes, and says how many those are.
 template <class F>
 inline std::size_t wide_tiles(const QuantGemmArgs& a) {
   constexpr std::size_t N = 4;
   std::size_t tile = 0;
-  if (a.rows < 2 * kRowsWide) return 0;
+  if (a.rows < kWideFrom) return 0;
   for (; tile + N <= a.tiles; tile += N) wide_gemm<F, N>(a, tile, tile * q::kTileRows);
   return tile;
 }
