@@ -29,7 +29,7 @@ bool is_countable(const Weights& weights) noexcept {
 }
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget, Executor* executor) {
+                              const backend::Packing& packing) {
   if (weights.tiled &&
       (!has_tiles(weights.type) || (!is_quantised(weights.type) && backend.matmul() == MatmulPath::kReference) ||
        backend.matmul() == MatmulPath::kOneDnn)) {
@@ -39,27 +39,27 @@ backend::BodyResult make_body(const Backend& backend, const Weights& weights, st
   }
   if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
     const bool plain = backend.matmul() == MatmulPath::kReference;
-    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, budget, executor);
+    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, packing);
   }
   switch (backend.matmul()) {
-    case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, budget);
-    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
-    case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, budget);
+    case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, packing);
+    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, packing);
+    case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, packing);
     case MatmulPath::kAuto: break;
   }
   // Best first. Only "these rows would depend on each other" moves on to the next; a lack of memory
   // is the caller's to know. bf16 and f16 go native: oneDNN would have to be fed widened tiles.
   if (backend.engine() != nullptr && weights.type == ElementType::kF32) {
-    auto body = backend.engine()->make_linear(weights, bias, budget);
+    auto body = backend.engine()->make_linear(weights, bias, packing);
     if (body.ok() || body.status().code() != Code::kUnsupported) return body;
   }
-  return backend::make_native_linear(backend.ops(), weights, bias, budget, executor);
+  return backend::make_native_linear(backend.ops(), weights, bias, packing);
 }
 
 }  // namespace
 
 Result<Linear> Linear::create(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget, Executor* executor) try {
+                              Budget* budget, Executor* executor, backend::WeightArena* arena) try {
   if (weights.in_width == 0 || weights.out_width == 0) {
     return Status(Code::kShape, "Linear::create", "weights of [out, in], both at least 1",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -73,7 +73,9 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
   }
-  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, budget, executor));
+  backend::WeightArena own;
+  const backend::Packing packing{.arena = arena == nullptr ? own : *arena, .budget = budget, .executor = executor};
+  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, packing));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Linear::create", Text("weights of [", weights.out_width, ", ", weights.in_width, "]"),

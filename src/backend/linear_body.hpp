@@ -12,6 +12,7 @@
 
 #include "backend/cpu/ops.hpp"
 #include "backend/quant/kernels/tile_format.hpp"
+#include "backend/weight_arena.hpp"
 
 namespace moxie::backend {
 
@@ -107,12 +108,20 @@ Status each_tile(Executor* executor, std::size_t tiles, F&& body) {
   return executor->run(runs, TaskRef(task));
 }
 
-BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget,
-                              Executor* executor);
+/// Where packed weights go, and who packs them.
+struct Packing {
+  WeightArena& arena;
+  Budget* budget = nullptr;
+  Executor* executor = nullptr;  ///< null: the calling thread
+
+  [[nodiscard]] Result<WeightMemory> take(std::size_t bytes) const { return arena.take(bytes, budget); }
+};
+
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias,
+                              const Packing& packing);
 /// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
-                             Executor* executor);
-BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget);
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, const Packing& packing);
+BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, const Packing& packing);
 
 /// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantised ones, and slices of the
 /// panels of native bodies.

@@ -37,16 +37,16 @@ class NativeLinear final : public LinearBody {
     path_ = std::string("native ") + ops.isa + " " + kTypes[static_cast<std::size_t>(type)];
   }
 
-  Status pack_all(const Weights& weights, Budget* budget, Executor* executor) {
+  Status pack_all(const Weights& weights, const Packing& packing) {
     const std::size_t last = out_width() / kPanelWidth * kPanelWidth;
     stored_bytes_ = (last + stored_width(out_width() - last)) * in_width() * element_size_;
     if (weights.tiled) {
       panels_ = weights.data;
       return {};
     }
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(stored_bytes_, budget));
+    MOXIE_TRY_LET(packed_, packing.take(stored_bytes_));
     panels_ = packed_.data();
-    return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
+    return each_tile(packing.executor, tiles(), [&](std::size_t begin, std::size_t end) {
       for (std::size_t column = begin * kPanelWidth; column < end * kPanelWidth && column < out_width();
            column += kPanelWidth) {
         const std::size_t columns = panel_columns(out_width(), column);
@@ -83,7 +83,7 @@ class NativeLinear final : public LinearBody {
   void (*gemm_)(const GemmArgs&) noexcept;
   std::size_t element_size_;
   std::size_t stored_bytes_ = 0;
-  AlignedBuffer packed_;               // or nothing: panels of a packed file are used as they lie
+  WeightMemory packed_;                // or nothing: panels of a packed file are used as they lie
   const std::byte* panels_ = nullptr;  // one after the other; only the last may be narrower
 };
 
@@ -125,11 +125,11 @@ void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t cou
   }
 }
 
-BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias, Budget* budget,
-                              Executor* executor) {
+BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias,
+                              const Packing& packing) {
   MOXIE_TRY_LET(const PanelType type, panel_type(weights.type));
   auto body = std::make_shared<NativeLinear>(ops, type, weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget, executor));
+  MOXIE_TRY(body->pack_all(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

@@ -17,9 +17,9 @@ class ReferenceLinear final : public LinearBody {
     path_ = "reference";
   }
 
-  Status widen(const Weights& weights, Budget* budget) {
+  Status widen(const Weights& weights, const Packing& packing) {
     const std::size_t count = in_width() * out_width();
-    MOXIE_TRY_LET(weights_, AlignedBuffer::create(count * sizeof(float), budget));
+    MOXIE_TRY_LET(weights_, packing.take(count * sizeof(float)));
     const std::span<float> out = weights_.as<float>();
     for (std::size_t i = 0; i < count; ++i) {
       if (weights.type == ElementType::kF32) {
@@ -51,14 +51,14 @@ class ReferenceLinear final : public LinearBody {
   }
 
  private:
-  AlignedBuffer weights_;
+  WeightMemory weights_;
 };
 
 }  // namespace
 
-BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, Budget* budget) {
+BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, const Packing& packing) {
   auto body = std::make_shared<ReferenceLinear>(weights, bias);
-  MOXIE_TRY(body->widen(weights, budget));
+  MOXIE_TRY(body->widen(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

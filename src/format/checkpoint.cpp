@@ -136,4 +136,8 @@ void Checkpoint::release_pages(const Tensor& tensor) const noexcept {
   for (const Shard& shard : state_->shards) shard.mapping.release_pages(tensor.bytes);
 }
 
+void Checkpoint::fetch_pages(const Tensor& tensor) const noexcept {
+  for (const Shard& shard : state_->shards) shard.mapping.fetch_pages(tensor.bytes);
+}
+
 }  // namespace moxie

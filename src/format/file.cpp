@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <system_error>
 
 #include <fcntl.h>
@@ -39,6 +40,11 @@ Status require_regular(std::string_view where, mode_t mode) noexcept {
   return Status(Code::kIo, where, "a regular file", kind);
 }
 
+std::size_t system_page() noexcept {
+  const long page = ::sysconf(_SC_PAGESIZE);
+  return page > 0 ? static_cast<std::size_t>(page) : 0;
+}
+
 FileIdentity identify(const struct stat& stat) noexcept {
   return {
     .device = static_cast<std::uint64_t>(stat.st_dev), .number = static_cast<std::uint64_t>(stat.st_ino),
@@ -59,30 +65,35 @@ Mapping::~Mapping() {
 }
 
 void Mapping::release_pages(std::span<const std::byte> part) const noexcept {
+  const std::optional<Range> range = range_of(part);
+  const std::size_t page = system_page();
+  if (!range || page == 0) return;
+  // A mapping begins at a page, so offsets into it round like addresses.
+  const std::size_t first = (range->first + page - 1) / page * page;
+  const std::size_t last = range->last / page * page;
+  if (first < last) advise(first, last, MADV_DONTNEED);
+}
+
+void Mapping::fetch_pages(std::span<const std::byte> part) const noexcept {
+#if defined(MADV_POPULATE_READ)
+  const std::optional<Range> range = range_of(part);
+  const std::size_t page = system_page();
+  if (range && page != 0) advise(range->first / page * page, range->last, MADV_POPULATE_READ);
+#else
+  static_cast<void>(part);
+#endif
+}
+
+std::optional<Mapping::Range> Mapping::range_of(std::span<const std::byte> part) const noexcept {
   const auto base = reinterpret_cast<std::uintptr_t>(bytes_.data());
   const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
-  if (begin < base || !checked::inside(begin - base, part.size(), bytes_.size())) return;
-  const long page = ::sysconf(_SC_PAGESIZE);
-  if (page <= 0) return;
-  // A mapping begins at a page, so offsets into it round like addresses.
-  const auto size = static_cast<std::size_t>(page);
-  const std::size_t first = (begin - base + size - 1) / size * size;
-  const std::size_t last = (begin - base + part.size()) / size * size;
-  if (first >= last) return;
-  // Advice: where the system does not take it, nothing is lost.
-  static_cast<void>(::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED));
+  if (begin < base || !checked::inside(begin - base, part.size(), bytes_.size())) return std::nullopt;
+  return Range{.first = begin - base, .last = begin - base + part.size()};
 }
 
-FileBytes::~FileBytes() {
-  if (bytes_.data() != nullptr) ::operator delete(bytes_.data(), std::align_val_t(kAlignment));
-}
-
-Result<FileBytes> FileBytes::allocate(std::uint64_t size, std::string_view where) noexcept {
-  const auto count = checked::narrow<std::ptrdiff_t>(size);
-  void* memory = nullptr;
-  if (count) memory = ::operator new(static_cast<std::size_t>(size), std::align_val_t(kAlignment), std::nothrow);
-  if (memory == nullptr) return Status(Code::kNoMemory, where, Text(size, " bytes of memory"), "none");
-  return FileBytes({static_cast<std::byte*>(memory), static_cast<std::size_t>(size)});
+void Mapping::advise(std::size_t first, std::size_t last, int advice) const noexcept {
+  // Where the system does not take it, nothing is lost.
+  static_cast<void>(::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, advice));
 }
 
 Result<File> File::open(const std::filesystem::path& path) {
@@ -140,6 +151,10 @@ Result<Mapping> File::map() const noexcept {
   if (now.size < identity_.size) {
     return Status(Code::kIo, name_, Text(identity_.size, " bytes, as when it was opened"), Text(now.size));
   }
+#if defined(MADV_HUGEPAGE)
+  // Where the file system can, what is not in memory yet then comes in huge pages (LargeMemory says why).
+  mapping.advise(0, mapping.bytes().size(), MADV_HUGEPAGE);
+#endif
   return mapping;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,35 +41,21 @@ class Mapping {
   /// Lets the system drop the whole pages inside `part`. Nothing unless `part` lies inside this mapping:
   /// elsewhere, the same request would wipe memory.
   void release_pages(std::span<const std::byte> part) const noexcept;
+  /// Lets the system bring in all pages of `part` now, so that no later read waits for one. Advice, as above.
+  void fetch_pages(std::span<const std::byte> part) const noexcept;
 
  private:
   friend class File;
   explicit Mapping(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+  struct Range {
+    std::size_t first = 0;
+    std::size_t last = 0;
+  };
+  /// Where in the mapping `part` lies, if it does.
+  [[nodiscard]] std::optional<Range> range_of(std::span<const std::byte> part) const noexcept;
+  void advise(std::size_t first, std::size_t last, int advice) const noexcept;
 
   std::span<const std::byte> bytes_;
-};
-
-/// Memory that a file is read into, aligned for any kernel; its destructor frees it.
-class FileBytes {
- public:
-  static constexpr std::size_t kAlignment = 64;
-
-  FileBytes() noexcept = default;
-  FileBytes(FileBytes&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  FileBytes& operator=(FileBytes&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~FileBytes();
-
-  /// kNoMemory, also for more bytes than a size_t counts.
-  static Result<FileBytes> allocate(std::uint64_t size, std::string_view where) noexcept;
-  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
-
- private:
-  explicit FileBytes(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
-
-  std::span<std::byte> bytes_;
 };
 
 /// A regular file, open for reading. Opening never waits and never opens anything else: a directory, a

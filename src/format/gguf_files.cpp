@@ -37,8 +37,8 @@ Result<OpenFile> open_file(const fs::path& path, bool map) {
   open.shard.identity = file.identity();
   const std::uint64_t most = std::min(file.size(), kMaxGgufHeader);
   for (std::uint64_t bytes = std::min(kFirstBytes, most);;) {
-    open.shard.header = FileBytes();  // gone before there are more
-    MOXIE_TRY_LET(open.shard.header, FileBytes::allocate(bytes, file.name()));
+    open.shard.header = LargeMemory();  // gone before there are more
+    MOXIE_TRY_LET(open.shard.header, LargeMemory::create(bytes, file.name()));
     MOXIE_TRY(file.read(0, open.shard.header.bytes()));
     const GgufParse parse = parse_gguf(open.shard.header.bytes(), file.size(), file.name(), open.header);
     if (parse.status.ok()) break;

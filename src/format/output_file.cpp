@@ -27,6 +27,10 @@ Status refused(std::string_view where, std::string_view needed, int error) noexc
   }
 }
 
+/// Of a huge page. A file that is written in such pieces, which begin at their multiples, lies in the system's cache in
+/// huge pages, and who maps it next gets those.
+constexpr std::size_t kPiece = std::size_t{2} << 20;
+
 }  // namespace
 
 Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::uint64_t bytes) {
@@ -34,6 +38,7 @@ Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::ui
   constexpr int kTries = 100;
   OutputFile file;
   file.path_ = path.native();
+  file.held_.reserve(static_cast<std::size_t>(std::min(bytes, std::uint64_t{kPiece})));
   int error = EEXIST;
   for (int i = 0; i < kTries && error == EEXIST; ++i) {
     std::string name = file.path_ + "." + std::to_string(::getpid()) + "-" + std::to_string(i) + ".part";
@@ -62,7 +67,24 @@ OutputFile::~OutputFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Status OutputFile::write(std::span<const std::byte> bytes) noexcept {
+Status OutputFile::write(std::span<const std::byte> bytes) noexcept try {
+  if (!held_.empty()) {
+    const std::size_t fits = std::min(bytes.size(), kPiece - held_.size());
+    held_.insert(held_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(fits));
+    bytes = bytes.subspan(fits);
+    if (held_.size() < kPiece) return {};
+    MOXIE_TRY(write_through(held_));
+    held_.clear();
+  }
+  const std::size_t whole = bytes.size() / kPiece * kPiece;
+  MOXIE_TRY(write_through(bytes.first(whole)));
+  held_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(whole), bytes.end());
+  return {};
+} catch (const std::bad_alloc&) {
+  return Status(Code::kNoMemory, path_, Text(kPiece, " bytes of memory"), "none");
+}
+
+Status OutputFile::write_through(std::span<const std::byte> bytes) noexcept {
   constexpr std::size_t kMost = 1U << 30;  // below the most that one call takes
   while (!bytes.empty()) {
     const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kMost));
@@ -74,6 +96,8 @@ Status OutputFile::write(std::span<const std::byte> bytes) noexcept {
 }
 
 Status OutputFile::commit() {
+  MOXIE_TRY(write_through(held_));
+  held_.clear();
   if (::fsync(descriptor_) != 0) return refused(path_, "its bytes on the disk", errno);
   // What close() reports is a write that failed after all.
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) return refused(path_, "to close it", errno);

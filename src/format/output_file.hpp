@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <moxie/core/result.hpp>
 
@@ -25,11 +26,13 @@ class OutputFile {
   OutputFile(OutputFile&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)),
         path_(std::move(other.path_)),
-        temporary_(std::exchange(other.temporary_, {})) {}
+        temporary_(std::exchange(other.temporary_, {})),
+        held_(std::move(other.held_)) {}
   OutputFile& operator=(OutputFile&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     path_.swap(other.path_);
     temporary_.swap(other.temporary_);
+    held_.swap(other.held_);
     return *this;
   }
   ~OutputFile();
@@ -40,10 +43,12 @@ class OutputFile {
 
  private:
   OutputFile() noexcept = default;
+  Status write_through(std::span<const std::byte> bytes) noexcept;
 
   int descriptor_ = -1;
   std::string path_;
-  std::string temporary_;  // empty where there is none any more
+  std::string temporary_;        // empty where there is none any more
+  std::vector<std::byte> held_;  // not written yet: less than a piece, and room for one
 };
 
 }  // namespace moxie::format

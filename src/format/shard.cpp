@@ -17,7 +17,7 @@ Status read_shard(Shard& shard, const HostCallbacks& callbacks, Progress& progre
   if (file.identity() != shard.identity) {
     return Status(Code::kIo, file.name(), "the file as it was when its header was read", "a changed one");
   }
-  MOXIE_TRY_LET(shard.read, FileBytes::allocate(shard.data_bytes, file.name()));
+  MOXIE_TRY_LET(shard.read, LargeMemory::create(shard.data_bytes, file.name()));
   std::span<std::byte> left = shard.read.bytes();
   std::uint64_t offset = shard.data_begin;
   while (!left.empty()) {

@@ -10,6 +10,7 @@
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/format/load_options.hpp>
 
+#include "core/large_memory.hpp"
 #include "format/file.hpp"
 #include "format/tensor_entry.hpp"
 #include "format/text_arena.hpp"
@@ -23,10 +24,10 @@ struct Shard {
   std::uint64_t data_begin = 0;
   std::uint64_t data_bytes = 0;
   std::vector<TensorEntry> entries;
-  TextArena names;   // of a safetensors file
-  FileBytes header;  // of a GGUF file: names and metadata lie in it
-  Mapping mapping;   // the whole file
-  FileBytes read;    // its data alone
+  TextArena names;     // of a safetensors file
+  LargeMemory header;  // of a GGUF file: names and metadata lie in it
+  Mapping mapping;     // the whole file
+  LargeMemory read;    // its data alone
 
   [[nodiscard]] std::span<const std::byte> data() const noexcept {
     if (mapping.bytes().empty()) return read.bytes();

@@ -13,15 +13,18 @@ Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executo
   const Model& model = pathway.model();
   const std::size_t max_rows = options.max_step_rows;
   const model::DecoderScratch scratch = model.decoder().scratch_bytes(max_rows);
-  std::vector<AlignedBuffer> memory;
+  std::vector<Charge> charges;
+  std::vector<LargeMemory> memory;
   MOXIE_TRY_LET(std::vector<backend::WorkerPtr> workers, model.backend().make_workers(executor.width()));
   std::vector<Workspace> workspaces;
   for (std::size_t i = 0; i < executor.width(); ++i) {
     const std::size_t bytes = i == 0 ? scratch.own + step_scratch_bytes(max_rows) : scratch.worker;
-    MOXIE_TRY_LET(AlignedBuffer buffer, AlignedBuffer::create(bytes, budget.get()));
-    workspaces.emplace_back(buffer.bytes());
+    MOXIE_TRY_LET(Charge charge, budget->charge(bytes));
+    charges.push_back(std::move(charge));
+    MOXIE_TRY_LET(LargeMemory workspace, LargeMemory::create(bytes, "the workspace of a thread"));
+    workspaces.emplace_back(workspace.bytes());
     workspaces.back().set_worker(workers[i].get());
-    memory.push_back(std::move(buffer));
+    memory.push_back(std::move(workspace));
   }
   Status warm;  // now, so that the first steps make nothing
   model.decoder().each_linear([&](const Linear& linear) {
@@ -35,6 +38,7 @@ Result<std::unique_ptr<Program>> Program::create(const Pathway& pathway, Executo
   MOXIE_TRY_LET(auto pool, KvPool::create(shape, std::move(budget), options.kv_pool));
   std::unique_ptr<Program> program(new Program(pathway, executor, std::move(workspaces)));
   program->pool_ = std::move(pool);
+  program->charges_ = std::move(charges);
   program->memory_ = std::move(memory);
   program->workers_ = std::move(workers);
   return program;

@@ -8,6 +8,8 @@
 #include <moxie/core/team.hpp>
 #include <moxie/model/pathway.hpp>
 
+#include "core/large_memory.hpp"
+
 namespace moxie {
 struct KernelOptions;
 }
@@ -31,7 +33,8 @@ class Program {
 
   Pathway pathway_;
   std::shared_ptr<KvPool> pool_;
-  std::vector<AlignedBuffer> memory_;
+  std::vector<Charge> charges_;
+  std::vector<LargeMemory> memory_;
   std::vector<backend::WorkerPtr> workers_;
   std::vector<Workspace> workspaces_;
   Team team_;

@@ -56,7 +56,11 @@ Result<Tensor> WeightSource::find_matrix(const Place& place, const std::string& 
 }
 
 Status WeightSource::done(const Tensor& tensor) {
-  if (!tensor.tiled) checkpoint_.release_pages(tensor);
+  if (tensor.tiled) {  // it is used where it lies
+    checkpoint_.fetch_pages(tensor);
+  } else {
+    checkpoint_.release_pages(tensor);
+  }
   packed_bytes_ += tensor.bytes.size();
   return report();
 }
@@ -88,7 +92,7 @@ bool WeightSource::has(const Place& place) const {
 }
 
 Result<Linear> WeightSource::pack(std::string_view tensor, const Weights& weights, std::span<const float> bias) {
-  Result<Linear> linear = Linear::create(backend_, weights, bias, options_.memory.get(), executor_);
+  Result<Linear> linear = Linear::create(backend_, weights, bias, options_.memory.get(), executor_, &arena_);
   if (linear.status().code() != Code::kUnsupported) return linear;
   return Status(Code::kUnsupported, tensor, linear.status().needed(), linear.status().came());
 }

@@ -9,6 +9,7 @@
 #include <moxie/backend/linear.hpp>
 #include <moxie/format/checkpoint.hpp>
 
+#include "backend/weight_arena.hpp"
 #include "model/families/family.hpp"
 #include "model/tensor_names.hpp"
 
@@ -72,6 +73,7 @@ class WeightSource {
   const Backend& backend_;
   const LoadOptions& options_;
   Executor* executor_;
+  backend::WeightArena arena_;
   bool uses_tiles_ = false;
   std::string_view said_by_;
   std::uint64_t packed_bytes_ = 0;

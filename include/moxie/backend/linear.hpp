@@ -30,7 +30,8 @@ struct Weights {
 
 namespace backend {
 class LinearBody;
-}
+class WeightArena;
+}  // namespace backend
 
 /// y = x W^T + b with weights packed once for the machine.
 ///
@@ -46,8 +47,10 @@ class MOXIE_API Linear {
  public:
   /// Packs F32, BF16, F16 or block-quantised weights. They may go afterwards, unless they are tiled. `bias` is empty
   /// or [out_width]. `executor` carries the packing; null: the calling thread does.
+  /// `arena` is for moxie's own layers.
   static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
-                               Budget* budget = nullptr, Executor* executor = nullptr);
+                               Budget* budget = nullptr, Executor* executor = nullptr,
+                               backend::WeightArena* arena = nullptr);
 
   [[nodiscard]] std::size_t in_width() const noexcept;
   [[nodiscard]] std::size_t out_width() const noexcept;

@@ -95,6 +95,9 @@ class MOXIE_API Checkpoint {
   /// inside it, and reads them again from the file when they are needed. Does nothing to a checkpoint
   /// that was read, or to a tensor of another one.
   void release_pages(const Tensor& tensor) const noexcept;
+  /// Brings the pages of a mapped tensor into memory now, where the system can (Linux 5.14), so that no later read
+  /// waits for one. Otherwise as release_pages().
+  void fetch_pages(const Tensor& tensor) const noexcept;
 
  private:
   struct State;

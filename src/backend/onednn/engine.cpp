@@ -16,9 +16,9 @@ class OneDnnEngine final : public Engine {
   OneDnnEngine() : engine_(dnnl::engine::kind::cpu, 0) {}
 
   [[nodiscard]] BodyResult make_linear(const Weights& weights, std::span<const float> bias,
-                                       Budget* budget) const override try {
+                                       const Packing& packing) const override try {
     return make_onednn_linear([this](std::size_t depth, std::size_t columns) { return product(depth, columns); },
-                              weights, bias, budget);
+                              weights, bias, packing);
   } catch (const dnnl::error& error) {
     return Status(code_of(error, Code::kUnsupported), "Linear on oneDNN",
                   Text("a matmul of ", weights.in_width, " x ", weights.out_width), error.what());

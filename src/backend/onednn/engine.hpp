@@ -20,7 +20,7 @@ class Engine {
 
   /// Packs weights, or says why rows would not be independent (kUnsupported).
   [[nodiscard]] virtual BodyResult make_linear(const Weights& weights, std::span<const float> bias,
-                                               Budget* budget) const = 0;
+                                               const Packing& packing) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<EngineWorker>> make_worker() const = 0;
 
   /// "2.6.3", or why there is none; and the instructions that it allows itself.

@@ -35,10 +35,10 @@ class OneDnnLinear final : public LinearBody {
     path_ += (type_ == ElementType::kF32 ? " f32" : " bf16");
   }
 
-  Status pack_all(const Weights& weights, Budget* budget) {
+  Status pack_all(const Weights& weights, const Packing& packing) {
     const std::size_t whole = out_width() / kTile;
     const std::size_t rest = last_ == nullptr ? 0 : align(last_->packed_floats() * element_size_);
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(whole * tile_bytes_ + rest, budget));
+    MOXIE_TRY_LET(packed_, packing.take(whole * tile_bytes_ + rest));
     std::vector<float> rows(kTile * in_width());
     std::vector<float> packed;
     for (std::size_t tile = 0; tile < tiles(); ++tile) {
@@ -171,13 +171,13 @@ class OneDnnLinear final : public LinearBody {
   ElementType type_;
   std::size_t element_size_;
   std::size_t tile_bytes_ = 0;
-  AlignedBuffer packed_;
+  WeightMemory packed_;
 };
 
 }  // namespace
 
 BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
-                              Budget* budget) {
+                              const Packing& packing) {
   if (weights.type != ElementType::kF32 && weights.type != ElementType::kBF16) {
     return Status(Code::kUnsupported, "Linear on oneDNN", "weights of F32 or BF16", name(weights.type));
   }
@@ -189,7 +189,7 @@ BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weig
     MOXIE_TRY_LET(last, product_for(weights.in_width, weights.out_width % kTile));
   }
   auto body = std::make_shared<OneDnnLinear>(std::move(full), std::move(last), weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget));
+  MOXIE_TRY(body->pack_all(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

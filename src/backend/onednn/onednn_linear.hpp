@@ -12,6 +12,6 @@ using ProductFor = std::function<Result<std::shared_ptr<const Product>>(std::siz
 
 /// Weights in oneDNN's layout, tile by tile.
 BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
-                              Budget* budget);
+                              const Packing& packing);
 
 }  // namespace moxie::backend

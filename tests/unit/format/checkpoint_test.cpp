@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/mman.h>
+
 #include <moxie/core/checked.hpp>
 #include <moxie/format/checkpoint.hpp>
 
@@ -316,6 +318,35 @@ TEST_CASE("released pages leave the process, and come back with the same bytes")
   CHECK(resident_kilobytes(a.bytes.data()) < 64);
   CHECK(touch(a) == sum);
   CHECK(resident_kilobytes(a.bytes.data()) >= 8192);
+  check_same(checkpoint, tensors);
+}
+
+/// Whether this system brings pages in when asked: Linux does from 5.14 on.
+bool fetches_pages() {
+#if defined(MADV_POPULATE_READ)
+  void* page = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const bool fetches = madvise(page, 4096, MADV_POPULATE_READ) == 0;
+  munmap(page, 4096);
+  return fetches;
+#else
+  return false;
+#endif
+}
+
+TEST_CASE("fetched pages are in the process before they are read") {
+  const ModelFolder folder;
+  const std::vector<WrittenTensor> tensors = {counting("a", ElementType::kU8, {8U << 20})};
+  write_safetensors(folder / "model.safetensors", tensors);
+  const Checkpoint checkpoint = open_good(folder.path());
+  const Tensor a = *checkpoint.find("a");
+  checkpoint.release_pages(a);
+  CHECK(resident_kilobytes(a.bytes.data()) < 64);
+  checkpoint.fetch_pages(a);
+  if (fetches_pages()) CHECK(resident_kilobytes(a.bytes.data()) >= 8192);
+  checkpoint.fetch_pages(Tensor{});
+  Tensor beyond = a;
+  beyond.bytes = {beyond.bytes.data(), SIZE_MAX / 2};
+  checkpoint.fetch_pages(beyond);
   check_same(checkpoint, tensors);
 }
 

@@ -15,12 +15,6 @@ using namespace moxie::format;
 using namespace moxie::test;
 namespace fs = std::filesystem;
 
-// The sanitizers end the program at an impossible allocation, unless they are told to refuse it as the system does.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
-
 namespace {
 
 std::string text_of(std::span<const std::byte> bytes) {
@@ -136,19 +130,4 @@ TEST_CASE("a name that holds anything is one printable line in an error") {
   const Result<File> file = File::open(folder / "a\nb\x1b[31m");
   REQUIRE_FALSE(file.ok());
   CHECK(file.status().message().find("a?b?[31m") != std::string_view::npos);
-}
-
-TEST_CASE("memory for a file is aligned, and too much of it is an error") {
-  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1000}}) {
-    const Result<FileBytes> memory = FileBytes::allocate(size, "test");
-    REQUIRE(memory.ok());
-    CHECK(memory->bytes().size() == size);
-    CHECK(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % FileBytes::kAlignment == 0);
-  }
-  // 2^60 bytes are more than any address space; 2^63 more than a pointer can tell apart.
-  for (const std::uint64_t size : {1ULL << 60, 1ULL << 63, ~0ULL}) {
-    const Result<FileBytes> memory = FileBytes::allocate(size, "test");
-    REQUIRE_FALSE(memory.ok());
-    CHECK(memory.status().code() == Code::kNoMemory);
-  }
 }

@@ -29,7 +29,7 @@ class QuantLinear final : public LinearBody {
     path_ = std::string("native ") + ops.isa + " " + std::string(name(type_));
   }
 
-  Status pack_all(const Weights& weights, Budget* budget, Executor* executor) {
+  Status pack_all(const Weights& weights, const Packing& packing) {
     if (weights.tiled) {
       tiles_ = weights.data;
       return {};
@@ -39,9 +39,9 @@ class QuantLinear final : public LinearBody {
       return Status(Code::kNoMemory, "Linear", "tiles whose bytes can be counted",
                     Text(weights.out_width, " rows of ", weights.in_width));
     }
-    MOXIE_TRY_LET(packed_, AlignedBuffer::create(static_cast<std::size_t>(*size), budget));
+    MOXIE_TRY_LET(packed_, packing.take(static_cast<std::size_t>(*size)));
     tiles_ = packed_.data();
-    return each_tile(executor, tiles(), [&](std::size_t begin, std::size_t end) {
+    return each_tile(packing.executor, tiles(), [&](std::size_t begin, std::size_t end) {
       pack_quant_tiles(weights, begin, end - begin, packed_.data() + begin * tile_bytes_);
     });
   }
@@ -88,7 +88,7 @@ class QuantLinear final : public LinearBody {
   ElementType type_;
   std::size_t tile_bytes_;
   quant::ActivationRule rule_;
-  AlignedBuffer packed_;              // or nothing: tiles of a packed file are used as they lie
+  WeightMemory packed_;               // or nothing: tiles of a packed file are used as they lie
   const std::byte* tiles_ = nullptr;  // prefetches reach past the last one; nothing is read there
 };
 
@@ -115,15 +115,14 @@ void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t cou
   }
 }
 
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, Budget* budget,
-                             Executor* executor) {
+BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, const Packing& packing) {
   const std::size_t block = traits(weights.type).block_elements;
   if (weights.in_width % block != 0) {
     return Status(Code::kShape, "Linear::create",
                   Text("an input width in blocks of ", block, " for ", name(weights.type)), Text(weights.in_width));
   }
   auto body = std::make_shared<QuantLinear>(quant_ops_for(isa), weights, bias);
-  MOXIE_TRY(body->pack_all(weights, budget, executor));
+  MOXIE_TRY(body->pack_all(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/large_memory.hpp"
+#include "support/catch.hpp"
+
+// The sanitizers end the program at an impossible allocation, unless they are told to refuse it as the system does.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
+namespace {
+
+using namespace moxie;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+TEST_CASE("large memory is aligned, as large as asked, and all of it can be used") {
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1000}, 2 * kMiB - 1, 2 * kMiB,
+                                   2 * kMiB + 1, 5 * kMiB + 4095}) {
+    const Result<LargeMemory> memory = LargeMemory::create(size, "test");
+    REQUIRE(memory.ok());
+    CHECK(memory->bytes().size() == size);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % LargeMemory::kAlignment == 0);
+    std::ranges::fill(memory->bytes(), std::byte{0xa5});
+    CHECK(std::ranges::count(memory->bytes(), std::byte{0xa5}) == static_cast<std::ptrdiff_t>(size));
+  }
+}
+
+TEST_CASE("too much large memory is an error that says how much and for what") {
+  // 2^60 bytes are more than any address space; 2^63 more than a pointer can tell apart.
+  for (const std::uint64_t size : {1ULL << 60, (1ULL << 63) - 1, 1ULL << 63, ~0ULL}) {
+    const Result<LargeMemory> memory = LargeMemory::create(size, "test");
+    REQUIRE_FALSE(memory.ok());
+    CHECK(memory.status().code() == Code::kNoMemory);
+    CHECK(memory.status().where() == "test");
+    CHECK(memory.status().needed() == std::to_string(size) + " bytes of memory");
+  }
+}
+
+TEST_CASE("large memory moves with its bytes") {
+  for (const std::uint64_t size : {std::uint64_t{100}, 3 * kMiB}) {
+    LargeMemory first = LargeMemory::create(size, "test").value();
+    first.bytes().back() = std::byte{7};
+    LargeMemory second(std::move(first));
+    CHECK(second.bytes().size() == size);
+    LargeMemory third = LargeMemory::create(3 * kMiB, "test").value();
+    third = std::move(second);
+    CHECK(third.bytes().back() == std::byte{7});
+    std::vector<LargeMemory> several;
+    several.push_back(std::move(third));
+    several.push_back(LargeMemory());
+    CHECK(several[0].bytes().back() == std::byte{7});
+    CHECK(several[1].bytes().empty());
+  }
+}
+
+}  // namespace
