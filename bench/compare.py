@@ -5,7 +5,7 @@
   bench/compare.py -m MODEL.gguf --moxie build/release/examples/moxie/moxie --probe build/release/bench/bench_probe \\
       --llama-bench /usr/bin/llama-bench [--llama-bench ...] [-p 512] [-n 128] [-t 2] [-r 5] [--json F] [--svg F]
 
-Engines take turns: each round runs the probe and then every engine once, so that a slow phase of the machine meets them
+Engines take turns: each round runs the probe and then every engine, so that a slow phase of the machine meets them
 all. Printed are medians; ratios of medians with a 95 % interval from resampling rounds; and fractions of what the
 probed bandwidth (generation) and int8 or f32 peak (prompt) of the same run allow. Python's standard library alone.
 """
@@ -29,14 +29,14 @@ def run_json(command):
 
 def run_moxie(command, model, test, a):
     sizes = ["-p", str(a.prompt), "-n", "0"] if test.startswith("pp") else ["-p", "0", "-n", str(a.generate)]
-    out = run_json(command + ["bench", "-m", model, *sizes, "-t", str(a.threads), "-r", "1", "--json"])
-    return out["results"][0]["median_ts"]
+    out = run_json(command + ["bench", "-m", model, *sizes, "-t", str(a.threads), "-r", str(a.repeat), "--json"])
+    return statistics.median(out["results"][0]["samples_ts"])
 
 
 def run_llama(command, model, test, a):
     sizes = ["-p", str(a.prompt), "-n", "0"] if test.startswith("pp") else ["-p", "0", "-n", str(a.generate)]
-    out = run_json(command + ["-m", model, *sizes, "-t", str(a.threads), "-r", "1", "-o", "json"])
-    return out[0]["avg_ts"]
+    out = run_json(command + ["-m", model, *sizes, "-t", str(a.threads), "-r", str(a.repeat), "-o", "json"])
+    return statistics.median(out[0]["samples_ts"])
 
 
 def costs(moxie, model):
@@ -128,6 +128,8 @@ def main():
     parser.add_argument("-n", "--generate", type=int, default=128)
     parser.add_argument("-t", "--threads", type=int, default=os.cpu_count())
     parser.add_argument("-r", "--rounds", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3, help="runs in each turn, of which the median counts: in the first "
+                        "ones pages of a mapped file may still have to be found")
     parser.add_argument("--json", help="write everything here")
     parser.add_argument("--svg", help="draw it here")
     a = parser.parse_args()

@@ -16,7 +16,8 @@ using namespace moxie;
 
 constexpr std::size_t kIn = 2048;
 constexpr std::size_t kOut = 768;
-constexpr std::size_t kCopies = 24;  // 151 MB of f32: decode reads experts from memory, not from cache
+// As many copies as fill it, and each iteration takes the next: decode reads experts from memory, not from cache.
+constexpr std::size_t kCacheBytes = std::size_t{192} << 20;
 
 void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, ElementType type) {
   const auto rows = static_cast<std::size_t>(state.range(0));
@@ -36,7 +37,8 @@ void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, Eleme
     type == ElementType::kF32 ? std::memcpy(&weights[i * 4], &bits, 4) : std::memcpy(&weights[i * 2], &high, 2);
   }
   std::vector<Linear> linears;
-  for (std::size_t i = 0; i < kCopies; ++i) {
+  const std::size_t copies = kCacheBytes / weights.size();
+  for (std::size_t i = 0; i < copies; ++i) {
     auto linear = Linear::create(*backend, {weights.data(), type, kOut, kIn});
     if (!linear.ok()) return state.SkipWithError(std::string(linear.status().message()).c_str());
     linears.push_back(*std::move(linear));
@@ -51,7 +53,7 @@ void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, Eleme
   for (auto _ : state) {
     const Status status = linears[next].apply(ConstRows(x.data(), rows, kIn), Rows(y.data(), rows, kOut), workspace);
     if (!status.ok()) return state.SkipWithError(std::string(status.message()).c_str());
-    next = (next + 1) % kCopies;
+    next = (next + 1) % copies;
   }
   const auto products = static_cast<double>(state.iterations()) * kIn * kOut;
   state.counters["GFLOP/s"] =

@@ -40,7 +40,7 @@ void* map_aligned(std::size_t bytes) noexcept {
   std::byte* const begin = static_cast<std::byte*>(block) + before;
   // What is not given back here stays addresses that nothing uses.
   if (before != 0) static_cast<void>(::munmap(block, before));
-  if (before != kHugePage) static_cast<void>(::munmap(begin + bytes, kHugePage - before));
+  static_cast<void>(::munmap(begin + bytes, kHugePage - before));
 #if defined(MADV_HUGEPAGE)
   static_cast<void>(::madvise(begin, bytes, MADV_HUGEPAGE));  // advice: where it is not taken, pages are small
 #endif
