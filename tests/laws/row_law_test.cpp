@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include <moxie/core/philox.hpp>
@@ -201,6 +202,49 @@ TEST_CASE("only the last logits, or none before, give the bits of all") {
       CHECK(same_bits(out, c.row(n - 1)));
     }
   });
+}
+
+TEST_CASE("the law holds for every family with pages of every type") {
+  // Pieces, threads, neighbours and a fork at once: which of them it was, the cases above would say.
+  std::vector<std::string> names = kFamilies;
+  names.insert(names.end(), kCheckpoints.begin(), kCheckpoints.end());
+  for (const std::string& name : names) {
+    for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+      CAPTURE(name, moxie::name(type));
+      const Case& c = case_of(name, MatmulPath::kNative, type);
+      Kernel kernel = c.kernel({.threads = 3, .max_step_rows = 48, .kv_pool = {.poison_freed = true}});
+      constexpr std::size_t kTenants = 5;
+      constexpr std::size_t kFork = 33;
+      REQUIRE(c.tokens.size() > kFork);
+      std::vector<Context> contexts;
+      for (std::size_t i = 0; i < kTenants; ++i) contexts.push_back(kernel.open(c.model).value());
+      // Two of them fork a trunk in the middle of a page, which then goes.
+      std::optional<Context> trunk = kernel.open(c.model).value();
+      all_logits(kernel, *trunk, std::span(c.tokens).first(kFork), c.vocab_size, 7);
+      contexts[1] = trunk->fork().value();
+      contexts[3] = trunk->fork().value();
+      trunk.reset();
+      std::vector<Feed> feeds;
+      std::vector<std::vector<float>> logits(kTenants);
+      for (std::size_t i = 0; i < kTenants; ++i) {
+        const auto tokens = std::span(c.tokens).subspan(i % 2 == 1 ? kFork : 0);
+        logits[i].resize(tokens.size() * c.vocab_size);
+        feeds.push_back({.context = &contexts[i],
+                         .tokens = tokens,
+                         .want = Logits::kAll,
+                         .logits = Rows(logits[i].data(), tokens.size(), c.vocab_size),
+                         .max_rows = 1 + 5 * i});
+      }
+      while (std::ranges::any_of(feeds, [](const Feed& feed) { return !feed.finished(); })) {
+        REQUIRE(kernel.step(feeds).ok());
+        std::rotate(feeds.begin(), feeds.begin() + 2, feeds.end());
+      }
+      for (const Feed& feed : feeds) CHECK(feed.status.message() == "");
+      for (std::size_t i = 0; i < kTenants; ++i) {
+        CHECK(same_bits(logits[i], std::span(c.expected).last(logits[i].size())));
+      }
+    }
+  }
 }
 
 TEST_CASE("pages behind a window may be given back: no bit changes") {
