@@ -36,6 +36,13 @@ class WeightMemory {
 /// Threads  one at a time.
 class WeightArena {
  public:
+  WeightArena() noexcept = default;
+  WeightArena(const WeightArena&) = delete;
+  WeightArena& operator=(const WeightArena&) = delete;
+  ~WeightArena() {
+    if (block_ != nullptr) block_->release_behind(used_);
+  }
+
   /// 64-byte aligned. `budget`, which may be null, is charged with the piece's bytes, whatever its block has.
   Result<WeightMemory> take(std::size_t bytes, Budget* budget);
 

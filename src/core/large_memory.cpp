@@ -63,6 +63,17 @@ LargeMemory::~LargeMemory() {
   if (bytes_.data() != nullptr) ::operator delete(bytes_.data(), std::align_val_t(kAlignment));
 }
 
+void LargeMemory::release_behind(std::size_t used) const noexcept {
+#if MOXIE_MAPS_LARGE_MEMORY
+  const long page = ::sysconf(_SC_PAGESIZE);
+  const auto first = checked::align_up(used, page > 0 ? static_cast<std::size_t>(page) : 4096);
+  if (!first || *first >= mapped_bytes_) return;
+  static_cast<void>(::madvise(bytes_.data() + *first, mapped_bytes_ - *first, MADV_DONTNEED));
+#else
+  static_cast<void>(used);
+#endif
+}
+
 Result<LargeMemory> LargeMemory::create(std::uint64_t size, std::string_view where) noexcept {
   LargeMemory memory;
   void* block = nullptr;

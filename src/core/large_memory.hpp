@@ -34,6 +34,9 @@ class LargeMemory {
   static Result<LargeMemory> create(std::uint64_t size, std::string_view where) noexcept;
 
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+  /// Gives the system back what lies behind the first `used` bytes, as far as it is whole pages: a huge page is taken
+  /// whole.
+  void release_behind(std::size_t used) const noexcept;
 
  private:
   std::span<std::byte> bytes_;

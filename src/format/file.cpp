@@ -78,7 +78,10 @@ void Mapping::fetch_pages(std::span<const std::byte> part) const noexcept {
 #if defined(MADV_POPULATE_READ)
   const std::optional<Range> range = range_of(part);
   const std::size_t page = system_page();
-  if (range && page != 0) advise(range->first / page * page, range->last, MADV_POPULATE_READ);
+  if (!range || page == 0) return;
+  // The whole of it, for a huge page must lie in one mapping. LargeMemory says why they are wanted.
+  advise(0, bytes_.size(), MADV_HUGEPAGE);
+  advise(range->first / page * page, range->last, MADV_POPULATE_READ);
 #else
   static_cast<void>(part);
 #endif
@@ -151,9 +154,10 @@ Result<Mapping> File::map() const noexcept {
   if (now.size < identity_.size) {
     return Status(Code::kIo, name_, Text(identity_.size, " bytes, as when it was opened"), Text(now.size));
   }
-#if defined(MADV_HUGEPAGE)
-  // Where the file system can, what is not in memory yet then comes in huge pages (LargeMemory says why).
-  mapping.advise(0, mapping.bytes().size(), MADV_HUGEPAGE);
+#if defined(MADV_NOHUGEPAGE)
+  // Until somebody wants to keep it (fetch_pages): of a matrix that is packed, or of a few rows of an embedding, huge
+  // pages would keep more in the process than was read.
+  mapping.advise(0, mapping.bytes().size(), MADV_NOHUGEPAGE);
 #endif
   return mapping;
 }

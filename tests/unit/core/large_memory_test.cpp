@@ -42,6 +42,20 @@ TEST_CASE("too much large memory is an error that says how much and for what") {
   }
 }
 
+TEST_CASE("what lies behind the used bytes can be given back, and nothing before") {
+  for (const std::uint64_t size : {std::uint64_t{100}, 5 * kMiB + 4095}) {
+    for (const std::uint64_t used :
+         {std::uint64_t{0}, std::uint64_t{99}, size / 2 + 1, size, size + 1, ~std::uint64_t{0}}) {
+      const LargeMemory memory = LargeMemory::create(size, "test").value();
+      std::ranges::fill(memory.bytes(), std::byte{0xa5});
+      memory.release_behind(used);
+      const auto kept = memory.bytes().first(std::min(used, size));
+      CHECK(std::ranges::count(kept, std::byte{0xa5}) == static_cast<std::ptrdiff_t>(kept.size()));
+      std::ranges::fill(memory.bytes(), std::byte{0x5a});  // it can still be used
+    }
+  }
+}
+
 TEST_CASE("large memory moves with its bytes") {
   for (const std::uint64_t size : {std::uint64_t{100}, 3 * kMiB}) {
     LargeMemory first = LargeMemory::create(size, "test").value();
