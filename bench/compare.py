@@ -30,7 +30,7 @@ def run_json(command):
 def run_moxie(command, model, test, a):
     sizes = ["-p", str(a.prompt), "-n", "0"] if test.startswith("pp") else ["-p", "0", "-n", str(a.generate)]
     out = run_json(command + ["bench", "-m", model, *sizes, "-t", str(a.threads), "-r", str(a.repeat), "--json"])
-    return statistics.median(out["results"][0]["samples_ts"])
+    return out["results"][0]["median_ts"]
 
 
 def run_llama(command, model, test, a):

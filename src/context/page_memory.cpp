@@ -8,8 +8,7 @@
 #include <moxie/core/checked.hpp>
 
 #if defined(__unix__) || defined(__APPLE__)
-#include <sys/mman.h>
-#include <unistd.h>
+#include "core/mapped_memory.hpp"
 #define MOXIE_HAS_MMAP 1
 #else
 #define MOXIE_HAS_MMAP 0
@@ -41,8 +40,7 @@ std::optional<PageMemory> plan_page_memory(std::uint64_t bytes) noexcept {
   bool mapped = false;
 #if MOXIE_HAS_MMAP
   if (bytes >= kMappedFrom) {
-    const long system_page = ::sysconf(_SC_PAGESIZE);
-    const auto rounded = checked::align_up(bytes, system_page > 0 ? static_cast<std::uint64_t>(system_page) : 4096);
+    const auto rounded = checked::align_up(bytes, std::uint64_t{system_page()});
     if (!rounded) return std::nullopt;
     bytes = *rounded;
     mapped = true;
@@ -67,9 +65,7 @@ void* take_page_memory(const PageMemory& plan) noexcept {
 void give_page_memory(void* block, const PageMemory& plan) noexcept {
 #if MOXIE_HAS_MMAP
   if (plan.mapped) {
-    // Unmapping the middle of a merged mapping makes one mapping more and is refused at the system's
-    // limit of mappings: then the memory goes back all the same and only addresses stay taken.
-    if (::munmap(block, plan.bytes) != 0) ::madvise(block, plan.bytes, MADV_DONTNEED);
+    unmap(block, plan.bytes);
     return;
   }
 #endif

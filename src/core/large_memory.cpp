@@ -16,8 +16,7 @@
 
 // The address sanitizer guards the ends of what operator new gives, not those of mappings.
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(MOXIE_ADDRESS_SANITIZER)
-#include <sys/mman.h>
-#include <unistd.h>
+#include "core/mapped_memory.hpp"
 #define MOXIE_MAPS_LARGE_MEMORY 1
 #else
 #define MOXIE_MAPS_LARGE_MEMORY 0
@@ -53,10 +52,7 @@ void* map_aligned(std::size_t bytes) noexcept {
 LargeMemory::~LargeMemory() {
 #if MOXIE_MAPS_LARGE_MEMORY
   if (mapped_bytes_ != 0) {
-    // Refused at the system's limit of mappings: then the memory goes back all the same and addresses stay taken.
-    if (::munmap(bytes_.data(), mapped_bytes_) != 0) {
-      static_cast<void>(::madvise(bytes_.data(), mapped_bytes_, MADV_DONTNEED));
-    }
+    unmap(bytes_.data(), mapped_bytes_);
     return;
   }
 #endif
@@ -65,8 +61,7 @@ LargeMemory::~LargeMemory() {
 
 void LargeMemory::release_behind(std::size_t used) const noexcept {
 #if MOXIE_MAPS_LARGE_MEMORY
-  const long page = ::sysconf(_SC_PAGESIZE);
-  const auto first = checked::align_up(used, page > 0 ? static_cast<std::size_t>(page) : 4096);
+  const auto first = checked::align_up(used, system_page());
   if (!first || *first >= mapped_bytes_) return;
   static_cast<void>(::madvise(bytes_.data() + *first, mapped_bytes_ - *first, MADV_DONTNEED));
 #else
@@ -81,8 +76,7 @@ Result<LargeMemory> LargeMemory::create(std::uint64_t size, std::string_view whe
     const auto bytes = static_cast<std::size_t>(*count);
 #if MOXIE_MAPS_LARGE_MEMORY
     if (bytes >= kHugePage) {
-      const long page = ::sysconf(_SC_PAGESIZE);
-      const auto rounded = checked::align_up(bytes, page > 0 ? static_cast<std::size_t>(page) : 4096);
+      const auto rounded = checked::align_up(bytes, system_page());
       if (rounded) block = map_aligned(*rounded);
       if (block != nullptr) memory.mapped_bytes_ = *rounded;
     } else

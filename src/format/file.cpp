@@ -16,6 +16,8 @@
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
+#include "core/mapped_memory.hpp"
+
 namespace moxie::format {
 namespace {
 
@@ -40,11 +42,6 @@ Status require_regular(std::string_view where, mode_t mode) noexcept {
   return Status(Code::kIo, where, "a regular file", kind);
 }
 
-std::size_t system_page() noexcept {
-  const long page = ::sysconf(_SC_PAGESIZE);
-  return page > 0 ? static_cast<std::size_t>(page) : 0;
-}
-
 FileIdentity identify(const struct stat& stat) noexcept {
   return {
     .device = static_cast<std::uint64_t>(stat.st_dev), .number = static_cast<std::uint64_t>(stat.st_ino),
@@ -67,7 +64,7 @@ Mapping::~Mapping() {
 void Mapping::release_pages(std::span<const std::byte> part) const noexcept {
   const std::optional<Range> range = range_of(part);
   const std::size_t page = system_page();
-  if (!range || page == 0) return;
+  if (!range) return;
   // A mapping begins at a page, so offsets into it round like addresses.
   const std::size_t first = (range->first + page - 1) / page * page;
   const std::size_t last = range->last / page * page;
@@ -77,11 +74,10 @@ void Mapping::release_pages(std::span<const std::byte> part) const noexcept {
 void Mapping::fetch_pages(std::span<const std::byte> part) const noexcept {
 #if defined(MADV_POPULATE_READ)
   const std::optional<Range> range = range_of(part);
-  const std::size_t page = system_page();
-  if (!range || page == 0) return;
+  if (!range) return;
   // The whole of it, for a huge page must lie in one mapping. LargeMemory says why they are wanted.
   advise(0, bytes_.size(), MADV_HUGEPAGE);
-  advise(range->first / page * page, range->last, MADV_POPULATE_READ);
+  advise(range->first / system_page() * system_page(), range->last, MADV_POPULATE_READ);
 #else
   static_cast<void>(part);
 #endif

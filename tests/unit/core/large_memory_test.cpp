@@ -6,12 +6,7 @@
 
 #include "core/large_memory.hpp"
 #include "support/catch.hpp"
-
-// The sanitizers end the program at an impossible allocation, unless they are told to refuse it as the system does.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+#include "support/refused_allocation.hpp"
 
 namespace {
 
