@@ -44,6 +44,7 @@ exported='_ZNK?[RO]?5moxie.*|_ZT[VTIS]N5moxie.*|_ZT[hvc].*N5moxie.*|_ZGVN5moxie.
 isa_objects='*_avx*.o *_vnni*.o *_amx*.o *_sse*.o *_neon*.o *_sve*.o'
 
 problems=0
+is_shared() { [[ ${1##*/} == *.so || ${1##*/} == *.so.* ]]; } # by the file's name: a folder may be called anything
 plain() { c++filt "$1"; }
 is_allowed() { # OBJECT SYMBOL
   local objects symbols reason
@@ -52,7 +53,7 @@ is_allowed() { # OBJECT SYMBOL
     [[ -n $reason ]] || { echo "check_symbols: no reason given for $objects $symbols" >&2; exit 2; }
     # A shared library is one object: what some object may do, it may.
     # shellcheck disable=SC2053  # patterns are meant
-    [[ ($1 == $objects || $1 == *.so*) && $2 == $symbols ]] && return 0
+    { [[ $1 == $objects ]] || is_shared "$1"; } && [[ $2 == $symbols ]] && return 0
   done <"$allowed_file"
   return 1
 }
@@ -63,10 +64,11 @@ problem() { # OBJECT SYMBOL REASON
 }
 
 undefined() { # FILE: "OBJECT SYMBOL" per line
-  case $1 in
-    *.so*) nm -D --undefined-only "$1" | awk -v f="$(basename "$1")" '{ sub(/@.*/, "", $NF); print f, $NF }' ;;
-    *) nm -A --undefined-only "$1" | awk '{ n = split($1, p, "[:/]"); print p[p[n] == "" ? n - 1 : n], $NF }' ;;
-  esac | sort -u
+  if is_shared "$1"; then
+    nm -D --undefined-only "$1" | awk -v f="$(basename "$1")" '{ sub(/@.*/, "", $NF); print f, $NF }'
+  else
+    nm -A --undefined-only "$1" | awk '{ n = split($1, p, "[:/]"); print p[p[n] == "" ? n - 1 : n], $NF }'
+  fi | sort -u
 }
 check_undefined() {
   local object symbol group
@@ -119,15 +121,18 @@ set -f # patterns above are not file names
 for file in "$@"; do
   [[ -f $file ]] || { echo "check_symbols: no file $file" >&2; exit 2; }
   # A table that cannot be read must not pass for one that is clean.
-  case $file in
-    *.so*) nm -D "$file" >/dev/null ;;
-    *) nm "$file" >/dev/null && objdump -t "$file" >/dev/null ;;
-  esac || { echo "check_symbols: cannot read $file" >&2; exit 2; }
+  if is_shared "$file"; then
+    nm -D "$file" >/dev/null
+  else
+    nm "$file" >/dev/null && objdump -t "$file" >/dev/null
+  fi || { echo "check_symbols: cannot read $file" >&2; exit 2; }
   check_undefined "$file"
-  case $file in
-    *.so*) check_exports "$file" ;;
-    *) check_globals "$file"; check_isa "$file" ;;
-  esac
+  if is_shared "$file"; then
+    check_exports "$file"
+  else
+    check_globals "$file"
+    check_isa "$file"
+  fi
 done
 if ((problems > 0)); then
   echo "check_symbols: $problems problem(s)" >&2

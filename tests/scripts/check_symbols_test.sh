@@ -5,8 +5,10 @@
 set -euo pipefail
 cxx=${1:-c++}
 check=$(cd "$(dirname "$0")/../.." && pwd)/cmake/check_symbols.sh
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+dir=$work/a.some.folder # whose name looks like a shared library's
+mkdir "$dir"
 failures=0 cases=0
 
 build() { # NAME CODE: NAME.cpp.o, libNAME.a, libNAME.so
