@@ -6,7 +6,8 @@
 #   tests/install/run.sh [WORK_DIR [BUILD]]     (default: a temporary folder, removed at the end)
 #
 # BUILD is a build of the library that is there already, static or shared: it is installed instead of one made here. The
-# other one lies beside it and has its settings, so that the commands are the same and a compiler's cache has all files.
+# other one, and the host that builds moxie as a folder of its own, lie beside it and have its settings, so that the
+# commands are the same and a compiler's cache has all files.
 #
 # CXX chooses the compiler of the library, CONSUMER_CXX a list of compilers for the host application
 # (default: g++ and clang++, those that are there).
@@ -23,7 +24,7 @@ else
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
 fi
-ready=${2:-} ready_kind= beside=$work/build settings=(-DCMAKE_BUILD_TYPE=Release)
+ready=${2:-} ready_kind= beside=$work/build settings=(-DCMAKE_BUILD_TYPE=Release) subproject=()
 if [[ -n $ready ]]; then
   [[ -f $ready/CMakeCache.txt ]] || { echo "install test: $ready is no build" >&2; exit 2; }
   ready_kind=static
@@ -31,6 +32,9 @@ if [[ -n $ready ]]; then
   beside=$ready-install
   setting() { sed -nE "s/^$1:[A-Z]+=//p" "$ready/CMakeCache.txt"; }
   settings=(-DCMAKE_BUILD_TYPE="$(setting CMAKE_BUILD_TYPE)" -DMOXIE_WERROR="$(setting MOXIE_WERROR)")
+  # The host has no build type: moxie must not give it one.
+  type=$(setting CMAKE_BUILD_TYPE)
+  subproject=(-DMOXIE_WERROR="$(setting MOXIE_WERROR)" -DCMAKE_CXX_FLAGS="$(setting "CMAKE_CXX_FLAGS_${type^^}")")
 fi
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 read -ra compilers <<<"${CONSUMER_CXX:-$(for c in g++ clang++; do command -v "$c" || true; done | tr '\n' ' ')}"
@@ -49,11 +53,12 @@ fails() { # the opposite: the step must fail
 
 configure() { cmake -G Ninja "$@" -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON; }
 
-# host NAME COMPILER ARGS...: configures, builds and runs the application.
+# host NAME COMPILER ARGS...: configures, builds and runs the application in `host_dir`/NAME.
+host_dir=$work/host
 host() {
   local name=$1 compiler=$2
   shift 2
-  local dir=$work/host/$name
+  local dir=$host_dir/$name
   rm -rf "$dir"
   quietly configure -S "$consumer" -B "$dir" -DCMAKE_CXX_COMPILER="$compiler" "${launcher[@]}" \
     -DCONSUMER_CHECKPOINT="$checkpoint" "$@"
@@ -125,5 +130,9 @@ for kind in static shared; do
   by_pkg_config "$kind-moved-pkg-config" "$c" "$moved" $kind
 done
 
-host add_subdirectory "${compilers[0]}" -DMOXIE_SOURCE="$source_dir"
+c=${compilers[0]}
+if [[ -n $ready ]]; then
+  c=$(setting CMAKE_CXX_COMPILER) host_dir=$(dirname "$ready")
+fi
+host "${beside##*/}-add_subdirectory" "$c" -DMOXIE_SOURCE="$source_dir" "${subproject[@]}"
 say "$checks applications built and run"
