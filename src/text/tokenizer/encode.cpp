@@ -3,6 +3,7 @@
 
 #include <moxie/core/text.hpp>
 
+#include "core/huge_pages.hpp"
 #include "text/tokenizer/parts.hpp"
 #include "text/tokenizer/token_list.hpp"
 #include "text/tokenizer/utf8.hpp"
@@ -94,16 +95,22 @@ Status TokenizerParts::encode(std::string_view text, const EncodeOptions& option
     if (options.add_special) ids.append(suffix);
     return {};
   };
-  TokenList ids(text.size() + prefix.size() + suffix.size() + 16);
+  // A normalizer may make more tokens than there were bytes; in a small text they need not be counted first.
+  constexpr std::size_t kSmall = std::size_t{1} << 20;
+  const std::size_t expected = text.size() + prefix.size() + suffix.size() + 16;
+  TokenList ids(expected, expected + kSmall);
   MOXIE_TRY(put(ids));
   if (ids.complete()) {
     out.reserve(ids.size());
+    prefer_huge_pages(out.data(), out.capacity() * sizeof(TokenId));
     ids.copy_to(out);
     return {};
   }
   // More tokens than bytes: a normalizer adds much. They were counted; now there is room for them.
   const std::size_t n = ids.size();
   ids.release();
+  out.reserve(n);
+  prefer_huge_pages(out.data(), out.capacity() * sizeof(TokenId));
   out.resize(n);
   TokenList all(out);
   return put(all);

@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include <moxie/core/result.hpp>
 #include <moxie/core/text.hpp>
 #include <moxie/text/tokenizer.hpp>
+
+#include "core/huge_pages.hpp"
 
 namespace moxie::text {
 
@@ -62,7 +63,7 @@ class MarkedText {
     text_.append(source.text.substr(begin, end - begin));
   }
   void release() noexcept {
-    std::string().swap(text_);
+    LargeString().swap(text_);
     std::vector<TextSpan>().swap(marks_);
   }
 
@@ -79,7 +80,7 @@ class MarkedText {
     }
   }
 
-  std::string text_;
+  LargeString text_;
   std::vector<TextSpan> marks_;
 };
 

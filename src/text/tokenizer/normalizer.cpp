@@ -37,7 +37,7 @@ class Run {
       : in_(in), raw_(raw), most_(most), matcher_(matcher), out_(out) {}
 
   Result<bool> operator()(const UnicodeForm& form) const {
-    return rewrite(in_, in_.text.size() + 64, most_, out_, [&](Rewriter& out) { return form.apply(in_, out); });
+    return rewrite(in_, form.room(in_.text.size()), most_, out_, [&](Rewriter& out) { return form.apply(in_, out); });
   }
 
   Result<bool> operator()(const Prepend& step) const {

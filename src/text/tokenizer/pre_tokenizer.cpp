@@ -80,7 +80,7 @@ class PreTokenizer::Runner {
   }
 
   Aligned mapped(std::string_view bytes, std::size_t step) {
-    std::string& alphabet = buffers_[step].alphabet;
+    LargeString& alphabet = buffers_[step].alphabet;
     alphabet.clear();
     if (bytes.size() > kLongPiece) {
       std::size_t size = bytes.size();
@@ -120,7 +120,7 @@ class PreTokenizer::Runner {
   Status apply(const ByteLevelStep& level, std::size_t step, const Aligned& in, bool at_start) {
     Aligned text = in;
     if (level.add_prefix_space && !text.bytes.starts_with(' ')) {
-      std::string& buffer = buffers_[step].bytes;
+      LargeString& buffer = buffers_[step].bytes;
       buffer.clear();
       buffer.reserve(text.bytes.size() + 1);
       buffer.append(1, ' ').append(text.bytes);
@@ -147,7 +147,7 @@ class PreTokenizer::Runner {
   Status apply(const MetaspaceStep& meta, std::size_t step, const Aligned& in, bool at_start) {
     const std::string_view text = in.bytes;
     const std::string& mark = meta.replacement;
-    std::string& buffer = buffers_[step].bytes;
+    LargeString& buffer = buffers_[step].bytes;
     buffer.clear();
     const bool wanted = (meta.prepend == MetaspaceStep::Prepend::kAlways ||
                          (meta.prepend == MetaspaceStep::Prepend::kFirst && at_start)) &&
@@ -157,7 +157,7 @@ class PreTokenizer::Runner {
       const auto spaces = static_cast<std::size_t>(std::count(text.begin(), text.end(), ' '));
       buffer.reserve(text.size() + mark.size() + spaces * (mark.size() - 1));
     }
-    if (wanted) buffer = mark;
+    if (wanted) buffer.append(mark);
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t space = std::min(text.find(' ', at), text.size());
       buffer.append(text.substr(at, space - at));
@@ -169,7 +169,7 @@ class PreTokenizer::Runner {
 
   // A word begins at each space, which becomes a mark, and at each mark.
   Status marked_words(std::string_view text, const std::string& mark, bool prepend, std::size_t step, bool at_start) {
-    std::string& buffer = buffers_[step].bytes;
+    LargeString& buffer = buffers_[step].bytes;
     std::size_t next_mark = std::min(text.find(mark), text.size());
     for (std::size_t at = 0; at < text.size();) {
       const bool at_mark = text.substr(at).starts_with(mark);

@@ -11,6 +11,7 @@
 
 #include <moxie/core/result.hpp>
 
+#include "core/huge_pages.hpp"
 #include "text/tokenizer/pattern.hpp"
 #include "text/tokenizer/subject.hpp"
 
@@ -66,8 +67,8 @@ class PreTokenizer {
 
   /// What a step makes of a text: other bytes, and what patterns see of them.
   struct Buffer {
-    std::string bytes;
-    std::string alphabet;
+    LargeString bytes;
+    LargeString alphabet;
     Subject subject;
   };
   using Buffers = std::vector<Buffer>;

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
+#include "core/huge_pages.hpp"
 #include "text/tokenizer/utf8.hpp"
 
 namespace moxie::text {
@@ -55,28 +55,31 @@ class Subject {
 
   /// Valid until the next call.
   Aligned of(std::string_view bytes) {
-    std::size_t at = valid_utf8(bytes);
-    if (at == bytes.size()) return Aligned(bytes);
+    const std::size_t valid = valid_utf8(bytes);
+    if (valid == bytes.size()) return Aligned(bytes);
     std::size_t size = bytes.size();
-    for (std::size_t i = at; i < bytes.size();) {
+    for (std::size_t i = valid; i < bytes.size();) {
       const Character c = decode_at(bytes, i);
       size += c.code == kNoCharacter ? kBadByte.size() - 1 : 0;
       i += c.size;
     }
     text_.clear();
     text_.reserve(size);
-    for (std::size_t done = 0; done < bytes.size();) {
-      text_.append(bytes.substr(done, at - done));
-      if (at == bytes.size()) break;
-      text_.append(kBadByte);
-      done = at + 1;
-      at = done + valid_utf8(bytes.substr(done));
+    std::size_t at = valid;
+    text_.append(bytes.substr(0, valid));
+    while (at < bytes.size()) {
+      for (; at < bytes.size() && decode_at(bytes, at).code == kNoCharacter; ++at) {
+        for (const char byte : kBadByte) text_.push_back(byte);
+      }
+      const std::size_t next = at + valid_utf8(bytes.substr(at));
+      text_.append(bytes.substr(at, next - at));
+      at = next;
     }
     return Aligned(bytes, text_, Aligned::Kind::kCharacters);
   }
 
  private:
-  std::string text_;
+  LargeString text_;
 };
 
 }  // namespace moxie::text

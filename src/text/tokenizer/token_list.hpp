@@ -11,13 +11,16 @@
 
 #include <moxie/core/views.hpp>
 
+#include "core/huge_pages.hpp"
+
 namespace moxie::text {
 
 /// Ids in the order in which they come, in blocks: a list that grows is never there twice. It keeps as many as it was
 /// told and counts the others, so that whoever asks for more can make room for just as many and ask again.
 class TokenList {
  public:
-  explicit TokenList(std::size_t most) : block_(std::clamp<std::size_t>(most, 1, 16384)), most_(most) {}
+  /// Keeps at least `most`; about `expected` or fewer will come.
+  TokenList(std::size_t expected, std::size_t most) : block_(block_for(expected)), most_(most) {}
   /// Writes to `room`, which must be as large as all that will come.
   explicit TokenList(std::span<TokenId> room) noexcept
       : block_(room.size()), most_(room.size()), room_(room.data()), at_(room_), end_(room_ + block_) {}
@@ -85,12 +88,24 @@ class TokenList {
   }
 
  private:
+  // Large ones are worth a huge page each, and the last is not half empty.
+  static std::size_t block_for(std::size_t ids) noexcept {
+    const std::size_t large = ids / (kHugePage / sizeof(TokenId));
+    return large == 0 ? std::clamp<std::size_t>(ids, 1, 16384) : (ids + large - 1) / large;
+  }
+
+  struct Free {
+    std::size_t ids = 0;
+    void operator()(TokenId* block) const noexcept { free_large(block, ids * sizeof(TokenId)); }
+  };
+  using Block = std::unique_ptr<TokenId[], Free>;
+
   void next_block() {
     if (at_ != nullptr) before_ += block_;
     const std::size_t index = before_ / block_;
     // Those beyond the most are written over.
     if (index >= blocks_.size() && (before_ < most_ || blocks_.empty())) {
-      blocks_.push_back(std::make_unique_for_overwrite<TokenId[]>(block_));
+      blocks_.push_back(Block(static_cast<TokenId*>(allocate_large(block_ * sizeof(TokenId))), Free{block_}));
     }
     at_ = blocks_[std::min(index, blocks_.size() - 1)].get();
     end_ = at_ + block_;
@@ -98,7 +113,7 @@ class TokenList {
 
   std::size_t block_;
   std::size_t most_;
-  std::vector<std::unique_ptr<TokenId[]>> blocks_;
+  std::vector<Block> blocks_;
   TokenId* room_ = nullptr;  // somebody else's; then there are no blocks
   TokenId* at_ = nullptr;
   TokenId* end_ = nullptr;

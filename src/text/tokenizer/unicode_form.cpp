@@ -216,12 +216,55 @@ Status UnicodeForm::compose(std::vector<std::int32_t>& codes) {
   return {};
 }
 
+// The forms of characters that stand between two that begin anew, where nothing joins them: most of those in real text.
+// The last ones are remembered.
+class UnicodeForm::Alone {
+ public:
+  explicit Alone(const UnicodeForm& form) noexcept : form_(form) {}
+
+  /// `bytes` are the character's. Valid until the next call.
+  Result<std::string_view> form_of(char32_t code, std::string_view bytes) {
+    if (known_.empty()) known_.resize(kKnown);  // most texts have none of them
+    Known& known = known_[code % kKnown];
+    if (known.code == code) return std::string_view(known.bytes.data(), known.size);
+    MOXIE_TRY(form_.stretch(bytes, codes_));
+    text_.clear();
+    for (const std::int32_t part : codes_) append_utf8(text_, static_cast<char32_t>(part));
+    if (text_.size() <= known.bytes.size()) {
+      known.code = code;
+      known.size = static_cast<std::uint32_t>(text_.size());
+      std::copy(text_.begin(), text_.end(), known.bytes.begin());
+    }
+    return std::string_view(text_);
+  }
+
+ private:
+  static constexpr std::size_t kKnown = 256;
+
+  struct Known {
+    char32_t code = kNoCharacter;
+    std::uint32_t size = 0;
+    std::array<char, 40> bytes{};  // 33 for U+FDFA
+  };
+
+  const UnicodeForm& form_;
+  std::vector<Known> known_;
+  std::vector<std::int32_t> codes_;
+  std::string text_;
+};
+
 Result<bool> UnicodeForm::apply(const MarkedView& in, Rewriter& out) const {
   const std::string_view text = in.text;
   std::size_t copied = 0;  // up to here, in is in out (once there is a change)
   std::vector<std::int32_t> codes;
   std::string bytes;
   std::size_t previous = 0;  // where the character before `at` begins
+  Alone alone(*this);
+  const auto ends_or_begins_anew = [&](std::size_t i) {
+    if (i == text.size()) return true;
+    const Character next = decode_at(text, i);
+    return stable(next.code) || begins_anew(next.code);
+  };
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t ascii = ascii_run(text, at);
     if (ascii > 0) {
@@ -232,6 +275,18 @@ Result<bool> UnicodeForm::apply(const MarkedView& in, Rewriter& out) const {
     const Character c = decode_at(text, at);
     if (stable(c.code)) {
       previous = c.code == kNoCharacter ? at + c.size : at;
+      at += c.size;
+      continue;
+    }
+    if (begins_anew(c.code) && ends_or_begins_anew(at + c.size)) {
+      const std::string_view character = text.substr(at, c.size);
+      MOXIE_TRY_LET(const std::string_view form, alone.form_of(c.code, character));
+      if (form != character) {
+        out.copy(copied, at);
+        out.append(form, in.marked(at, at + c.size));
+        copied = at + c.size;
+      }
+      previous = at;
       at += c.size;
       continue;
     }

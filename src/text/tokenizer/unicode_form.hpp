@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,6 +24,12 @@ class UnicodeForm {
 
   static UnicodeForm make(Kind kind);
 
+  /// About as many bytes as the form of `bytes` has: parts of characters take up to three times their room.
+  [[nodiscard]] std::size_t room(std::size_t bytes) const noexcept {
+    constexpr std::size_t kMost = std::size_t{4} << 20;
+    return bytes + 64 + (composes() ? 0 : std::min(2 * bytes, kMost));
+  }
+
   /// Writes the form of `in`, or writes nothing and says false where `in` has it already. Bytes that are no UTF-8 stay.
   Result<bool> apply(const MarkedView& in, Rewriter& out) const;
 
@@ -38,6 +46,7 @@ class UnicodeForm {
     return c < kTableEnd ? (anew_[c / 64] >> (c % 64) & 1) != 0 : find_whether_anew(c);
   }
   [[nodiscard]] bool find_whether_anew(char32_t c) const noexcept;
+  class Alone;
   Status stretch(std::string_view in, std::vector<std::int32_t>& codes) const;
   static Status compose(std::vector<std::int32_t>& codes);
 

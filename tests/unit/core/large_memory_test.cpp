@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/huge_pages.hpp"
 #include "core/large_memory.hpp"
 #include "support/catch.hpp"
 #include "support/refused_allocation.hpp"
@@ -66,6 +67,34 @@ TEST_CASE("large memory moves with its bytes") {
     CHECK(several[0].bytes().back() == std::byte{7});
     CHECK(several[1].bytes().empty());
   }
+}
+
+TEST_CASE("the allocator of large buffers gives what containers ask for") {
+  for (const std::uint64_t size : {std::uint64_t{1}, 2 * kMiB - 1, 2 * kMiB, 2 * kMiB + 1, 5 * kMiB + 4095}) {
+    std::vector<std::byte, LargeAllocator<std::byte>> buffer(size, std::byte{0xa5});
+    CHECK(std::ranges::count(buffer, std::byte{0xa5}) == static_cast<std::ptrdiff_t>(size));
+    if (size >= kHugePage && maps_huge_pages()) {
+      CHECK(reinterpret_cast<std::uintptr_t>(buffer.data()) % kHugePage == 0);
+    }
+    buffer.push_back(std::byte{0x5a});  // grows: all of it moves
+    CHECK(std::ranges::count(buffer, std::byte{0xa5}) == static_cast<std::ptrdiff_t>(size));
+  }
+  LargeString text(3 * kMiB, 'x');
+  text.reserve(7 * kMiB);
+  CHECK(text == LargeString(3 * kMiB, 'x'));
+  LargeAllocator<std::uint64_t> numbers;
+  CHECK_THROWS_AS(static_cast<void>(numbers.allocate(~std::size_t{0} / 4)), std::bad_array_new_length);
+  CHECK_THROWS_AS(static_cast<void>(numbers.allocate(std::size_t{1} << 58)), std::bad_alloc);
+}
+
+TEST_CASE("advice for memory of any size and place does no harm") {
+  std::vector<std::byte> memory(5 * kMiB, std::byte{0xa5});
+  for (const std::size_t begin : {std::size_t{0}, std::size_t{1}, std::size_t{4097}}) {
+    for (const std::size_t bytes : {std::size_t{0}, kHugePage - 1, kHugePage, 2 * kHugePage}) {
+      prefer_huge_pages(memory.data() + begin, bytes);
+    }
+  }
+  CHECK(std::ranges::count(memory, std::byte{0xa5}) == static_cast<std::ptrdiff_t>(memory.size()));
 }
 
 }  // namespace
