@@ -157,7 +157,7 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
   }
 }
 
-/// Touches the lines of the next super-blocks: the hardware follows too few of the streams of two cores
+/// Touches the lines of the next super-blocks and tiles: the hardware follows too few of the streams of two cores
 /// closely enough (docs/design/009).
 inline void prefetch(const std::byte* at, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += 64) {
@@ -166,18 +166,18 @@ inline void prefetch(const std::byte* at, std::size_t bytes) {
   }
 }
 
-/// Chunk `chunk` of the super-block at `at`.
-template <class F>
+/// Chunk `chunk` of the super-block at `at`. `kFetches`: also what comes behind it, where tiles are read in turn.
+template <class F, bool kFetches = true>
 inline void load_chunk(const std::byte* at, std::size_t chunk, Codes (&codes)[16], Scales<F>& s) {
   if constexpr (F::kFlat) {
     const std::byte* here = at + chunk * F::kChunkBytes;
-    prefetch(here, F::kChunkBytes);
+    if constexpr (kFetches) prefetch(here, F::kChunkBytes);
     load_codes<F>(here + F::kScaleBytes, codes);
     load_scales<F>(here, here, chunk, s);
   } else {
     const std::byte* scales = at + F::kHeaderBytes;
     const std::byte* planes = scales + kChunks * F::kScaleBytes + chunk * F::kCodeBytes;
-    prefetch(planes, F::kCodeBytes);
+    if constexpr (kFetches) prefetch(planes, F::kCodeBytes);
     load_codes<F>(planes, codes);
     load_scales<F>(at, scales + chunk * F::kScaleBytes, chunk, s);
   }

@@ -25,7 +25,7 @@ void unpack(const std::byte* tile, std::size_t tile_bytes, std::size_t chunks, U
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       Codes codes[16];
       Scales<F> s;
-      load_chunk<F>(tile, chunk, codes, s);
+      load_chunk<F, false>(tile, chunk, codes, s);
 #pragma GCC unroll 16
       for (std::size_t t = 0; t < 16; ++t) to.codes[chunk * 16 + t][n] = codes[t];
 #pragma GCC unroll 4
@@ -121,6 +121,30 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
   }
 }
 
+/// The next super-block of N tiles, fetched bit by bit while this one is multiplied: all at once, at the unpacking,
+/// would fill the queue of what is under way and then wait for memory.
+template <std::size_t N>
+class Ahead {
+ public:
+  Ahead(const std::byte* at, std::size_t tile_bytes, std::size_t bytes, std::size_t rows) noexcept
+      : at_(at), tile_bytes_(tile_bytes), bytes_(bytes), bytes_a_row_((bytes + rows - 1) / rows) {}
+
+  void fetch(std::size_t rows) noexcept {
+    const std::size_t end = done_ + rows * bytes_a_row_ < bytes_ ? done_ + rows * bytes_a_row_ : bytes_;
+    for (; done_ < end; done_ += 64) {
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) __builtin_prefetch(at_ + n * tile_bytes_ + done_, 0, 3);
+    }
+  }
+
+ private:
+  const std::byte* at_;
+  std::size_t tile_bytes_;
+  std::size_t bytes_;  // of one tile
+  std::size_t bytes_a_row_;
+  std::size_t done_ = 0;
+};
+
 /// N tiles from `tile` on, whose first column is `column`.
 template <class F, std::size_t N>
 void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
@@ -134,13 +158,23 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
     const std::size_t left = a.chunks - super * kChunks;
     const std::size_t chunks = left < kChunks ? left : kChunks;
     unpack<F, N>(at, a.tile_bytes, chunks, weights);
+    const std::size_t bytes = F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;
+    // Behind the last super-block come the next N tiles, from their beginning.
+    Ahead<N> ahead(super + 1 < a.supers ? at + bytes : a.tile + (tile + N) * a.tile_bytes, a.tile_bytes, bytes, a.rows);
     std::size_t r = 0;
     for (; r + R <= a.rows && a.rows - r != R + 1; r += R) {
+      ahead.fetch(R);
       multiply_rows<F, R, N>(weights, x + r, chunks, total + r * N);
     }
-    for (; r + 2 <= a.rows; r += 2) multiply_rows<F, 2, N>(weights, x + r, chunks, total + r * N);
-    for (; r < a.rows; ++r) multiply_rows<F, 1, N>(weights, x + r, chunks, total + r * N);
-    at += F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;
+    for (; r + 2 <= a.rows; r += 2) {
+      ahead.fetch(2);
+      multiply_rows<F, 2, N>(weights, x + r, chunks, total + r * N);
+    }
+    for (; r < a.rows; ++r) {
+      ahead.fetch(1);
+      multiply_rows<F, 1, N>(weights, x + r, chunks, total + r * N);
+    }
+    at += bytes;
   }
   for (std::size_t n = 0; n < N; ++n) {
     const std::size_t from = column + n * q::kTileRows;
