@@ -40,4 +40,10 @@ if(MOXIE_SANITIZE)
   target_compile_options(moxie_build_flags INTERFACE
     -fsanitize=${MOXIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(moxie_build_flags INTERFACE -fsanitize=${MOXIE_SANITIZE})
+  # Test programs with a sanitizer are large, and there are many.
+  find_program(MOXIE_LLD ld.lld)
+  mark_as_advanced(MOXIE_LLD)
+  if(MOXIE_LLD AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_link_options(moxie_build_flags INTERFACE -fuse-ld=lld)
+  endif()
 endif()

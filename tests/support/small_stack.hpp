@@ -7,19 +7,11 @@
 #include <functional>
 #include <stdexcept>
 
+#include "support/sanitized.hpp"
+
 namespace moxie::test {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr std::size_t kSmallStack = 4U << 20U;  // a sanitizer's frames are many times as large
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr std::size_t kSmallStack = 4U << 20U;
-#else
-inline constexpr std::size_t kSmallStack = 256U << 10U;
-#endif
-#else
-inline constexpr std::size_t kSmallStack = 256U << 10U;
-#endif
+inline constexpr std::size_t kSmallStack = kSanitized ? 4U << 20U : 256U << 10U;
 
 /// Runs `body` on a thread with a stack of 256 KiB; one that overflows ends the test program.
 inline void on_small_stack(std::function<void()> body) {

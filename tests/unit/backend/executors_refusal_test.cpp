@@ -49,7 +49,7 @@ bool leave_room_for_few_threads() {
   return pages != 0 && ::setrlimit(RLIMIT_AS, &address_space) == 0 && ::setrlimit(RLIMIT_STACK, &stack) == 0;
 }
 
-bool cannot_limit() { return moxie::testing::kAddressSanitizer || moxie::testing::kThreadSanitizer; }
+bool cannot_limit() { return moxie::test::kSanitized; }
 
 }  // namespace
 
