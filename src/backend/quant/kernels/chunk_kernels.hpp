@@ -197,19 +197,7 @@ inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&cod
     Ints dot[R];
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) dot[r] = Ints::broadcast(x[r].start[chunk * F::kGroups + g]);
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < kVectors; ++i) {
-      const std::size_t t = g * kVectors + i;
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) {
-        const std::int8_t* values = x[r].q + q::kChunk * chunk + 4 * t;
-        if constexpr (F::kCode == CodeForm::kUnsigned) {
-          dot[r] = dot_unsigned(dot[r], codes[t], values);
-        } else {
-          dot[r] = dot_signed(dot[r], codes[t], values);
-        }
-      }
-    }
+    dot_group<F, R>(x, q::kChunk * chunk + g * F::kGroup, codes + g * kVectors, dot);  // of the path
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       if constexpr (F::kFlat) {

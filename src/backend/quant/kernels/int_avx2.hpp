@@ -94,13 +94,6 @@ inline __m256i broadcast_four(const void* p) {
   return _mm256_set1_epi32(four);
 }
 
-// Codes are at most 63: two products, 63 * 127 each, fit in 16 bits, where the instruction would saturate.
-inline Ints dot_unsigned(Ints sum, Codes codes, const std::int8_t* four) {
-  const __m256i x = broadcast_four(four);
-  const __m256i ones = _mm256_set1_epi16(1);
-  return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(_mm256_maddubs_epi16(codes.lo, x), ones)),
-          _mm256_add_epi32(sum.hi, _mm256_madd_epi16(_mm256_maddubs_epi16(codes.hi, x), ones))};
-}
 // Magnitudes of the codes, 128 at most, times activations with the codes' signs: 2 * 128 * 127 fits.
 inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) {
   const __m256i x = broadcast_four(four);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/quant/kernels/int_vnni.hpp"  // first: what tile_kernels.hpp is written over
 
+#include "backend/quant/kernels/dot_group.hpp"
+
 #include "backend/quant/kernels/wide_kernels.hpp"
 
 #include "backend/quant/kernels/tile_kernels.hpp"
