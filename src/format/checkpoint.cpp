@@ -72,6 +72,7 @@ Status Checkpoint::State::fill_tensors() {
   tensors.reserve(count);
   for (const Shard& shard : shards) {
     const std::span<const std::byte> data = shard.data();
+    if (std::ranges::any_of(shard.entries, &TensorEntry::tiled)) shard.mapping.prefer_huge_pages();
     for (const TensorEntry& entry : shard.entries) {
       tensors.push_back({.name = entry.name,
                          .type = entry.type,

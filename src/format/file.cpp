@@ -71,12 +71,16 @@ void Mapping::release_pages(std::span<const std::byte> part) const noexcept {
   if (first < last) advise(first, last, MADV_DONTNEED);
 }
 
+void Mapping::prefer_huge_pages() const noexcept {
+#if defined(MADV_HUGEPAGE)
+  advise(0, bytes_.size(), MADV_HUGEPAGE);
+#endif
+}
+
 void Mapping::fetch_pages(std::span<const std::byte> part) const noexcept {
 #if defined(MADV_POPULATE_READ)
   const std::optional<Range> range = range_of(part);
   if (!range) return;
-  // The whole of it, for a huge page must lie in one mapping. LargeMemory says why they are wanted.
-  advise(0, bytes_.size(), MADV_HUGEPAGE);
   advise(range->first / system_page() * system_page(), range->last, MADV_POPULATE_READ);
 #else
   static_cast<void>(part);
@@ -151,8 +155,8 @@ Result<Mapping> File::map() const noexcept {
     return Status(Code::kIo, name_, Text(identity_.size, " bytes, as when it was opened"), Text(now.size));
   }
 #if defined(MADV_NOHUGEPAGE)
-  // Until somebody wants to keep it (fetch_pages): of a matrix that is packed, or of a few rows of an embedding, huge
-  // pages would keep more in the process than was read.
+  // Until it is known that its weights are used where they lie (prefer_huge_pages): of a matrix that is packed, or of a
+  // few rows of an embedding, huge pages would keep more in the process than was read.
   mapping.advise(0, mapping.bytes().size(), MADV_NOHUGEPAGE);
 #endif
   return mapping;

@@ -41,6 +41,9 @@ class Mapping {
   /// Lets the system drop the whole pages inside `part`. Nothing unless `part` lies inside this mapping:
   /// elsewhere, the same request would wipe memory.
   void release_pages(std::span<const std::byte> part) const noexcept;
+  /// Advice that the file will be read where it lies, from all over: in huge pages, which must begin before anything in
+  /// them is read, for a small page that is there stays.
+  void prefer_huge_pages() const noexcept;
   /// Lets the system bring in all pages of `part` now, so that no later read waits for one. Advice, as above.
   void fetch_pages(std::span<const std::byte> part) const noexcept;
 

@@ -26,7 +26,8 @@ struct Converted {
     const TemporaryFolder folder;
     if (!convert(name, folder / "m.gguf").ok()) throw std::runtime_error("cannot convert " + name);
     const Checkpoint checkpoint = Checkpoint::open(folder / "m.gguf").value();
-    for (const MetadataEntry& entry : checkpoint.metadata().entries()) {
+    const auto entries = checkpoint.metadata().entries();
+    for (const MetadataEntry& entry : entries) {
       const std::string key(entry.key);
       if (const auto flag = entry.value.as_bool()) {
         parts.set(key, gguf_key(key, GgufValue::kBool, raw(static_cast<std::uint8_t>(*flag ? 1 : 0))));
