@@ -8,6 +8,7 @@
 
 #include <moxie/backend/executors.hpp>
 #include <moxie/backend/quant.hpp>
+#include <moxie/format/checkpoint.hpp>
 
 #include "gguf_parts.hpp"
 #include "support/catch.hpp"
@@ -30,6 +31,17 @@ GgufParts with_type(std::string_view name, ElementType wanted) {
     tensor.type = type;
   }
   return parts;
+}
+
+/// What Linux keeps of the advice for a mapped file, as /proc/self/smaps shows it: " rd mr mw me hg ".
+std::string mapping_flags(const std::filesystem::path& path) {
+  std::ifstream maps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(path.filename().string()) != std::string::npos) inside = true;
+    if (inside && line.starts_with("VmFlags:")) return line.substr(8) + " ";
+  }
+  return {};
 }
 
 std::string read_all(const std::filesystem::path& path) {
@@ -119,4 +131,18 @@ TEST_CASE("a layout that this version does not know is refused by name, and so a
   CHECK(with(at, 0x6d790000 + 1) == Code::kUnsupported);  // another's number
   const std::size_t vector = good.find("output_norm.weight") + 18 + 4 + 8;
   CHECK(with(vector, 0x6d780000 + 30) == Code::kFormat);  // a vector has no tiles
+}
+
+TEST_CASE("a packed file is wanted in huge pages before anything in it is read, another one is not") {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) {
+    WARN("skipped: a system without huge pages");
+    return;
+  }
+  const TemporaryFolder folder;
+  write_file(folder / "plain.gguf", with_type("gqa_6_heads_2_kv", ElementType::kF16).bytes());
+  REQUIRE(pack_gguf(folder / "plain.gguf", folder / "packed.gguf").ok());
+  const Checkpoint plain = Checkpoint::open(folder / "plain.gguf").value();
+  CHECK(mapping_flags(folder / "plain.gguf").find(" nh ") != std::string::npos);
+  const Checkpoint packed = Checkpoint::open(folder / "packed.gguf").value();
+  CHECK(mapping_flags(folder / "packed.gguf").find(" hg ") != std::string::npos);
 }
