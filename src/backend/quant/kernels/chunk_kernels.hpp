@@ -162,7 +162,7 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
 inline void prefetch(const std::byte* at, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += 64) {
     __builtin_prefetch(at + i + 16384, 0, 2);
-    __builtin_prefetch(at + i + 1536, 0, 3);
+    __builtin_prefetch(at + i + 4096, 0, 3);
   }
 }
 
