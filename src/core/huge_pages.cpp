@@ -37,17 +37,13 @@ std::size_t to_huge_page(const void* at) noexcept {
   return (kHugePage - reinterpret_cast<std::uintptr_t>(at) % kHugePage) % kHugePage;
 }
 
-// Not whole huge pages: the end of a buffer stays small pages rather than take room that nobody asked for.
-std::size_t whole_pages(std::size_t bytes) noexcept {
-  const std::size_t page = system_page();
-  return (bytes + page - 1) / page * page;
-}
-
 }  // namespace
 
 void* map_huge(std::size_t bytes) noexcept {
   const auto whole = checked::align_up(bytes, kHugePage);
-  if (!whole) return nullptr;
+  // Not whole huge pages: the end of a buffer stays small pages rather than take room that nobody asked for.
+  const auto pages = checked::align_up(bytes, system_page());
+  if (!whole || !pages) return nullptr;
   // Newer systems find such an address for whole huge pages by themselves.
   std::size_t size = *whole;
   std::byte* block = map(size);
@@ -61,12 +57,16 @@ void* map_huge(std::size_t bytes) noexcept {
   if (block == nullptr) return nullptr;
   // What is not given back here stays addresses that nothing uses.
   const std::size_t before = to_huge_page(block);
-  const std::size_t behind = size - before - bytes;
+  const std::size_t behind = size - before - *pages;
   std::byte* const begin = block + before;
   if (before != 0) static_cast<void>(::munmap(block, before));
-  if (behind != 0) static_cast<void>(::munmap(begin + bytes, behind));
-  prefer_huge_pages(begin, bytes);
+  if (behind != 0) static_cast<void>(::munmap(begin + *pages, behind));
+  prefer_huge_pages(begin, *pages);
   return begin;
+}
+
+void unmap_huge(void* memory, std::size_t bytes) noexcept {
+  if (const auto pages = checked::align_up(bytes, system_page())) unmap(memory, *pages);
 }
 
 void prefer_huge_pages(void* memory, std::size_t bytes) noexcept {
@@ -82,19 +82,20 @@ void prefer_huge_pages(void* memory, std::size_t bytes) noexcept {
 
 void* allocate_large(std::size_t bytes) {
   if (bytes < kHugePage) return ::operator new(bytes);
-  void* const memory = map_huge(whole_pages(bytes));
+  void* const memory = map_huge(bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
 void free_large(void* memory, std::size_t bytes) noexcept {
   if (bytes < kHugePage) return ::operator delete(memory);
-  unmap(memory, whole_pages(bytes));
+  unmap_huge(memory, bytes);
 }
 
 #else
 
 void* map_huge(std::size_t) noexcept { return nullptr; }
+void unmap_huge(void*, std::size_t) noexcept {}
 void prefer_huge_pages(void*, std::size_t) noexcept {}
 void* allocate_large(std::size_t bytes) { return ::operator new(bytes); }
 void free_large(void* memory, std::size_t) noexcept { ::operator delete(memory); }

@@ -11,9 +11,10 @@ namespace moxie {
 /// Of a huge page on x86-64, and on AArch64 with pages of 4 KiB. Elsewhere an alignment that does no harm.
 inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-/// Memory of the system from a multiple of kHugePage on, in huge pages where the system gives them. `bytes` is a
-/// multiple of its page. Null where it refuses, and where maps_huge_pages() says no.
+/// Whole pages of the system for `bytes`, from a multiple of kHugePage on, in huge pages where the system gives them.
+/// Null where it refuses, and where maps_huge_pages() says no. unmap_huge() takes them back by the same number.
 void* map_huge(std::size_t bytes) noexcept;
+void unmap_huge(void* memory, std::size_t bytes) noexcept;
 
 /// Whether large memory comes from the system itself. The address sanitizer guards the ends of what operator new gives,
 /// not those of mappings.

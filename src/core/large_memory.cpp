@@ -15,20 +15,20 @@
 namespace moxie {
 
 LargeMemory::~LargeMemory() {
-#if defined(__unix__) || defined(__APPLE__)
-  if (mapped_bytes_ != 0) {
-    unmap(bytes_.data(), mapped_bytes_);
-    return;
+  if (bytes_.data() == nullptr) return;
+  if (mapped_) {
+    unmap_huge(bytes_.data(), bytes_.size());
+  } else {
+    ::operator delete(bytes_.data(), std::align_val_t(kAlignment));
   }
-#endif
-  if (bytes_.data() != nullptr) ::operator delete(bytes_.data(), std::align_val_t(kAlignment));
 }
 
 void LargeMemory::release_behind(std::size_t used) const noexcept {
 #if defined(__unix__) || defined(__APPLE__)
   const auto first = checked::align_up(used, system_page());
-  if (!first || *first >= mapped_bytes_) return;
-  static_cast<void>(::madvise(bytes_.data() + *first, mapped_bytes_ - *first, MADV_DONTNEED));
+  if (!mapped_ || !first || *first >= bytes_.size()) return;
+  // The system takes the length for whole pages.
+  static_cast<void>(::madvise(bytes_.data() + *first, bytes_.size() - *first, MADV_DONTNEED));
 #else
   static_cast<void>(used);
 #endif
@@ -39,16 +39,8 @@ Result<LargeMemory> LargeMemory::create(std::uint64_t size, std::string_view whe
   void* block = nullptr;
   if (const auto count = checked::narrow<std::ptrdiff_t>(size)) {
     const auto bytes = static_cast<std::size_t>(*count);
-#if defined(__unix__) || defined(__APPLE__)
-    if (maps_huge_pages() && bytes >= kHugePage) {
-      const auto rounded = checked::align_up(bytes, system_page());
-      if (rounded) block = map_huge(*rounded);
-      if (block != nullptr) memory.mapped_bytes_ = *rounded;
-    } else
-#endif
-    {
-      block = ::operator new(bytes, std::align_val_t(kAlignment), std::nothrow);
-    }
+    memory.mapped_ = maps_huge_pages() && bytes >= kHugePage;
+    block = memory.mapped_ ? map_huge(bytes) : ::operator new(bytes, std::align_val_t(kAlignment), std::nothrow);
     memory.bytes_ = {static_cast<std::byte*>(block), block == nullptr ? 0 : bytes};
   }
   if (block == nullptr) return Status(Code::kNoMemory, where, Text(size, " bytes of memory"), "none");

@@ -22,10 +22,10 @@ class LargeMemory {
 
   LargeMemory() noexcept = default;
   LargeMemory(LargeMemory&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, {})), mapped_bytes_(std::exchange(other.mapped_bytes_, 0)) {}
+      : bytes_(std::exchange(other.bytes_, {})), mapped_(std::exchange(other.mapped_, false)) {}
   LargeMemory& operator=(LargeMemory&& other) noexcept {
     std::swap(bytes_, other.bytes_);
-    std::swap(mapped_bytes_, other.mapped_bytes_);
+    std::swap(mapped_, other.mapped_);
     return *this;
   }
   ~LargeMemory();
@@ -40,7 +40,7 @@ class LargeMemory {
 
  private:
   std::span<std::byte> bytes_;
-  std::size_t mapped_bytes_ = 0;  ///< 0: it came from operator new
+  bool mapped_ = false;  ///< or it came from operator new
 };
 
 }  // namespace moxie

@@ -95,22 +95,24 @@ Status TokenizerParts::encode(std::string_view text, const EncodeOptions& option
     if (options.add_special) ids.append(suffix);
     return {};
   };
+  const auto make_room = [&out](std::size_t n) {
+    out.reserve(n);
+    prefer_huge_pages(out.data(), out.capacity() * sizeof(TokenId));
+  };
   // A normalizer may make more tokens than there were bytes; in a small text they need not be counted first.
   constexpr std::size_t kSmall = std::size_t{1} << 20;
   const std::size_t expected = text.size() + prefix.size() + suffix.size() + 16;
   TokenList ids(expected, expected + kSmall);
   MOXIE_TRY(put(ids));
   if (ids.complete()) {
-    out.reserve(ids.size());
-    prefer_huge_pages(out.data(), out.capacity() * sizeof(TokenId));
+    make_room(ids.size());
     ids.copy_to(out);
     return {};
   }
   // More tokens than bytes: a normalizer adds much. They were counted; now there is room for them.
   const std::size_t n = ids.size();
   ids.release();
-  out.reserve(n);
-  prefer_huge_pages(out.data(), out.capacity() * sizeof(TokenId));
+  make_room(n);
   out.resize(n);
   TokenList all(out);
   return put(all);
