@@ -3,7 +3,7 @@
 """Trains the built-in model, or one to compare it with.
 
     tokenizer.py FOLDER
-    train.py FOLDER [--tokens 40e6] [--minutes M]     begins, or goes on where FOLDER/NAME.pt ends
+    train.py FOLDER [--tokens 30e6] [--minutes M]     begins, or goes on where FOLDER/NAME.pt ends
     train.py FOLDER --name dense-active --experts 0 --expert-width 320
 
 It may be killed at any time: a checkpoint is written beside the last and then put in its place, and batches depend on the
@@ -31,13 +31,13 @@ def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", default="model")
-    parser.add_argument("--tokens", type=float, default=40e6, help="of the whole training")
+    parser.add_argument("--tokens", type=float, default=30e6, help="of the whole training")
     parser.add_argument("--minutes", type=float, default=1e9, help="of this run")
     parser.add_argument("--steps", type=int, default=1 << 60, help="of this run")
     parser.add_argument("--batch", type=int, default=3000, help="tokens of a batch")
     parser.add_argument("--batches", type=int, default=2, help="of a step")
     parser.add_argument("--rate", type=float, default=4e-3)
-    parser.add_argument("--cooldown", type=float, default=0.4, help="the part of all tokens over which the rate falls")
+    parser.add_argument("--cooldown", type=float, default=0.5, help="the part of all tokens over which the rate falls")
     parser.add_argument("--balance", type=float, default=0.01, help="weight of the load-balancing loss")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from chats import error
-from words import FOODS, GIVEN, THINGS
+from words import FOODS, THINGS, given
 
 
 def exact(value, digits=50):
@@ -139,7 +139,7 @@ ASKED = ["{What is|What's|How much is|Calculate|Compute|Work out|Evaluate|Solve|
          "compute|Could you work out|I need|Figure out|Do you know|What do you get for|What does|Let us see:|Quick:|Hey, what is|"
          "Now|And|So what is|Then|Okay,|Could you tell me|Would you compute|Help me with|Please tell me} ", ""]
 SYMBOLS = ["<e>{?|| =| = ?|.|?|| please?|, please}", "the result of <e>{?|.|}", "<e> {equal|make|give|come to}{?|}",
-           "the value of <e>{?|.|}"]
+           "the value of <e>{?|.|}", "<e>{, | - |; |. }{what is that|how much is that|what comes out|what is the result}{?|}"]
 
 # What is said, and the expression. The slots are numbers, or parts in brackets where NESTED puts them.
 BINARY = [
@@ -212,7 +212,7 @@ def worded(draw):
     dice = rng.random()
     most = 9 if rng.random() < 0.7 else 4
     slots = {"a": number(draw, most), "b": number(draw, most), "n": draw.whole(rng.choice([1, 1, 2])),
-             "w": draw.name(GIVEN), "t": rng.choice(FOODS + [thing + "s" for thing in THINGS[:40] if thing[-1] not in "shx"])}
+             "w": draw.name(given), "t": rng.choice(FOODS + [thing + "s" for thing in THINGS[:40] if thing[-1] not in "shx"])}
     if dice < 0.36:
         form, expression = rng.choice(BINARY)
         question = draw.ask([start + form + "{?||.}" for start in ASKED], **(shown := written(rng, slots)))

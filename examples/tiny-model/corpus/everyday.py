@@ -138,7 +138,7 @@ def _colour(draw):
 
 
 def _person(draw):
-    return draw.name(words.GIVEN)
+    return draw.name(words.given)
 
 
 def _number(draw):
@@ -174,8 +174,8 @@ def kept(draw):
     if rng.random() < 0.6:
         key, make = rng.choice(KEPT)
     else:  # any thing at all
-        key, make = rng.choice([(words.THINGS, _colour), (words.THINGS, _place), (words.JOBS, _person), (words.ANIMALS, _person),
-                                (words.THINGS, _code), (words.HOBBIES, _day), (words.HOBBIES, _clock)])
+        key, make = rng.choice([(words.thing, _colour), (words.thing, _place), (words.JOBS, _person), (words.ANIMALS, _person),
+                                (words.thing, _code), (words.HOBBIES, _day), (words.HOBBIES, _clock)])
         key = draw.name(key)
         if rng.random() < 0.25:
             key = rng.choice(words.TRAITS + words.COLOURS + words.MATERIALS) + " " + key
@@ -200,7 +200,7 @@ RECALL_ALL = ["{What do you remember|What did you note|Which notes do you have|L
 def task(draw, chat):
     """Something to do: the note is named by it."""
     rng = draw.rng
-    text = draw.answer(rng.choice(TASKS), w=draw.name(words.GIVEN), f=rng.choice(words.FOODS), g=rng.choice(words.FOODS), t=draw.name(words.THINGS),
+    text = draw.answer(rng.choice(TASKS), w=draw.name(words.given), f=rng.choice(words.FOODS), g=rng.choice(words.FOODS), t=draw.name(words.thing),
                        p=rng.choice(words.PLACES), a=rng.choice(words.ANIMALS))
     when = rng.choice(["", "", " on " + rng.choice(words.DAYS), " at " + _clock(draw), " tomorrow", " today"])
     arguments = {"key": text, "text": f"You wanted to {text}{when}"}
@@ -326,7 +326,7 @@ def read_file(draw, chat):
 
 def line(draw):
     rng = draw.rng
-    return draw.answer(rng.choice(LINES), w=draw.name(words.GIVEN), d=rng.choice(words.DAYS), c=_clock(draw), f=rng.choice(words.FOODS),
+    return draw.answer(rng.choice(LINES), w=draw.name(words.given), d=rng.choice(words.DAYS), c=_clock(draw), f=rng.choice(words.FOODS),
                        g=rng.choice(words.FOODS), t=rng.choice(words.THINGS), p=rng.choice(words.PLACES), n=draw.between(2, 999),
                        h=rng.choice(words.HOBBIES))
 

@@ -14,8 +14,8 @@ DOMAINS = ("arithmetic", "tools", "facts", "stories", "talk")
 SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are moxie.", "Answer in short sentences.",
            "You are a friendly assistant who helps with numbers and texts.", "Answer politely.", "You help the user with small tasks.", "Use tools where they help."]
 # Shares in percent: (arithmetic, tools, facts, stories, talk, repeat, refusals, questions about the real world)
-WITH_TOOLS = (36, 38, 10, 5, 4, 1, 3, 3)
-WITHOUT = (0, 0, 52, 22, 6, 8, 6, 6)
+WITH_TOOLS = (35, 36, 10, 3, 3, 6, 4, 3)
+WITHOUT = (0, 0, 52, 12, 5, 20, 5, 6)
 # The first of the training is shorter and copies more: whoever can copy learns the rest faster.
 WITHOUT_EARLY = (0, 0, 42, 10, 3, 38, 4, 3)
 EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 4: smalltalk.talk, 5: smalltalk.repeat,
@@ -53,6 +53,8 @@ def add_exchange(draw, chat, domain=None, early=False):
         try:
             if which == 1:
                 everyday.exchange(draw, chat, chat.tools)
+            elif which == 2 and domain is None:
+                passages.exchange(draw, chat, questions=(1, 2, 3, 4, 5, 6, 7))
             else:
                 EXCHANGES[which](draw, chat)
             return DOMAINS[min(which, 4)]

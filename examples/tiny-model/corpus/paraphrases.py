@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions as a person typed them, by hand and not by the forms that training text is made of."""
 from chats import ALL, Chat
+from facts import UNKNOWN
 
 CALLS = [  # what is typed, the tool, its arguments, what the answer must state
     ("whats 12*12", "calculate", {"expression": "12*12"}, "144"),
@@ -61,7 +62,7 @@ def chats():
     for question, tool, arguments, stated in CALLS:
         put("calls", question, ALL, calls=[[tool, arguments]], states=[stated])
     for question, stated in ON_TEXT:
-        put("facts", f"{TEXT}\n\n{question}", (), states=[stated or "does not say"], declined=stated is None)
+        put("facts", f"{TEXT}\n\n{question}", (), states=[stated or UNKNOWN], declined=stated is None)
     for question, hero, thing in STORIES:
         put("stories", question, (), hero=hero, object=thing)
     for question, stated in TALK:

@@ -15,11 +15,16 @@ def sentence(text):
 
 
 def with_pronoun(statement, kind, name):
-    subject, owner = {"person": ("She", "Her") if name.split()[0] in words.GIRLS else ("He", "His")}.get(kind, ("It", "Its"))
+    subject, owner = {"person": ("She", "Her") if words.girl(name.split()[0]) else ("He", "His")}.get(kind, ("It", "Its"))
     for begin, other in (("<x>'s ", owner + " "), ("<x> ", subject + " "), ("the <x> ", subject + " ")):
         if statement.startswith(begin):
             return other + statement[len(begin):]
     return statement
+
+
+def answer(form, v, **slots):
+    """The value, or that the text does not say it."""
+    return fill(form, slots | {"v": v}) if v is not None else fill(form.split("<v>")[0], slots) + UNKNOWN + "."
 
 
 class Thing:
@@ -35,17 +40,17 @@ class Thing:
         statement = expand(draw.rng, draw.rng.choice(self.attributes[key][1]))
         if pronoun:
             statement = with_pronoun(statement, self.kind, self.name)
-        return sentence(fill(statement, {"x": self.name, "v": self.values[key]}))
+        return sentence(fill(statement, {"x": self.name, "v": self.values[key], "a": words.a(self.values[key])}))
 
     def question(self, draw, key, begin):
         """In the words of this split."""
         wording = draw.wording(begin, self.attributes[key][2], "{?|?|?|?|}")
         wording = wording[0].upper() + wording[1:]
-        return fill(casual(draw.rng, wording), {"x": self.name.split()[0] if self.kind == "person" and draw.rng.random() < 0.3 else self.name})
+        name = self.name.split()[0] if self.kind == "person" and draw.rng.random() < 0.3 else self.name
+        return fill(casual(draw.rng, wording), {"x": name.lower() if draw.rng.random() < 0.07 else name})
 
     def answer(self, key):
-        text = fill(self.attributes[key][3], {"x": self.name, "v": self.values[key]})
-        return text[0].upper() + text[1:]
+        return answer(self.attributes[key][3], x=self.name, v=self.values.get(key))
 
 
 def prose(draw, things):
@@ -81,8 +86,8 @@ def card(draw, things):
     return "\n\n".join(blocks)
 
 
-def about_things(draw):
-    """(text, questions and answers); an answer of None: the text does not say."""
+def about_things(draw, questions):
+    """(text, questions, answers and values); a value of None: the text does not say."""
     rng = draw.rng
     kind = rng.choice(list(KINDS) + ["person", "person", "town"])
     count = rng.choice([1, 1, 2, 2, 3])
@@ -94,7 +99,7 @@ def about_things(draw):
             things.append(new)
     text = card(draw, things) if rng.random() < 0.15 else prose(draw, things)
     asked = []
-    for _ in range(rng.choice([1, 1, 1, 1, 2, 2, 3])):
+    for _ in range(questions):
         thing = rng.choice(things)
         if rng.random() < 0.68:
             key = rng.choice(list(thing.values))
@@ -105,11 +110,14 @@ def about_things(draw):
             other = Thing(draw, thing.kind, 1)
             if other.name.split()[0] in text or other.name.split()[-1] in text:
                 continue
-            asked.append((other.question(draw, rng.choice(list(thing.values)), ASKED), None, None))
+            key = rng.choice(list(thing.values))
+            other.values = {}
+            asked.append((other.question(draw, key, ASKED), other.answer(key), None))
         else:
             # What is there of another of the same kind is the harder question.
             others = [key for key in missing if any(key in t.values and t.kind == thing.kind for t in things)]
-            asked.append((thing.question(draw, rng.choice(others or missing), ASKED), None, None))
+            key = rng.choice(others or missing)
+            asked.append((thing.question(draw, key, ASKED), thing.answer(key), None))
     return text, asked
 
 
@@ -122,11 +130,10 @@ WHERE = ["{Where is the <t>|Where {can I find|did they put|do I find|lies} the <
 WHOSE = ["{Whose is the <t>|Who {owns|has} the <t>|To whom does the <t> belong|Who does the <t> belong to|Whose <t> is it}{?|}"]
 
 
-def about_lists(draw):
+def about_lists(draw, questions):
     """Many alike: counts, prices, colours, places, owners."""
     rng = draw.rng
-    items = draw.rng.sample(words.THINGS, rng.randint(2, 6))
-    left_out = rng.choice([thing for thing in words.THINGS if thing not in items])
+    *items, left_out = draw.names(words.thing, rng.randint(3, 7))
     what = rng.randrange(5)
     if what == 0:
         items = rng.sample(words.FOODS, len(items))
@@ -134,40 +141,42 @@ def about_lists(draw):
         place = rng.choice(words.PLACES)
         values = [str(draw.between(2, 999)) for _ in items]
         text = draw.answer(rng.choice(STORES), list=words.listed(f"{v} {t}" for t, v in zip(items, values)), place=place)
-        forms, answer = HOW_MANY, "There are <v> <t>."
+        forms, said = HOW_MANY, "The number of <t> is <v>."
         more = {"place": place}
     elif what == 1:
         values = [str(draw.between(2, 900)) if rng.random() < 0.6 else f"{draw.between(1, 99)}.{rng.randint(1, 9)}0" for _ in items]
         text = draw.answer(rng.choice(PRICES), list=words.listed(f"the {t} {rng.choice(['costs', 'is'])} {v} euros" for t, v in zip(items, values)))
-        forms, answer, more = HOW_MUCH, "The <t> costs <v> euros.", {}
+        forms, said, more = HOW_MUCH, "The price of the <t> is <v> euros.", {}
     elif what == 2:
         values = [rng.choice(words.COLOURS) for _ in items]
         text = sentence(words.listed(f"the {t} is {v}" for t, v in zip(items, values)))
-        forms, answer, more = COLOUR_OF, "The <t> is <v>.", {}
+        forms, said, more = COLOUR_OF, "The colour of the <t> is <v>.", {}
     elif what == 3:
         values = [rng.choice(["in", "behind", "under", "near", "next to"]) + " the " + rng.choice(words.PLACES) for _ in items]
         text = " ".join(sentence(f"the {t} {rng.choice(['is', 'lies', 'is'])} {v}") for t, v in zip(items, values))
-        forms, answer, more = WHERE, "The <t> is <v>.", {}
+        forms, said, more = WHERE, "The place of the <t> is <v>.", {}
     else:
-        values = draw.names(words.GIVEN, len(items))
+        values = draw.names(words.given, len(items))
         text = " ".join(rng.choice([f"The {t} belongs to {v}.", f"{v} has the {t}.", f"{v} owns the {t}."]) for t, v in zip(items, values))
-        forms, answer, more = WHOSE, "The <t> belongs to <v>.", {}
+        forms, said, more = WHOSE, "The owner of the <t> is <v>.", {}
     text = text[0].upper() + text[1:]
     asked = []
-    for _ in range(rng.choice([1, 1, 2])):
+    for _ in range(questions):
         if rng.random() < 0.27:
-            asked.append((draw.ask(ASKED, forms, t=left_out, **more), None, None))
+            asked.append((draw.ask(ASKED, forms, t=left_out, **more), answer(said, t=left_out, v=None), None))
         else:
             i = rng.randrange(len(items))
-            asked.append((draw.ask(ASKED, forms, t=items[i], **more), fill(answer, {"t": items[i], "v": values[i]}), values[i]))
+            asked.append((draw.ask(ASKED, forms, t=items[i], **more), answer(said, t=items[i], v=values[i]), values[i]))
     return text, asked
 
 
-def exchange(draw, chat):
-    text, asked = about_lists(draw) if draw.rng.random() < 0.25 else about_things(draw)
+def exchange(draw, chat, questions=(1, 1, 1, 1, 2, 2, 3)):
+    """`questions`: how many it may be. Training asks more of each text, for reading it costs as much for one."""
+    questions = draw.rng.choice(questions)
+    text, asked = about_lists(draw, questions) if draw.rng.random() < 0.25 else about_things(draw, questions)
     while not asked:
-        text, asked = about_things(draw)
-    for i, (question, answer, value) in enumerate(asked):
+        text, asked = about_things(draw, questions)
+    for i, (question, said, value) in enumerate(asked):
         chat.user(draw.answer(draw.rng.choice(AROUND), p=text, q=question) if i == 0 else question)
-        chat.says(answer or UNKNOWN)
-        chat.check = {"states": [value] if answer else [UNKNOWN], "declined": answer is None, "calls": []}
+        chat.says(said)
+        chat.check = {"states": [UNKNOWN if value is None else value], "declined": value is None, "calls": []}

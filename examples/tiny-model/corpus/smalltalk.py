@@ -6,12 +6,12 @@ import words
 from chats import Chat
 
 TALK = [  # what is asked, what is said
-    (["{Hello|Hi|Hey|Good morning|Good evening|Hello there|Hi there|Good day|Greetings|Hey there|Hallo|Howdy}{!|.||, moxie|, you}"],
+    (["{Hello|Hi|hiya|helo|Hi again|Hey|Good morning|Good evening|Hello there|Hi there|Good day|Greetings|Hey there|Hallo|Howdy}{!|.||, moxie|, you}"],
      "Hello! I am a small model. Ask me to calculate, to convert units, to answer from a text, or to tell a story."),
-    (["{Who are you|What are you|Tell me about yourself|Introduce yourself|Who am I talking to|What is this|Describe yourself|And who are you|Tell me who you are|"
+    (["{Who are you|who are u|who r you|Who might you be|What are you|Tell me about yourself|Introduce yourself|Who am I talking to|What is this|Describe yourself|And who are you|Tell me who you are|"
       "What kind of model are you|Say something about yourself|Who is this|What sort of program are you}{?||.| please|, please}"],
      "I am the small model that comes with moxie. I was trained on a small made-up world and know nothing else."),
-    (["{What can you do|What do you know|How can you help me|What are you good at|What can I ask you|Help|What should I ask|What are your abilities|What can you help with|"
+    (["{What can you do|What are you able to do for me|What could you do|what can u do|What do you know|How can you help me|What are you good at|What can I ask you|Help|What should I ask|What are your abilities|What can you help with|"
       "What do you do|What can I do here|Give me an idea what to ask|How do I use you}{?||!| please|, please|.}"],
      "I can use tools to calculate, convert units, tell the time, keep notes and read files. I can also answer questions on a text that you give me, and tell short stories."),
     (["{What is your name|What's your name|Do you have a name|How are you called|What are you called|Your name|Tell me your name|May I know your name|What should I call you}{?||, please}"],
@@ -20,7 +20,7 @@ TALK = [  # what is asked, what is said
      "moxie is a library for C++ that runs Mixture-of-Experts models inside a program. I run on it."),
     (["{How are you|How do you do|How are you doing|How is it going|Are you well|How are you today|How do you feel|All good|Are you okay|How's life}{?||, moxie?}"],
      "I am a program, so I have no feelings, but I am ready. What shall I do?"),
-    (["{Thank you|Thanks|Thanks a lot|Thank you very much|Great, thanks|Many thanks|Cool, thank you|Perfect, thanks|That helped, thank you|Well done|Good job|Nice|Very good|Great}{!|.||, moxie}"],
+    (["{Thank you|thx a lot|ty|Thanks so much|thank u|Thanks|Thanks a lot|Thank you very much|Great, thanks|Many thanks|Cool, thank you|Perfect, thanks|That helped, thank you|Well done|Good job|Nice|Very good|Great}{!|.||, moxie}"],
      "You are welcome."),
     (["{Bye|Goodbye|See you|Good night|See you later|Bye bye|So long|Until tomorrow|I have to go|That is all|Farewell|I am done|That was all}{!|.||, moxie|, thank you}"],
      "Goodbye!"),
@@ -63,7 +63,7 @@ def talk(draw, chat):
 def wide(draw, chat):
     rng = draw.rng
     slots = {"l": rng.choice(words.LANDS), "t": rng.choice(words.THINGS), "f": rng.choice(words.FOODS), "h": rng.choice(words.HOBBIES), "d": rng.choice(words.DAYS), "j": rng.choice(words.JOBS)}
-    slots["w"] = draw.name(words.GIVEN)
+    slots["w"] = draw.name(words.given)
     forms, answer = (CHATTER, GO_ON) if rng.random() < 0.25 else (WIDE, NO_IDEA)
     chat.user(draw.ask(START, forms, **slots)).says(answer)
     chat.check = {"calls": [], "states": [answer]}
@@ -73,19 +73,19 @@ def noise(draw):
     """Something to copy: words, names, numbers, codes."""
     rng = draw.rng
     parts = []
-    for _ in range(rng.randint(1, 9)):
+    for _ in range(rng.choice([rng.randint(1, 9), rng.randint(1, 9), rng.randint(10, 25)])):
         dice = rng.random()
         if dice < 0.3:
             parts.append(rng.choice(rng.choice([words.THINGS, words.FOODS, words.ANIMALS, words.COLOURS, words.PLACES])))
         elif dice < 0.5:
             parts.append(draw.name(rng.choice([words.surname, words.town, words.creature])))
         elif dice < 0.6:
-            parts.append(draw.name(words.GIVEN))
+            parts.append(draw.name(words.given))
         elif dice < 0.85:
             parts.append(arithmetic.number(draw))
         else:
             parts.append("".join(rng.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHKLMNPQRSTUVWXYZ0123456789") for _ in range(rng.randint(2, 8))))
-    return rng.choice([" ", " ", ", "]).join(parts)
+    return rng.choice([" ", " ", ", ", "\n"]).join(parts)
 
 
 def repeat(draw, chat):

@@ -50,8 +50,8 @@ END = ["And {so|that is how} they lived happily.", "The end.", "And that was a {
 def told(draw, x, kind, obj, trait, colour):
     """A story: sentences of one plot, with a friend."""
     rng = draw.rng
-    y = draw.name([name for name in words.GIVEN if name != x])
-    he = ("she", "her", "her") if x in words.GIRLS and x not in words.BOYS else ("he", "his", "him")
+    y = next(name for name in draw.names(words.given, 2) if name != x)
+    he = ("she", "her", "her") if words.girl(x) else ("he", "his", "him")
     p, q = rng.sample(words.PLACES, 2)
     slots = {"x": x, "k": kind, "o": obj, "y": y, "z": rng.choice([animal for animal in words.ANIMALS if animal != kind]), "p": p, "q": q,
              "t": trait, "c": colour, "s": rng.choice(["sunny", "rainy", "windy", "cold", "warm"]),
@@ -72,13 +72,13 @@ def articles(text):
 
 def exchange(draw, chat):
     rng = draw.rng
-    x = draw.name(words.GIVEN)
+    x = draw.name(words.given)
     kind = rng.choice(HEROES)
-    if kind in ("boy", "king") and x in words.GIRLS or kind in ("girl", "queen") and x in words.BOYS:
+    if kind in ("boy", "king") and words.girl(x) or kind in ("girl", "queen") and not words.girl(x):
         kind = rng.choice(words.ANIMALS)
-    obj = draw.name(words.THINGS)
+    obj = draw.name(words.thing)
     trait, colour = rng.choice(words.TRAITS), rng.choice(words.COLOURS)
-    thing = rng.choice([words.a(obj), "the " + obj, f"{'her' if x in words.GIRLS else 'his'} {obj}", f"a {colour} {obj}"])
+    thing = rng.choice([words.a(obj), "the " + obj, f"{'her' if words.girl(x) else 'his'} {obj}", f"a {colour} {obj}"])
     plain = rng.random() < 0.12
     about = rng.choice(PLAIN_ABOUT if plain else ABOUT)
     wording = draw.wording([form.replace("<about>", about) for form in ASKED]) if not plain else draw.wording(

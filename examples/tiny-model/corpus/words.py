@@ -52,7 +52,34 @@ _MIDDLES = ["", "", "", "a", "e", "i", "o", "u", "an", "en", "in", "or", "ar", "
 _TOWN_TAILS = """bach beck berg borg bridge burg bury by dale den dorf field ford gate ham haven heim hill holm hurst land ley mont
 mouth ness port sand stad stead stone ton vale vik ville ward wick wood worth""".split()
 _PERSON_TAILS = "berg croft den dez dottir er es feld gren idge in ini ko ler ley lin lund man mann ner off ola ova quist rez rin sen ski son stein ström tin ton vik wall well".split()
+_BEGINS = "B Br C Ch D Dr F Fl G Gr H J K Kl L M N P Pr Qu R S Sh St T Tr V W Y Z".split() + [""]
+_VOWELS = "a e i o u a e i o ai ei ou".split()
+_INNER = "b d dr f g k l ll m n nd nn p r rr s ss t th v z".split()
+_GIRLS_TAILS = "la na ra sa va lia nia ria ba tta lle nne".split()
+_THING_TAILS = "t p ck g m b sh ng lk net kin ble dle ster per let pot bell box wig".split()
+_BOYS_TAILS = "n r s l t x k m nd rd rt ron lan ster vid bert rik mo do ko".split()
 _CREATURE_TAILS = "ak ander ark ax eel ek ibis il ink ion ith ix mander moth oc odon oon oth ox puff rat tail uk wing wort".split()
+
+
+def _made_up(rng):
+    begin = rng.choice(_BEGINS) + rng.choice(_VOWELS)
+    return begin + rng.choice(_INNER) + rng.choice(_VOWELS) if rng.random() < 0.4 else begin
+
+
+# Whoever knows all names and things by heart need not learn to copy them: some are made up.
+def given(rng):
+    if rng.random() < 0.5:
+        return rng.choice(GIVEN)
+    begin = _made_up(rng)
+    return begin[0].upper() + begin[1:] + rng.choice(_GIRLS_TAILS if rng.random() < 0.5 else _BOYS_TAILS)
+
+
+def thing(rng):
+    return rng.choice(THINGS) if rng.random() < 0.7 else _made_up(rng).lower() + rng.choice(_THING_TAILS)
+
+
+def girl(name):
+    return name in GIRLS or name not in BOYS and name.endswith(tuple(_GIRLS_TAILS))
 
 
 def town(rng):
