@@ -30,8 +30,8 @@ inline void dot_group(const moxie::backend::quant::Activations* x, std::size_t e
           const __m256i four = broadcast_four(x[r].q + element + 4 * (begin + i));
           const __m256i low = _mm256_maddubs_epi16(codes[begin + i].lo, four);
           const __m256i high = _mm256_maddubs_epi16(codes[begin + i].hi, four);
-          lo[r] = i == 0 ? low : _mm256_add_epi16(lo[r], low);
-          hi[r] = i == 0 ? high : _mm256_add_epi16(hi[r], high);
+          lo[r] = i == 0 ? low : in_turn<R>(_mm256_add_epi16(lo[r], low));
+          hi[r] = i == 0 ? high : in_turn<R>(_mm256_add_epi16(hi[r], high));
         }
       }
 #pragma GCC unroll 8
@@ -44,7 +44,7 @@ inline void dot_group(const moxie::backend::quant::Activations* x, std::size_t e
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kVectors; ++i) {
 #pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) dot[r] = dot_signed(dot[r], codes[i], x[r].q + element + 4 * i);
+      for (std::size_t r = 0; r < R; ++r) dot[r] = dot_signed<R>(dot[r], codes[i], x[r].q + element + 4 * i);
     }
   }
 }

@@ -94,7 +94,16 @@ inline __m256i broadcast_four(const void* p) {
   return _mm256_set1_epi32(four);
 }
 
+/// The same, in a register, where R rows go side by side. g++ would make all products of a group first and add them in
+/// pairs, and of two rows they are more than there are registers.
+template <std::size_t R>
+inline __m256i in_turn(__m256i sum) {
+  if constexpr (R > 1) __asm__("" : "+x"(sum));
+  return sum;
+}
+
 // Magnitudes of the codes, 128 at most, times activations with the codes' signs: 2 * 128 * 127 fits.
+template <std::size_t R>
 inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) {
   const __m256i x = broadcast_four(four);
   const Codes magnitude = {_mm256_abs_epi8(codes.lo), _mm256_abs_epi8(codes.hi)};
@@ -102,7 +111,8 @@ inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) {
   const auto dot = [&](__m256i m, __m256i c) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(m, _mm256_sign_epi8(x, c)), ones);
   };
-  return {_mm256_add_epi32(sum.lo, dot(magnitude.lo, codes.lo)), _mm256_add_epi32(sum.hi, dot(magnitude.hi, codes.hi))};
+  return {in_turn<R>(_mm256_add_epi32(sum.lo, dot(magnitude.lo, codes.lo))),
+          in_turn<R>(_mm256_add_epi32(sum.hi, dot(magnitude.hi, codes.hi)))};
 }
 inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
   const __m256i x = broadcast_four(two);
