@@ -7,6 +7,8 @@
 
 #include <moxie/core/checked.hpp>
 
+#include "core/huge_pages.hpp"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include "core/mapped_memory.hpp"
 #define MOXIE_HAS_MMAP 1
@@ -32,6 +34,22 @@ constexpr int kMapped = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
 constexpr int kMapped = MAP_PRIVATE | MAP_ANONYMOUS;
 #endif
 
+#if MOXIE_HAS_MMAP
+// From 2 MiB on in huge pages where the system gives them.
+void* map_page(std::size_t bytes) noexcept {
+  if (bytes >= kHugePage && maps_huge_pages()) {
+    void* const block = map_huge(bytes);
+#if defined(MADV_POPULATE_WRITE)
+    // Before Linux 5.14 it is refused: then memory comes as it is touched.
+    if (block != nullptr) static_cast<void>(::madvise(block, bytes, MADV_POPULATE_WRITE));
+#endif
+    return block;
+  }
+  void* const block = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kMapped, -1, 0);
+  return block == MAP_FAILED ? nullptr : block;
+}
+#endif
+
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();
 
 }  // namespace
@@ -52,10 +70,7 @@ std::optional<PageMemory> plan_page_memory(std::uint64_t bytes) noexcept {
 
 void* take_page_memory(const PageMemory& plan) noexcept {
 #if MOXIE_HAS_MMAP
-  if (plan.mapped) {
-    void* block = ::mmap(nullptr, plan.bytes, PROT_READ | PROT_WRITE, kMapped, -1, 0);
-    return block == MAP_FAILED ? nullptr : block;  // comes as zeros
-  }
+  if (plan.mapped) return map_page(plan.bytes);  // comes as zeros
 #endif
   void* block = ::operator new(plan.bytes, kAlignment, std::nothrow);
   if (block != nullptr) std::memset(block, 0, plan.bytes);
