@@ -190,13 +190,18 @@ TEST_CASE("a tool has no more time than its answer") {
   Kernel kernel = make_kernel();
   Tools tools;
   Chat chat = kernel.chat(scripted(), {.toolbox = &tools.box}).value();
-  const auto begin = std::chrono::steady_clock::now();
-  Generation answer = chat.ask("W", {.deadline = begin + std::chrono::milliseconds(200)});
-  CHECK(answer.run().code() == Code::kDeadline);
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));  // a tool alone would have ten
-  CHECK(answer.stop_reason() == StopReason::kDeadline);
-  REQUIRE(answer.tool_uses().size() == 1);  // what was done stays known
-  CHECK(answer.tool_uses()[0].outcome.verdict == ToolVerdict::kLate);
-  CHECK(chat.messages().empty());
+  // A busy machine may need the shortest of these for what comes before the tool.
+  for (const int milliseconds : {200, 1000, 5000}) {
+    const auto begin = std::chrono::steady_clock::now();
+    Generation answer = chat.ask("W", {.deadline = begin + std::chrono::milliseconds(milliseconds)});
+    CHECK(answer.run().code() == Code::kDeadline);
+    CHECK(answer.stop_reason() == StopReason::kDeadline);
+    CHECK(chat.messages().empty());
+    if (answer.tool_uses().empty() && milliseconds < 5000) continue;
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));  // a tool alone would have ten
+    REQUIRE(answer.tool_uses().size() == 1);                                    // what was done stays known
+    CHECK(answer.tool_uses()[0].outcome.verdict == ToolVerdict::kLate);
+    break;
+  }
   CHECK(chat.ask("C").run().ok());
 }
