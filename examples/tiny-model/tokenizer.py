@@ -63,12 +63,13 @@ def make():
     pieces = Tokenizer(models.BPE())
     pieces.normalizer = normalizers.NFC()
     pieces.pre_tokenizer = cut(APART)
-    pieces.train_from_iterator(plain(), trainers.BpeTrainer(
+    made = list(plain())
+    pieces.train_from_iterator(made, trainers.BpeTrainer(
         vocab_size=PIECES, show_progress=False, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet())))
     learned = json.loads(pieces.to_str())["model"]
     vocabulary, merges = learned["vocab"], [tuple(m.split(" ") if isinstance(m, str) else m) for m in learned["merges"]]
     space = "\u0120"  # a space, as byte-level BPE writes it
-    counts = Counter(word for text in plain() for word in re.findall(r" (a|I|[A-Za-z]{2,})\b", text))
+    counts = Counter(word for text in made for word in re.findall(r" (a|I|[A-Za-z]{2,})\b", text))
     for word, _ in counts.most_common():
         if len(vocabulary) == VOCABULARY - len(CONTROLS):
             break

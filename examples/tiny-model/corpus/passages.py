@@ -111,8 +111,7 @@ def about_things(draw, questions):
             if other.name.split()[0] in text or other.name.split()[-1] in text:
                 continue
             key = rng.choice(list(thing.values))
-            other.values = {}
-            asked.append((other.question(draw, key, ASKED), other.answer(key), None))
+            asked.append((other.question(draw, key, ASKED), answer(other.attributes[key][3], x=other.name, v=None), None))
         else:
             # What is there of another of the same kind is the harder question.
             others = [key for key in missing if any(key in t.values and t.kind == thing.kind for t in things)]
