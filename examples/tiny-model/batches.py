@@ -18,6 +18,7 @@ import mix
 
 SETS = 8         # sets of tools in a pool
 EARLY = 12       # pools at the beginning that copy more, some 2 million tokens
+LATE = 45        # the pool from which on facts weigh more, behind some 14 million tokens
 LONGEST = 800    # tokens of a chat behind its system's block; longer ones, about one in a thousand, are left out
 
 
@@ -68,10 +69,11 @@ class Reader:
         return Batch(torch.tensor(prefix, dtype=torch.long), ids, said, real, piece, domain)
 
     def pool(self, seed, number, tokens):
+        stage = "early" if number < EARLY else "middle" if number < LATE else "late"
         made = []
         for group in range(SETS):
             name = f"{seed} {number} {group}"
-            tools, system, texts = mix.group(name, 220, early=number < EARLY)
+            tools, system, texts = mix.group(name, 220, stage=stage)
             prefix, rows = self.batch(tools, system, texts)
             rows = sorted((row for row in rows if len(row[0]) <= LONGEST), key=lambda row: len(row[0]))
             while rows:

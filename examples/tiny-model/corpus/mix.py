@@ -16,8 +16,10 @@ SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are moxie.", "Answe
 # Shares in percent: (arithmetic, tools, facts, stories, talk, repeat, refusals, questions about the real world)
 WITH_TOOLS = (35, 36, 10, 3, 3, 6, 4, 3)
 WITHOUT = (0, 0, 52, 12, 5, 20, 5, 6)
-# The first of the training is shorter and copies more: whoever can copy learns the rest faster.
-WITHOUT_EARLY = (0, 0, 42, 10, 3, 38, 4, 3)
+# The first of the training is shorter and copies more: whoever can copy learns the rest faster. The last has more facts: arithmetic is known
+# by then, and what a text does not say is learned last of all.
+SHARES = {"early": (WITH_TOOLS, (0, 0, 42, 10, 3, 38, 4, 3)), "middle": (WITH_TOOLS, WITHOUT),
+          "late": ((22, 34, 24, 4, 3, 6, 4, 3), (0, 0, 59, 13, 4, 14, 5, 5))}
 EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 4: smalltalk.talk, 5: smalltalk.repeat,
              6: smalltalk.without, 7: smalltalk.wide}
 
@@ -35,11 +37,11 @@ def tool_set(rng):
     return tuple(name for name in ALL if name in chosen)
 
 
-def add_exchange(draw, chat, domain=None, early=False):
+def add_exchange(draw, chat, domain=None, stage="middle"):
     """One domain's question and answer; which domain it was."""
     rng = draw.rng
     if domain is None:
-        shares = list(WITH_TOOLS if chat.tools else WITHOUT_EARLY if early else WITHOUT)
+        shares = list(SHARES[stage][0 if chat.tools else 1])
         if chat.tools:
             if "calculate" not in chat.tools:
                 shares[0] = 0
@@ -62,10 +64,10 @@ def add_exchange(draw, chat, domain=None, early=False):
             del chat.messages[before:]
 
 
-def chat_of(draw, tools, system, turns, early=False):
+def chat_of(draw, tools, system, turns, stage="middle"):
     chat = Chat("", tools=tools, system=system)
     for _ in range(turns):
-        chat.domain = add_exchange(draw, chat, early=early)
+        chat.domain = add_exchange(draw, chat, stage=stage)
     return chat
 
 
@@ -73,16 +75,16 @@ def turns_of(rng):
     return rng.choices([1, 2, 3, 4, 6], [70, 16, 8, 4, 2])[0]
 
 
-def group(seed, chats, held=False, early=False):
+def group(seed, chats, held=False, stage="middle"):
     """Chats that share their system's block: (tools, system, chats)."""
     rng = random.Random(seed)
     draw = Draw(rng, held)
-    if early:
+    if stage == "early":
         tools, system = ("calculate",) if rng.random() < 0.45 else (), ""
-        return tools, system, [chat_of(draw, tools, system, 1, early) for _ in range(chats)]
-    tools = tool_set(rng) if rng.random() < 0.62 else ()
+        return tools, system, [chat_of(draw, tools, system, 1, stage) for _ in range(chats)]
+    tools = tool_set(rng) if rng.random() < (0.55 if stage == "late" else 0.62) else ()
     system = rng.choice(SYSTEMS) if rng.random() < (0.15 if tools else 0.3) else ""
-    return tools, system, [chat_of(draw, tools, system, turns_of(rng)) for _ in range(chats)]
+    return tools, system, [chat_of(draw, tools, system, turns_of(rng), stage) for _ in range(chats)]
 
 
 def cases(domain, count, seed, held=True):
