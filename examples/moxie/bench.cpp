@@ -12,6 +12,7 @@
 #include <moxie/core/philox.hpp>
 
 #include "commands.hpp"
+#include "resident.hpp"
 
 namespace moxie::program {
 
@@ -88,7 +89,7 @@ class Stopwatch {
 };
 
 void print_json(const Bench& options, const Model& model, const Kernel& kernel, double load_s,
-                const std::vector<Measured>& results) {
+                const std::vector<Measured>& results, const Result<Resident>& resident) {
   nlohmann::ordered_json json;
   json["model"] = options.common.model;
   json["threads"] = kernel.executor().width();
@@ -98,11 +99,23 @@ void print_json(const Bench& options, const Model& model, const Kernel& kernel, 
   json["depth"] = options.depth;
   json["kv_type"] = name(options.common.kv_type);
   json["load_s"] = load_s;
+  if (resident.ok()) json["resident"] = {{"bytes", resident->bytes}, {"in_huge_pages", resident->huge}};
   for (const Measured& result : results) {
     json["results"].push_back(
         {{"test", result.test}, {"median_ts", median_of(result.samples)}, {"samples_ts", result.samples}});
   }
   std::printf("%s\n", json.dump().c_str());
+}
+
+/// Weights in pages of 4 KiB cost up to half of the speed of generation (docs/design/015), and nothing else shows it.
+void print_resident(const Bench& options, const Resident& resident) {
+  const auto share = static_cast<double>(resident.huge) / static_cast<double>(std::max<std::size_t>(resident.bytes, 1));
+  std::printf("memory: %.0f MB resident, %.0f %% of it in huge pages\n", static_cast<double>(resident.bytes) / 1e6,
+              share * 100);
+  constexpr std::size_t kLarge = std::size_t{256} << 20;  // what is smaller, the processor keeps the addresses of
+  if (resident.bytes >= kLarge && share < 0.5 && !options.common.read) {
+    std::printf("Generation is faster in huge pages: --read takes them for the weights.\n");
+  }
 }
 
 void print_table(const std::vector<Measured>& results) {
@@ -157,10 +170,12 @@ Status run_bench(const Bench& options) {
   };
   if (options.prompt != 0) MOXIE_TRY(measure("pp" + std::to_string(options.prompt), options.prompt, 0));
   if (options.generate != 0) MOXIE_TRY(measure("tg" + std::to_string(options.generate), 0, options.generate));
+  const Result<Resident> resident = resident_memory();
   if (options.json) {
-    print_json(options, model, kernel, load_s, results);
+    print_json(options, model, kernel, load_s, results, resident);
   } else {
     print_table(results);
+    if (resident.ok()) print_resident(options, *resident);
   }
   return {};
 }
