@@ -157,13 +157,10 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
   }
 }
 
-/// Touches the lines of the next super-blocks and tiles: the hardware follows too few of the streams of two cores
-/// closely enough (docs/design/009).
+/// Asks for the lines of the next super-blocks and tiles: the hardware by itself does not look far enough ahead
+/// (docs/design/009).
 inline void prefetch(const std::byte* at, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; i += 64) {
-    __builtin_prefetch(at + i + 16384, 0, 2);
-    __builtin_prefetch(at + i + 4096, 0, 3);
-  }
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i + 4096, 0, 2);
 }
 
 /// Chunk `chunk` of the super-block at `at`. `kFetches`: also what comes behind it, where tiles are read in turn.
@@ -177,7 +174,8 @@ inline void load_chunk(const std::byte* at, std::size_t chunk, Codes (&codes)[16
   } else {
     const std::byte* scales = at + F::kHeaderBytes;
     const std::byte* planes = scales + kChunks * F::kScaleBytes + chunk * F::kCodeBytes;
-    if constexpr (kFetches) prefetch(planes, F::kCodeBytes);
+    // A quarter of the super-block for each chunk: the codes alone would leave the lines of its scales out.
+    if constexpr (kFetches) prefetch(at + chunk * (F::kSuperBytes / kChunks), F::kSuperBytes / kChunks);
     load_codes<F>(planes, codes);
     load_scales<F>(at, scales + chunk * F::kScaleBytes, chunk, s);
   }
