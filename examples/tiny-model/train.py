@@ -31,7 +31,7 @@ def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", default="model")
-    parser.add_argument("--tokens", type=float, default=36e6, help="of the whole training")
+    parser.add_argument("--tokens", type=float, default=34e6, help="of the whole training")
     parser.add_argument("--minutes", type=float, default=1e9, help="of this run")
     parser.add_argument("--steps", type=int, default=1 << 60, help="of this run")
     parser.add_argument("--batch", type=int, default=3000, help="tokens of a batch")
