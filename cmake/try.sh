@@ -4,11 +4,11 @@
 #
 #   cmake/try.sh [PROMPT]      MODEL=file.gguf cmake/try.sh [PROMPT] asks a model of yours
 #
-# Without MODEL it asks a small synthetic checkpoint, which it writes first: one with the parts of a Qwen3-MoE model
-# and random weights, so its words mean nothing. MOXIE_SKIP_PACKAGES=1 leaves the system's packages alone.
+# Without MODEL it asks the small model that comes with moxie, which may use tools. MOXIE_SKIP_PACKAGES=1 leaves the
+# system's packages alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-prompt=${1:-Why is the sky blue?}
+prompt=${1:-What is 1234 times 5678?}
 moxie=build/release/examples/moxie/moxie
 
 step() { echo "== $*"; }
@@ -26,14 +26,9 @@ if ! cmake --preset release >build/configure-release.log 2>&1; then
 fi
 cmake --build --preset release --target moxie_program -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
-model=${MODEL:-build/synthetic.gguf}
-if [[ -z ${MODEL:-} ]]; then
-  step "a synthetic checkpoint ($model): random weights, so what it says means nothing"
-  "$moxie" synth --layers 4 --hidden 256 --experts 16 --experts-per-token 2 --expert-width 128 --heads 4 --kv-heads 2 \
-    --head-width 64 --vocab 4096 --type q8_0 --seed 7 -o "$model"
-fi
-
-step "moxie run -m $model -p \"$prompt\" -n 48"
-"$moxie" run -m "$model" -p "$prompt" -n 48
+model=() tools=(--tools all)
+if [[ -n ${MODEL:-} ]]; then model=(-m "$MODEL") tools=(); fi
+step "moxie run ${model[*]} ${tools[*]} -p \"$prompt\" -n 200"
+"$moxie" run "${model[@]}" "${tools[@]}" -p "$prompt" -n 200
 echo
-echo "Next: $moxie chat -m MODEL, and cmake/test.sh for the tests."
+echo "Next: $moxie chat --tools all, and cmake/test.sh for the tests."

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "answering.hpp"
+#include "builtin_model.hpp"
 #include "line_editor.hpp"
 
 namespace moxie::program {
@@ -160,7 +161,9 @@ class Conversation {
 
 }  // namespace
 
-Status run_chat(const ChatCommand& options) {
+Status run_chat(const ChatCommand& asked) {
+  ChatCommand options = asked;
+  MOXIE_TRY_LET(options.common.model, model_or_builtin(asked.common.model));
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
   MOXIE_TRY_LET(Chat chat, answerer.kernel.chat(answerer.model, answerer.chat_options(options.answering)));
   MOXIE_TRY_LET(Sampling sampling, options.answering.sampling(answerer.model));

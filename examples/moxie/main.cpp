@@ -103,8 +103,9 @@ void add_answering(CLI::App& command, program::Answering& answering) {
 
 CLI::App* add_run(CLI::App& app, program::Run& run) {
   CLI::App* command = app.add_subcommand("run", "Answer a prompt");
-  command->add_option("-m,--model", run.common.model, "Folder with config.json and safetensors, or a .gguf file")
-      ->required();
+  command->add_option(
+      "-m,--model", run.common.model,
+      "Folder with config.json and safetensors, or a .gguf file (default: the model that comes with moxie)");
   command->add_option("-p,--prompt", run.prompt, "What to answer; -: what comes on standard input")->required();
   command->add_option("-n,--max-tokens", run.max_tokens, "Tokens of the answer at most (default: until it ends)");
   command->add_option("--stop", run.stop, "End the answer at this text; may be given several times");
@@ -116,8 +117,9 @@ CLI::App* add_run(CLI::App& app, program::Run& run) {
 
 CLI::App* add_chat(CLI::App& app, program::ChatCommand& chat) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model");
-  command->add_option("-m,--model", chat.common.model, "Folder with config.json and safetensors, or a .gguf file")
-      ->required();
+  command->add_option(
+      "-m,--model", chat.common.model,
+      "Folder with config.json and safetensors, or a .gguf file (default: the model that comes with moxie)");
   add_answering(*command, chat.answering);
   return command;
 }

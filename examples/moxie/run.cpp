@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "answering.hpp"
+#include "builtin_model.hpp"
 
 namespace moxie::program {
 
@@ -81,7 +82,9 @@ Result<bool> takes_template(const Run& options, const Model& model) {
 
 }  // namespace
 
-Status run_run(const Run& options) {
+Status run_run(const Run& asked) {
+  Run options = asked;
+  MOXIE_TRY_LET(options.common.model, model_or_builtin(asked.common.model));
   const std::string prompt = options.prompt == "-" ? read_input() : options.prompt;
   if (options.raw && (options.answering.tools != "none" || !options.answering.system.empty())) {
     return Status(Code::kInvalidArgument, "run", "--tools and --system with a chat template", "--raw");

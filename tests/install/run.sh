@@ -128,6 +128,11 @@ for kind in static shared; do
   mv "$prefix" "$moved"
   host "$kind-moved-find_package" "$c" -DCMAKE_PREFIX_PATH="$moved"
   by_pkg_config "$kind-moved-pkg-config" "$c" "$moved" $kind
+  if [[ -x $moved/bin/moxie ]]; then # where the build made it
+    quietly env -u MOXIE_MODEL "$moved/bin/moxie" run -p "What is 12 plus 30?" --tools all -t 1
+    grep -q 42 "$work/log" || die "the installed program does not answer with the model that comes with it"
+    say "ok: $kind-moved-program"
+  fi
 done
 
 c=${compilers[0]}
