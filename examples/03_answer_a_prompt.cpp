@@ -9,12 +9,14 @@
 
 namespace {
 
+constexpr const char* kPrompt = "Tell me a short story about a fox named Mia and a bell.";
+
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
   MOXIE_TRY_LET(auto chat, kernel.chat(model));
 
-  auto answer = chat.ask("Why is the sky blue?", {.max_tokens = 40});
+  auto answer = chat.ask(kPrompt, {.max_tokens = 200});
   std::string all;
   for (const std::string_view piece : answer) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
@@ -27,7 +29,7 @@ moxie::Status example(const char* path) {
 
   // The same again, for whoever does not want pieces; the conversation begins anew.
   MOXIE_TRY(chat.clear());
-  auto again = chat.ask("Why is the sky blue?", {.max_tokens = 40});
+  auto again = chat.ask(kPrompt, {.max_tokens = 200});
   MOXIE_TRY(again.run());
   if (again.text() != all || all.empty()) return {moxie::Code::kInternal, "example", all, again.text()};
   return {};

@@ -10,8 +10,9 @@
 
 namespace {
 
-constexpr const char* kQuestions[] = {"Name a river.", "Name a mountain, and say why you like it."};
-const moxie::GenerationOptions kOptions = {.sampling = {.temperature = 0.7, .top_k = 40, .seed = 7}, .max_tokens = 24};
+constexpr const char* kQuestions[] = {"Tell me a story about a spoon.",
+                                      "I want a story about an owl called Olga and a lamp."};
+const moxie::GenerationOptions kOptions = {.sampling = {.temperature = 0.7, .top_k = 40, .seed = 7}, .max_tokens = 60};
 
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));

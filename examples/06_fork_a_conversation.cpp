@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What if? A conversation is forked, and the same question is answered in three ways. The forks share the memory of
+// What if? A conversation is forked, and the same wish is answered in three ways. The forks share the memory of
 // what was said before, so each costs its own tokens alone.
 
 #include <cstdio>
@@ -14,30 +14,30 @@ namespace {
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
-  MOXIE_TRY_LET(auto chat, kernel.chat(model, {.system = "You tell stories about a lighthouse and its keeper."}));
-  auto opening = chat.ask("Begin.", {.max_tokens = 30});
+  MOXIE_TRY_LET(auto chat, kernel.chat(model, {.system = "You tell stories."}));
+  auto opening = chat.ask("Tell me a story about a cat named Olga and a lamp.");
   MOXIE_TRY(opening.run());
 
   std::vector<moxie::Chat> forks;
-  std::vector<moxie::Generation> endings;
+  std::vector<moxie::Generation> others;
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     MOXIE_TRY_LET(auto fork, chat.fork());
     forks.push_back(std::move(fork));
-    endings.push_back(
-        forks.back().ask("How does it end?", {.sampling = {.temperature = 1, .seed = seed}, .max_tokens = 20}));
+    others.push_back(forks.back().ask("Tell me another story, about a bear named Bruno.",
+                                      {.sampling = {.temperature = 0.5, .seed = seed}, .max_tokens = 30}));
   }
   for (bool more = true; more;) {
-    MOXIE_TRY_LET(const auto report, kernel.step(endings));
+    MOXIE_TRY_LET(const auto report, kernel.step(others));
     more = report.unfinished > 0;
   }
 
   std::set<std::string_view> different;
-  for (std::size_t i = 0; i < endings.size(); ++i) {
-    MOXIE_TRY(endings[i].status());
-    const auto& usage = endings[i].usage();
-    std::printf("ending %zu (%zu of %zu prompt tokens were there): %.*s\n", i + 1, usage.cached_tokens,
-                usage.prompt_tokens, static_cast<int>(endings[i].text().size()), endings[i].text().data());
-    different.insert(endings[i].text());
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    MOXIE_TRY(others[i].status());
+    const auto& usage = others[i].usage();
+    std::printf("story %zu (%zu of %zu prompt tokens were there): %.*s\n", i + 1, usage.cached_tokens,
+                usage.prompt_tokens, static_cast<int>(others[i].text().size()), others[i].text().data());
+    different.insert(others[i].text());
     if (usage.cached_tokens < opening.usage().prompt_tokens)
       return {moxie::Code::kInternal, "example", "memory", "none"};
   }

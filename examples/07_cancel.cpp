@@ -24,7 +24,7 @@ moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
   MOXIE_TRY_LET(auto chat, kernel.chat(model));
-  const char* question = "Count to a million.";
+  const char* question = "Tell me a story about a key.";
 
   std::atomic<bool> cancel{false};
   std::jthread user([&cancel] {
@@ -46,7 +46,7 @@ moxie::Status example(const char* path) {
   MOXIE_TRY(expect(moxie::Code::kCancelled, enough));
 
   if (!chat.messages().empty()) return {moxie::Code::kInternal, "example", "no messages", "some"};
-  return chat.ask("Say something short.", {.max_tokens = 5}).run();
+  return chat.ask("Hello!", {.max_tokens = 5}).run();
 }
 
 }  // namespace
