@@ -26,9 +26,9 @@ if ! cmake --preset release >build/configure-release.log 2>&1; then
 fi
 cmake --build --preset release --target moxie_program -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
-model=() tools=(--tools all)
-if [[ -n ${MODEL:-} ]]; then model=(-m "$MODEL") tools=(); fi
-step "moxie run ${model[*]} ${tools[*]} -p \"$prompt\" -n 200"
-"$moxie" run "${model[@]}" "${tools[@]}" -p "$prompt" -n 200
+asked=(--tools all)
+if [[ -n ${MODEL:-} ]]; then asked=(-m "$MODEL"); fi
+step "moxie run ${asked[*]} -p \"$prompt\" -n 200"
+"$moxie" run "${asked[@]}" -p "$prompt" -n 200
 echo
 echo "Next: $moxie chat --tools all, and cmake/test.sh for the tests."
