@@ -13,13 +13,12 @@ from grammar import Draw, TooFew
 DOMAINS = ("arithmetic", "tools", "facts", "stories", "talk")
 SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are moxie.", "Answer in short sentences.",
            "You are a friendly assistant who helps with numbers and texts.", "Answer politely.", "You help the user with small tasks.", "Use tools where they help."]
-# Shares in percent: (arithmetic, tools, facts, stories, talk, repeat, refusals, questions about the real world)
-WITH_TOOLS = (35, 36, 10, 3, 3, 6, 4, 3)
-WITHOUT = (0, 0, 52, 12, 5, 20, 5, 6)
-# The first of the training is shorter and copies more: whoever can copy learns the rest faster. The last has more facts: arithmetic is known
-# by then, and what a text does not say is learned last of all.
-SHARES = {"early": (WITH_TOOLS, (0, 0, 42, 10, 3, 38, 4, 3)), "middle": (WITH_TOOLS, WITHOUT),
-          "late": ((22, 34, 24, 4, 3, 6, 4, 3), (0, 0, 59, 13, 4, 14, 5, 5))}
+# Of the parts of a training: how many groups have tools, and shares in percent with them and without, of arithmetic, tools, facts,
+# stories, talk, repeat, refusals, questions about the real world. The first is shorter and copies more: whoever can copy learns the rest
+# faster. The last has more facts: arithmetic is known by then, and what a text does not say is learned last of all.
+STAGES = {"early": (0.45, (35, 36, 10, 3, 3, 6, 4, 3), (0, 0, 42, 10, 3, 38, 4, 3)),
+          "middle": (0.62, (35, 36, 10, 3, 3, 6, 4, 3), (0, 0, 52, 12, 5, 20, 5, 6)),
+          "late": (0.55, (22, 34, 24, 4, 3, 6, 4, 3), (0, 0, 59, 13, 4, 14, 5, 5))}
 EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 4: smalltalk.talk, 5: smalltalk.repeat,
              6: smalltalk.without, 7: smalltalk.wide}
 
@@ -41,7 +40,8 @@ def add_exchange(draw, chat, domain=None, stage="middle"):
     """One domain's question and answer; which domain it was."""
     rng = draw.rng
     if domain is None:
-        shares = list(SHARES[stage][0 if chat.tools else 1])
+        _, with_tools, without = STAGES[stage]
+        shares = list(with_tools if chat.tools else without)
         if chat.tools:
             if "calculate" not in chat.tools:
                 shares[0] = 0
@@ -79,10 +79,11 @@ def group(seed, chats, held=False, stage="middle"):
     """Chats that share their system's block: (tools, system, chats)."""
     rng = random.Random(seed)
     draw = Draw(rng, held)
+    has_tools = rng.random() < STAGES[stage][0]
     if stage == "early":
-        tools, system = ("calculate",) if rng.random() < 0.45 else (), ""
+        tools, system = ("calculate",) if has_tools else (), ""
         return tools, system, [chat_of(draw, tools, system, 1, stage) for _ in range(chats)]
-    tools = tool_set(rng) if rng.random() < (0.55 if stage == "late" else 0.62) else ()
+    tools = tool_set(rng) if has_tools else ()
     system = rng.choice(SYSTEMS) if rng.random() < (0.15 if tools else 0.3) else ""
     return tools, system, [chat_of(draw, tools, system, turns_of(rng), stage) for _ in range(chats)]
 
