@@ -76,7 +76,11 @@ def make():
         if word in vocabulary:
             vocabulary[space + word] = len(vocabulary)
             merges.append((space, word))
+    return assembled(vocabulary, merges)
 
+
+def assembled(vocabulary, merges):
+    """Of tokens by number, without the controls, which come behind them, and pairs that are joined, first ones first."""
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = cut(PATTERN)
