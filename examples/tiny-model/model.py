@@ -24,6 +24,8 @@ except (AttributeError, OSError):
 
 ROWS = 128       # sizes are multiples of it: an expert's rows,
 PREFIX = 64      # the prefix in attention
+RECENT = 100     # batches whose choices of experts count for the router's losses: two pools of all sets of tools
+DOMAINS = 5      # of the corpus
 
 
 def up(size, step):
@@ -227,12 +229,14 @@ class Layer(nn.Module):
 class TinyModel(nn.Module):
     def __init__(self, shape, bf16=True):
         super().__init__()
-        self.shape, self.bf16 = shape, bf16
+        self.shape, self.bf16, self.bits_wanted = shape, bf16, math.inf
         self.embedding = nn.Parameter(torch.randn(shape.vocab, shape.hidden) * 0.02)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = nn.Parameter(torch.ones(shape.hidden))
         turns = shape.theta ** (-torch.arange(0, shape.head_width, 2) / shape.head_width)
         angles = torch.arange(shape.positions)[:, None] * turns
+        self.register_buffer("shares", torch.full((shape.layers, shape.experts), 1 / max(1, shape.experts)))
+        self.register_buffer("by_domain", torch.full((shape.layers, DOMAINS, shape.experts), 1 / max(1, shape.experts)))
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -299,27 +303,45 @@ class TinyModel(nn.Module):
             x = x + self.mlp(layer, Normed.apply(x, layer.norm_2, self.shape.epsilon, torch.float32), routing)
         return Normed.apply(x, self.norm, self.shape.epsilon, torch.float32)[:P + n * t]
 
-    def forward(self, prefix, ids, said, real):
-        """(sum of losses, each one, the best tokens, how unbalanced the router is): said and real are [n, t], whether the model is
-        to say that token, and whether it is one at all."""
+    def forward(self, prefix, ids, said, real, domain=None):
+        """(sum of losses, each one, the best tokens, the router's losses): said, real and domain are [n, t], whether the model is to say
+        that token, whether it is one at all, and of which domain it is."""
         routing = []
         h = self.hidden(prefix, ids, routing)[len(prefix):].view(*ids.shape, -1)
         where = said[:, 1:]
         loss, losses, best = HeadLoss.apply(self.cast(h[:, :-1][where]), self.cast(self.embedding), ids[:, 1:][where])
-        tokens = torch.cat([torch.ones(len(prefix), dtype=torch.bool), real.flatten()])
-        return loss, losses, best, self.unbalanced(routing, tokens)
+        router = torch.zeros(2)
+        if routing and domain is not None:
+            domain = torch.cat([torch.full_like(prefix, -1), torch.where(real, domain, -2).flatten()])
+            router = sum(self.router_losses(*layer, domain, i) for i, layer in enumerate(routing)) / len(routing)
+        return loss, losses, best, router
 
-    def unbalanced(self, routing, tokens):
-        """The Switch Transformer's loss, of each layer: 1 where all experts are chosen equally often."""
-        if not routing:
-            return torch.zeros(())
+    def router_losses(self, scores, chosen, domain, layer):
+        """How unbalanced a layer's router is, and how little it tells of the domain; domain: -1 in the prefix, -2 where nothing is.
+
+        The first is the Switch Transformer's loss, N times the sum over experts of their share of choices times their mean score; 1 where
+        all are chosen equally often. The second is the negative mutual information of domain and expert, as in Mod-Squad (2023), its
+        gradient as the first has it: through the scores alone. Shares are running means over batches. Those of one batch, which is
+        of few domains, would have all experts work equally often in each ("Demons in the Detail", 2025).
+        """
         N = self.shape.experts
-        total = 0
-        for scores, chosen in routing:
-            scores, chosen = scores[:len(tokens)][tokens], chosen[:len(tokens)][tokens]
-            share = torch.bincount(chosen.flatten(), minlength=N) / chosen.numel()
-            total = total + N * (share * scores.mean(0)).sum()
-        return total / len(routing)
+        scores, chosen = scores[:len(domain)], chosen[:len(domain)]
+        shares, by_domain = self.shares[layer], self.by_domain[layer]
+        with torch.no_grad():
+            picked = torch.zeros_like(scores).scatter_(1, chosen, 1 / chosen.shape[1])
+            shares.lerp_(picked[domain > -2].mean(0), 1 / RECENT)
+            for d in domain[domain >= 0].unique().tolist():
+                by_domain[d].lerp_(picked[domain == d].mean(0), 1 / RECENT)
+            ratio = ((by_domain + 0.01) / (by_domain.mean(0) + 0.01)).log()
+        told, real = domain >= 0, domain > -2
+        wanted = self.domain_bits()[layer] < self.bits_wanted
+        information = (scores[told] * ratio[domain[told]]).sum(-1).mean() * wanted
+        return torch.stack([N * (shares.clone() * scores[real].mean(0)).sum(), -information])
+
+    def domain_bits(self):
+        """Mutual information of domain and chosen expert of each layer, in bits, domains counted alike."""
+        p = self.by_domain / DOMAINS
+        return (p * (self.by_domain.clamp_min(1e-9) / self.by_domain.mean(1, keepdim=True).clamp_min(1e-9)).log2()).sum((1, 2))
 
     def parameters_active(self):
         """(all, those that work for one token)"""

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The trainer's model against transformers: logits, losses and gradients in float32, with a shared prefix and without, with
-experts and dense. Exits with 1 where they differ by more than rounding."""
+experts and dense; and the router's second loss against the definition. Exits with 1 where they differ by more than rounding."""
+import math
 import sys
 
 import torch
 
-from model import Shape, TinyModel, to_transformers
+import model as trained
+from model import DOMAINS, Shape, TinyModel, to_transformers
 
 BOUND = 2e-5  # relative, of a whole tensor: a few times the rounding of float32 over sums of some hundred products
 
@@ -49,8 +51,36 @@ def compare(shape, P, n, t):
     return found
 
 
+def specialising():
+    """Steps along the router's second loss alone: mutual information rises to what is wanted, and is what the definition says."""
+    torch.manual_seed(1)
+    shape = Shape(vocab=97, hidden=32, layers=1, heads=2, kv_heads=1, head_width=16, expert_width=16, positions=64)
+    model = TinyModel(shape, bf16=False)
+    model.bits_wanted, trained.RECENT = 0.4, 5
+    domain = torch.arange(20)[:, None].expand(20, 12) % DOMAINS
+    ids = domain * 19 + torch.randint(19, (20, 12))
+    optimizer = torch.optim.AdamW([model.layers[0].router], 2e-4)
+    real = torch.ones(20, 12, dtype=torch.bool)
+    for _ in range(400):
+        model(ids[0, :0], ids, real, real, domain)[3][1].backward()
+        optimizer.step()
+        model.zero_grad()
+    routing = []
+    model.hidden(ids[0, :0], ids, routing)
+    joint = torch.zeros(DOMAINS, shape.experts, dtype=torch.double)
+    for d, experts in zip(domain.flatten().tolist(), routing[0][1].tolist()):
+        for e in experts:
+            joint[d, e] += 1 / (len(experts) * domain.numel())
+    defined = sum(p * math.log2(p / (joint[d].sum() * joint[:, e].sum()))
+                  for d, row in enumerate(joint.tolist()) for e, p in enumerate(row) if p)
+    found = model.domain_bits().item()
+    right = abs(found - 0.4) < 0.1 and abs(found - defined) < 0.1
+    print(f"{'equal' if right else 'WRONG'}: of 0.4 bits of domain and expert that are wanted {found:.2f} on the run, {defined:.2f} by definition")
+    return right
+
+
 def main():
-    wrong = 0
+    wrong = not specialising()
     for experts in (8, 0):
         for P, n, t in ((0, 3, 17), (23, 4, 9), (1, 1, 12)):
             shape = Shape(vocab=211, hidden=64, layers=2, heads=4, kv_heads=2, head_width=16, experts=experts, chosen=2,

@@ -39,6 +39,8 @@ def read_options():
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--cooldown", type=float, default=0.6, help="the part of all tokens over which the rate falls")
     parser.add_argument("--balance", type=float, default=0.01, help="weight of the load-balancing loss")
+    parser.add_argument("--specialise", type=float, default=0.02, help="weight of the mutual information of domain and expert,")
+    parser.add_argument("--bits", type=float, default=0.6, help="in each layer where it is less than so many bits")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--every", type=int, default=100, help="steps between reports and checkpoints")
@@ -95,6 +97,7 @@ class Training:
             wanted = {f.name: getattr(options, f.name) for f in fields(Shape) if hasattr(options, f.name)}
             self.model = TinyModel(Shape(vocab=self.reader.tokenizer.get_vocab_size(), **wanted))
             self.optimizer = Optimizer(self.model)
+        self.model.bits_wanted = options.bits
         self.stream = self.reader.stream(options.seed, options.batch, *self.place)
         self.held = {domain: self.reader.held(domain, options.held) for domain in DOMAINS}
         self.call = self.reader.tokenizer.token_to_id("<tool_call>")
@@ -116,8 +119,8 @@ class Training:
             parts.append(batch)
         targets = sum(int(batch.said[:, 1:].sum()) for batch in parts)
         for batch in parts:
-            loss, losses, _, balance = self.model(batch.prefix, batch.ids, batch.said, batch.real)
-            (loss / targets + self.options.balance * balance / len(parts)).backward()
+            loss, losses, _, (balance, vague) = self.model(batch.prefix, batch.ids, batch.said, batch.real, batch.domain)
+            (loss / targets + (self.options.balance * balance + self.options.specialise * vague) / len(parts)).backward()
             domains = batch.domain[:, 1:][batch.said[:, 1:]].long()
             self.sums.index_add_(0, domains, losses)
             self.counts.index_add_(0, domains, torch.ones_like(losses))
@@ -136,7 +139,7 @@ class Training:
         line = json.dumps({
             "step": self.optimizer.steps, "tokens": self.seen, "said": self.said, "minutes": round(self.seconds / 60, 1),
             "tokens_s": round(self.spent / seconds), "rate": round(self.rate(), 6), "norm": round(self.norm.item(), 3),
-            "balance": round(self.unbalanced / self.options.every, 3),
+            "balance": round(self.unbalanced / self.options.every, 3), "bits": [round(b, 3) for b in self.model.domain_bits().tolist()],
             "train": {domain: round(mean, 4) for domain, mean in zip(DOMAINS, means) if mean == mean},
             "held": {domain: held_out(self.model, parts, self.call) for domain, parts in self.held.items()}})
         with open(self.path.with_suffix(".log"), "a") as file:
