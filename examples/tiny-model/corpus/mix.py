@@ -15,10 +15,10 @@ SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are moxie.", "Answe
            "You are a friendly assistant who helps with numbers and texts.", "Answer politely.", "You help the user with small tasks.", "Use tools where they help."]
 # Of the parts of a training: how many groups have tools, and shares in percent with them and without, of arithmetic, tools, facts,
 # stories, talk, repeat, refusals, questions about the real world. The first is shorter and copies more: whoever can copy learns the rest
-# faster. The last has more facts: arithmetic is known by then, and what a text does not say is learned last of all.
+# faster. The last has more facts, for what a text does not say is learned last of all.
 STAGES = {"early": (0.45, (35, 36, 10, 3, 3, 6, 4, 3), (0, 0, 42, 10, 3, 38, 4, 3)),
           "middle": (0.62, (35, 36, 10, 3, 3, 6, 4, 3), (0, 0, 52, 12, 5, 20, 5, 6)),
-          "late": (0.55, (22, 34, 24, 4, 3, 6, 4, 3), (0, 0, 59, 13, 4, 14, 5, 5))}
+          "late": (0.56, (32, 30, 22, 5, 2, 4, 3, 2), (0, 0, 61, 16, 4, 10, 5, 4))}
 EXCHANGES = {0: arithmetic.exchange, 2: passages.exchange, 3: stories.exchange, 4: smalltalk.talk, 5: smalltalk.repeat,
              6: smalltalk.without, 7: smalltalk.wide}
 
@@ -56,7 +56,9 @@ def add_exchange(draw, chat, domain=None, stage="middle"):
             if which == 1:
                 everyday.exchange(draw, chat, chat.tools)
             elif which == 2 and domain is None:
-                passages.exchange(draw, chat, questions=(1, 2, 3, 4, 5, 6, 7))
+                # More of each text than evaluations ask, for reading it costs as much for one; more of what is harder: values that
+                # stand before what they are asked by.
+                passages.exchange(draw, chat, questions=(1, 2, 3, 4, 5, 6, 7), lists=0.4, kinds=(3, 1, 1, 1, 2), answered=0.64)
             else:
                 EXCHANGES[which](draw, chat)
             return DOMAINS[min(which, 4)]

@@ -5,17 +5,25 @@ from facts import FILLERS, KINDS, UNKNOWN
 from grammar import casual, expand, fill
 
 ASKED = ["{|||||And |Now, |Tell me: |Please tell me: |I want to know: |Question: |So, |Can you tell me: |Say: |Well, }"]
-AROUND = ["<p>\n\n<q>"] * 6 + ["<p> <q>", "<p>\n<q>", "<q>\n\n<p>", "<q>\n<p>", "Text: <p>\nQuestion: <q>", "Read this: <p>\n\n<q>",
+AROUND = ["<p>\n\n<q>"] * 6 + ["<p> <q>"] * 3 + ["<p>\n<q>", "<q>\n\n<p>", "<q>\n<p>", "Text: <p>\nQuestion: <q>", "Read this: <p>\n\n<q>",
           "Here is a text: <p>\n\n<q>", "{Read the text|Look at this|Given this text|From my notes}: <p>\n{Then answer: |Answer this: |}<q>",
           "Passage:\n<p>\n\n<q>", "\"<p>\"\n\n<q>", "{Answer from this text|Use only this text}: <p>\n\n<q>"]
+
+
+RELATED = ["neighbour", "cousin", "colleague", "boss", "partner", "landlord", "guest", "tenant"]
 
 
 def sentence(text):
     return text[0].upper() + text[1:] + "."
 
 
+def pronouns(kind, name):
+    """As a subject and as an owner."""
+    return {"person": ("She", "Her") if words.girl(name.split()[0]) else ("He", "His")}.get(kind, ("It", "Its"))
+
+
 def with_pronoun(statement, kind, name):
-    subject, owner = {"person": ("She", "Her") if words.girl(name.split()[0]) else ("He", "His")}.get(kind, ("It", "Its"))
+    subject, owner = pronouns(kind, name)
     for begin, other in (("<x>'s ", owner + " "), ("<x> ", subject + " "), ("the <x> ", subject + " ")):
         if statement.startswith(begin):
             return other + statement[len(begin):]
@@ -36,11 +44,12 @@ class Thing:
         self.name = name or maker(draw)
         self.values = {key: self.attributes[key][0](draw) for key in draw.rng.sample(list(self.attributes), min(count, len(self.attributes)))}
 
-    def stated(self, draw, key, pronoun):
-        statement = expand(draw.rng, draw.rng.choice(self.attributes[key][1]))
-        if pronoun:
-            statement = with_pronoun(statement, self.kind, self.name)
-        return sentence(fill(statement, {"x": self.name, "v": self.values[key], "a": words.a(self.values[key])}))
+    def statement(self, draw, key):
+        """Its slots are still empty."""
+        return expand(draw.rng, draw.rng.choice(self.attributes[key][1]))
+
+    def filled(self, statement, key):
+        return fill(statement, {"x": self.name, "v": self.values[key], "a": words.a(self.values[key])})
 
     def question(self, draw, key, begin):
         """In the words of this split."""
@@ -53,16 +62,34 @@ class Thing:
         return answer(self.attributes[key][3], x=self.name, v=self.values.get(key))
 
 
+def subject_of(statement):
+    """What it says something of, where it begins with that."""
+    return next((begin for begin in ("<x> ", "the <x> ") if statement.startswith(begin)), "")
+
+
 def prose(draw, things):
+    """A sentence for each that is known, or for two: "She lives in Holmstad and plays the violin."."""
     rng = draw.rng
-    sentences = []
+    sentences, before = [], None
     for thing in things:
-        first = True
-        for key in thing.values:
-            sentences.append((thing.stated(draw, key, not first and rng.random() < 0.5)))
-            first = False
+        open_subject = ""  # of the last sentence, where another statement may be joined to it
+        for number, key in enumerate(thing.values):
+            statement = thing.statement(draw, key)
+            subject = subject_of(statement)
+            if subject and subject == open_subject and rng.random() < 0.3:
+                sentences[-1] = sentences[-1][:-1] + f" and {thing.filled(statement[len(subject):], key)}."
+                open_subject = ""
+                continue
+            open_subject = subject
+            if number and rng.random() < 0.5:
+                statement = with_pronoun(statement, thing.kind, thing.name)
+            elif not number and before and thing.kind == before.kind == "person" and subject and rng.random() < 0.3:
+                statement = f"{pronouns('person', before.name)[1]} {rng.choice(RELATED)} {statement}"
+            sentences.append(sentence(thing.filled(statement, key)))
             if rng.random() < 0.08:
                 sentences.append(rng.choice(FILLERS))
+                open_subject = ""
+        before = thing
     return " ".join(sentences)
 
 
@@ -86,8 +113,8 @@ def card(draw, things):
     return "\n\n".join(blocks)
 
 
-def about_things(draw, questions):
-    """(text, questions, answers and values); a value of None: the text does not say."""
+def about_things(draw, questions, answered):
+    """(text, questions, answers and values); a value of None: the text does not say. `answered`: the share of those it does."""
     rng = draw.rng
     kind = rng.choice(list(KINDS) + ["person", "person", "town"])
     count = rng.choice([1, 1, 2, 2, 3])
@@ -101,7 +128,7 @@ def about_things(draw, questions):
     asked = []
     for _ in range(questions):
         thing = rng.choice(things)
-        if rng.random() < 0.68:
+        if rng.random() < answered:
             key = rng.choice(list(thing.values))
             asked.append((thing.question(draw, key, ASKED), thing.answer(key), thing.values[key]))
             continue
@@ -129,11 +156,11 @@ WHERE = ["{Where is the <t>|Where {can I find|did they put|do I find|lies} the <
 WHOSE = ["{Whose is the <t>|Who {owns|has} the <t>|To whom does the <t> belong|Who does the <t> belong to|Whose <t> is it}{?|}"]
 
 
-def about_lists(draw, questions):
-    """Many alike: counts, prices, colours, places, owners."""
+def about_lists(draw, questions, kinds):
+    """Many alike: counts, prices, colours, places, owners, in these shares."""
     rng = draw.rng
     *items, left_out = draw.names(words.thing, rng.randint(3, 7))
-    what = rng.randrange(5)
+    what = rng.choices(range(5), kinds)[0]
     if what == 0:
         items = rng.sample(words.FOODS, len(items))
         left_out = rng.choice([food for food in words.FOODS if food not in items])
@@ -169,12 +196,12 @@ def about_lists(draw, questions):
     return text, asked
 
 
-def exchange(draw, chat, questions=(1, 1, 1, 1, 2, 2, 3)):
-    """`questions`: how many it may be. Training asks more of each text, for reading it costs as much for one."""
+def exchange(draw, chat, questions=(1, 1, 1, 1, 2, 2, 3), lists=0.25, kinds=(1, 1, 1, 1, 1), answered=0.68):
+    """`questions`: how many it may be; lists: their share of texts, `kinds` those of their kinds; answered: of questions."""
     questions = draw.rng.choice(questions)
-    text, asked = about_lists(draw, questions) if draw.rng.random() < 0.25 else about_things(draw, questions)
+    text, asked = about_lists(draw, questions, kinds) if draw.rng.random() < lists else about_things(draw, questions, answered)
     while not asked:
-        text, asked = about_things(draw, questions)
+        text, asked = about_things(draw, questions, answered)
     for i, (question, said, value) in enumerate(asked):
         chat.user(draw.answer(draw.rng.choice(AROUND), p=text, q=question) if i == 0 else question)
         chat.says(said)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of the small world."""
+from grammar import HELD_NAMES, digest
 
 GIRLS = """Ada Alma Amina Anna Astrid Bella Berta Carla Clara Cora Dalia Dina Dora Edith Elena Ella Emma Erika Esther Eva
 Fanny Flora Freya Gerda Gina Greta Hanna Hazel Heidi Helen Ida Ina Inga Iris Ivy Jana Jenny Jill Johanna Josie Julia Karin
@@ -66,16 +67,47 @@ def _made_up(rng):
     return begin + rng.choice(_INNER) + rng.choice(_VOWELS) if rng.random() < 0.4 else begin
 
 
+def _trained(names):
+    return [name for name in names if digest(name) % HELD_NAMES]
+
+
+_SOURCES = [word for word in _trained(GIVEN + THINGS + FOODS + JOBS + HOBBIES + PLACES + MATERIALS + LANDS) if len(word) > 3]
+_NAMES = [name for name in _trained(GIVEN) if len(name) > 2]
+
+
+def _fragments(rng):
+    """Parts of two words: any pieces of the tokenizer in any order, which syllables of a list are not."""
+    first, second = rng.choice(_SOURCES), rng.choice(_SOURCES)
+    begin, end = rng.randrange(len(first) - 2), rng.randrange(1, len(second) - 1)
+    return first[begin:begin + rng.randint(2, 4)] + second[end:end + rng.randint(1, 4)]
+
+
+def _blended(rng):
+    """The beginning of one name and the end of another, or of itself with another first letter."""
+    if rng.random() < 0.3:
+        return rng.choice("ABCDEFGHIJKLMNOPQRSTUVWYZ") + rng.choice(_NAMES)[1:]
+    first, second = rng.choice(_NAMES), rng.choice(_NAMES)
+    return first[:rng.randint(1, len(first) - 1)] + second[rng.randint(1, len(second) - 1):]
+
+
 # Whoever knows all names and things by heart need not learn to copy them: some are made up.
 def given(rng):
-    if rng.random() < 0.5:
+    dice = rng.random()
+    if dice < 0.4:
         return rng.choice(GIVEN)
-    begin = _made_up(rng)
-    return begin[0].upper() + begin[1:] + rng.choice(_GIRLS_TAILS if rng.random() < 0.5 else _BOYS_TAILS)
+    if dice < 0.75:
+        begin = _made_up(rng)
+        name = begin + rng.choice(_GIRLS_TAILS if rng.random() < 0.5 else _BOYS_TAILS)
+    else:
+        name = _blended(rng) if dice < 0.9 else _fragments(rng)
+    return name[0].upper() + name[1:].lower()
 
 
 def thing(rng):
-    return rng.choice(THINGS) if rng.random() < 0.7 else _made_up(rng).lower() + rng.choice(_THING_TAILS)
+    dice = rng.random()
+    if dice < 0.6:
+        return rng.choice(THINGS)
+    return (_made_up(rng) + rng.choice(_THING_TAILS) if dice < 0.85 else _fragments(rng)).lower()
 
 
 def girl(name):
