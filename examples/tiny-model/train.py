@@ -40,7 +40,7 @@ def read_options():
     parser.add_argument("--cooldown", type=float, default=0.6, help="the part of all tokens over which the rate falls")
     parser.add_argument("--balance", type=float, default=0.01, help="weight of the load-balancing loss")
     parser.add_argument("--specialise", type=float, default=0.02, help="weight of the mutual information of domain and expert,")
-    parser.add_argument("--bits", type=float, default=0.6, help="in each layer where it is less than so many bits")
+    parser.add_argument("--bits", type=float, default=0.4, help="in each layer where it is less than so many bits")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--every", type=int, default=100, help="steps between reports and checkpoints")
