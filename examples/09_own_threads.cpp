@@ -48,8 +48,10 @@ moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = &lent}));
   MOXIE_TRY_LET(auto serial, moxie::Kernel::create({.executor = moxie::ExecutorKind::kSerial}));
-  auto answer = kernel.generate(model, "Once upon a time", {.max_tokens = 20});
-  auto same = serial.generate(model, "Once upon a time", {.max_tokens = 20});
+  MOXIE_TRY_LET(auto chat, kernel.chat(model));
+  MOXIE_TRY_LET(auto other, serial.chat(model));
+  auto answer = chat.ask("Tell me a story about a fox and a bell.", {.max_tokens = 20});
+  auto same = other.ask("Tell me a story about a fox and a bell.", {.max_tokens = 20});
   MOXIE_TRY(answer.run());
   MOXIE_TRY(same.run());
   std::printf("%.*s\n", static_cast<int>(answer.text().size()), answer.text().data());
