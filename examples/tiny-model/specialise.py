@@ -126,7 +126,7 @@ def main():
     _, first = np.unique(tokens.numpy() + owners.numpy() * (int(tokens.max()) + 1), return_index=True)
     first = first[np.argsort(tokens.numpy()[first], kind="stable")]  # by token
     once, once_domain = tokens.numpy()[first], domains.numpy()[first]
-    token, domain = np.repeat(once, K), np.repeat(once_domain, K)
+    token, domain = np.repeat(np.unique(once, return_inverse=True)[1], K), np.repeat(once_domain, K)
 
     def shuffled():
         return np.repeat(once_domain[np.lexsort((numbers.random(len(once)), once))], K)
