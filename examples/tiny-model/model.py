@@ -226,6 +226,12 @@ class Layer(nn.Module):
             self.gate_up, self.down = made(2 * H, D, std=D ** -0.5), made(D, H, std=out)
 
 
+def domain_bits(by_domain):
+    """Mutual information of domain and chosen expert in bits, domains counted alike, of shares [.., domains, experts]."""
+    ratio = by_domain.clamp_min(1e-9) / by_domain.mean(-2, keepdim=True).clamp_min(1e-9)
+    return (by_domain / DOMAINS * ratio.log2()).sum((-2, -1))
+
+
 class TinyModel(nn.Module):
     def __init__(self, shape, bf16=True):
         super().__init__()
@@ -334,14 +340,9 @@ class TinyModel(nn.Module):
                 by_domain[d].lerp_(picked[domain == d].mean(0), 1 / RECENT)
             ratio = ((by_domain + 0.01) / (by_domain.mean(0) + 0.01)).log()
         told, real = domain >= 0, domain > -2
-        wanted = self.domain_bits()[layer] < self.bits_wanted
+        wanted = domain_bits(by_domain) < self.bits_wanted
         information = (scores[told] * ratio[domain[told]]).sum(-1).mean() * wanted
         return torch.stack([N * (shares.clone() * scores[real].mean(0)).sum(), -information])
-
-    def domain_bits(self):
-        """Mutual information of domain and chosen expert of each layer, in bits, domains counted alike."""
-        p = self.by_domain / DOMAINS
-        return (p * (self.by_domain.clamp_min(1e-9) / self.by_domain.mean(1, keepdim=True).clamp_min(1e-9)).log2()).sum((1, 2))
 
     def parameters_active(self):
         """(all, those that work for one token)"""

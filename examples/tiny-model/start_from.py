@@ -14,8 +14,9 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 
 import tokenizer
-from model import Shape, TinyModel, saved
+from model import Shape, TinyModel
 from optimizer import Optimizer
+from train import checkpoint, write
 
 LAYER = {"norm_1": "attn_norm", "norm_2": "ffn_norm", "q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output",
          "q_norm": "attn_q_norm", "k_norm": "attn_k_norm", "router": "ffn_gate_inp", "down": "ffn_down_exps"}
@@ -69,8 +70,7 @@ def main():
     shares = {name: value for name, value in model.named_buffers() if "." not in name and name in model.state_dict()}
     model.load_state_dict(weights(reader, model.shape) | shares)  # how often experts are chosen is of a training alone
     tokenizer.save(tokenizer_of(reader), options.folder)
-    torch.save({"model": saved(model), "optimizer": Optimizer(model).state_dict(), "seen": 0, "said": 0,
-                "place": (options.pool, 0), "seconds": 0.0}, path)
+    write(path, checkpoint(model, Optimizer(model), place=(options.pool, 0)))
     print(f"{path}: {sum(p.numel() for p in model.parameters())} parameters of {options.file}")
 
 

@@ -8,7 +8,7 @@ import sys
 import torch
 
 import model as trained
-from model import DOMAINS, Shape, TinyModel, to_transformers
+from model import DOMAINS, Shape, TinyModel, domain_bits, to_transformers
 
 BOUND = 2e-5  # relative, of a whole tensor: a few times the rounding of float32 over sums of some hundred products
 
@@ -73,7 +73,7 @@ def specialising():
             joint[d, e] += 1 / (len(experts) * domain.numel())
     defined = sum(p * math.log2(p / (joint[d].sum() * joint[:, e].sum()))
                   for d, row in enumerate(joint.tolist()) for e, p in enumerate(row) if p)
-    found = model.domain_bits().item()
+    found = domain_bits(model.by_domain).item()
     right = abs(found - 0.4) < 0.1 and abs(found - defined) < 0.1
     print(f"{'equal' if right else 'WRONG'}: of 0.4 bits of domain and expert that are wanted {found:.2f} on the run, {defined:.2f} by definition")
     return right

@@ -23,7 +23,7 @@ import torch
 
 from batches import Reader
 from mix import DOMAINS
-from model import Shape, TinyModel, loaded, saved
+from model import Shape, TinyModel, domain_bits, loaded, saved
 from optimizer import Optimizer
 
 
@@ -49,6 +49,11 @@ def read_options():
         if field.type is int and field.name not in ("vocab", "positions"):
             parser.add_argument("--" + field.name.replace("_", "-"), type=int, default=field.default)
     return parser.parse_args()
+
+
+def checkpoint(model, optimizer, place, seen=0, said=0, seconds=0.0):
+    """place: in the stream of batches; seen and said: tokens."""
+    return {"model": saved(model), "optimizer": optimizer.state_dict(), "seen": seen, "said": said, "place": place, "seconds": seconds}
 
 
 def write(path, state):
@@ -139,7 +144,7 @@ class Training:
         line = json.dumps({
             "step": self.optimizer.steps, "tokens": self.seen, "said": self.said, "minutes": round(self.seconds / 60, 1),
             "tokens_s": round(self.spent / seconds), "rate": round(self.rate(), 6), "norm": round(self.norm.item(), 3),
-            "balance": round(self.unbalanced / self.options.every, 3), "bits": [round(b, 3) for b in self.model.domain_bits().tolist()],
+            "balance": round(self.unbalanced / self.options.every, 3), "bits": [round(b, 3) for b in domain_bits(self.model.by_domain).tolist()],
             "train": {domain: round(mean, 4) for domain, mean in zip(DOMAINS, means) if mean == mean},
             "held": {domain: held_out(self.model, parts, self.call) for domain, parts in self.held.items()}})
         with open(self.path.with_suffix(".log"), "a") as file:
@@ -149,8 +154,7 @@ class Training:
         self.begin_report()
 
     def save(self):
-        write(self.path, {"model": saved(self.model), "optimizer": self.optimizer.state_dict(), "seen": self.seen,
-                          "said": self.said, "place": self.place, "seconds": self.seconds})
+        write(self.path, checkpoint(self.model, self.optimizer, self.place, self.seen, self.said, self.seconds))
 
 
 def main():

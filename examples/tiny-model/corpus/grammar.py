@@ -14,8 +14,8 @@ HELD_NAMES = 5
 HELD_NUMBERS = 10
 
 
-def digest(text):
-    return zlib.crc32(text.encode())
+def held_out(text, one_of):
+    return zlib.crc32(text.encode()) % one_of == 0
 
 
 @functools.lru_cache(maxsize=None)
@@ -85,7 +85,7 @@ class Draw:
         """Forms are expanded and joined; the whole is one wording of this split."""
         for _ in range(80):
             chosen = "".join(expand(self.rng, self.rng.choice(form) if isinstance(form, list) else form) for form in forms)
-            if (digest(chosen) % HELD_WORDINGS == 0) == self.held:
+            if held_out(chosen, HELD_WORDINGS) == self.held:
                 return re.sub(r"^(And|Now,|So,|Well,|Okay,|Oh,) ([A-Z])", lambda match: match[0].lower().capitalize(), chosen)
         raise TooFew(f"wordings of {forms[0]!r}")
 
@@ -101,7 +101,7 @@ class Draw:
         """One of a list, or of what a function makes."""
         for _ in range(2000):
             name = names(self.rng) if callable(names) else self.rng.choice(names)
-            if (digest(name) % HELD_NAMES == 0) == self.held:
+            if held_out(name, HELD_NAMES) == self.held:
                 return name
         raise TooFew("names")
 
@@ -117,13 +117,13 @@ class Draw:
         """A whole number of so many digits. Those of one or two digits are too few to hold any out."""
         while True:
             number = self.rng.randrange(10 ** (digits - 1) if digits > 1 else 0, 10 ** digits)
-            if digits < 3 or (digest(str(number)) % HELD_NUMBERS == 0) == self.held:
+            if digits < 3 or held_out(str(number), HELD_NUMBERS) == self.held:
                 return str(number)
 
     def between(self, least, most):
         for _ in range(2000):
             number = self.rng.randint(least, most)
-            if number < 100 or (digest(str(number)) % HELD_NUMBERS == 0) == self.held:
+            if number < 100 or held_out(str(number), HELD_NUMBERS) == self.held:
                 return number
         raise TooFew(f"numbers from {least} to {most}")
 

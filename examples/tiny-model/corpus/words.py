@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of the small world."""
-from grammar import HELD_NAMES, digest
+from grammar import HELD_NAMES, held_out
 
 GIRLS = """Ada Alma Amina Anna Astrid Bella Berta Carla Clara Cora Dalia Dina Dora Edith Elena Ella Emma Erika Esther Eva
 Fanny Flora Freya Gerda Gina Greta Hanna Hazel Heidi Helen Ida Ina Inga Iris Ivy Jana Jenny Jill Johanna Josie Julia Karin
@@ -68,7 +68,7 @@ def _made_up(rng):
 
 
 def _trained(names):
-    return [name for name in names if digest(name) % HELD_NAMES]
+    return [name for name in names if not held_out(name, HELD_NAMES)]
 
 
 _SOURCES = [word for word in _trained(GIVEN + THINGS + FOODS + JOBS + HOBBIES + PLACES + MATERIALS + LANDS) if len(word) > 3]
