@@ -50,7 +50,7 @@ def costs(moxie, model):
 
     n, k = number("expert_count"), number("expert_used_count")
     last = f"blk.{number('block_count') - 1}."
-    read, products, quantised = 0, 0, False
+    read, products, quantized = 0, 0, False
     tied = not any(t["name"] == "output.weight" for t in info["tensors"])
     for t in info["tensors"]:
         if len(t["shape"]) < 2:
@@ -67,8 +67,8 @@ def costs(moxie, model):
         if not head and not (t["name"].startswith(last) and ("ffn" in t["name"] or "attn_q." in t["name"]
                                                              or "attn_output" in t["name"])):
             products += 2 * elements * share
-        quantised = quantised or ("_exps" in t["name"] and t["type"] not in ("F32", "F16", "BF16"))
-    return read, products, quantised
+        quantized = quantized or ("_exps" in t["name"] and t["type"] not in ("F32", "F16", "BF16"))
+    return read, products, quantized
 
 
 def interval(mine, theirs, rounds=2000):
@@ -142,7 +142,7 @@ def main():
         name = os.path.basename(command[-1]) + (f" {i + 1}" if len(a.llama_bench) > 1 else "")
         engines[name] = lambda test, command=command: run_llama(command, a.model, test, a)
     tests = [f"pp{a.prompt}"] * (a.prompt > 0) + [f"tg{a.generate}"] * (a.generate > 0)
-    read, products, quantised = costs(moxie, a.model)
+    read, products, quantized = costs(moxie, a.model)
 
     samples = {test: {engine: [] for engine in engines} for test in tests}
     probes, loads = [], []
@@ -156,7 +156,7 @@ def main():
         print(f"round {r + 1} of {a.rounds}", file=sys.stderr)
 
     probe = {key: max(p[key] for p in probes) for key in ("read_gbs", "int8_gops", "f32_gflops")}
-    peak = probe["int8_gops"] if quantised else probe["f32_gflops"]
+    peak = probe["int8_gops"] if quantized else probe["f32_gflops"]
     report = {"model": a.model, "threads": a.threads, "rounds": a.rounds, "tests": tests, "engines": list(engines),
               "probe": probe, "load_average": statistics.median(loads), "bytes_per_token": read,
               "products_per_prompt_token": products, "results": {}}

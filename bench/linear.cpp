@@ -27,10 +27,10 @@ void run(benchmark::State& state, MatmulPath path, std::optional<Isa> isa, Eleme
   const std::size_t block = traits(type).block_elements;
   std::vector<std::byte> weights(kIn * kOut / block * size_of(type));
   const Philox random(7);
-  if (is_quantised(type)) {  // any bytes are valid blocks; small scales keep the numbers finite
+  if (is_quantized(type)) {  // any bytes are valid blocks; small scales keep the numbers finite
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<std::byte>(random.block(i)[0] & 0x1f);
   }
-  for (std::size_t i = 0; !is_quantised(type) && i < weights.size() / size_of(type); ++i) {
+  for (std::size_t i = 0; !is_quantized(type) && i < weights.size() / size_of(type); ++i) {
     const float value = Philox::uniform(random.block(i)[0]) - 0.5f;
     const auto bits = std::bit_cast<std::uint32_t>(value);
     const auto high = static_cast<std::uint16_t>(bits >> 16);

@@ -44,13 +44,13 @@ moxie::Status example() {
   const float x[3][D] = {{1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}};
   float y[3][D];
 
-  // A layer runs on a team: an executor, and scratch for each of its workers. Here both are one thread's.
+  // A layer runs on a workers: an executor, and scratch for each of its workers. Here both are one thread's.
   const moxie::MoeScratch bytes = layer.scratch_bytes(3);
   MOXIE_TRY_LET(const auto memory, moxie::AlignedBuffer::create(bytes.own + bytes.worker));
   moxie::Workspace scratch(memory.bytes());
   moxie::SerialExecutor executor;
-  moxie::Team team(executor, {&scratch, 1});
-  MOXIE_TRY(layer.run({.logits = {&logits[0][0], 3, 3}, .hidden = {&x[0][0], 3, D}}, {&y[0][0], 3, D}, team));
+  moxie::Workers workers(executor, {&scratch, 1});
+  MOXIE_TRY(layer.run({.logits = {&logits[0][0], 3, 3}, .hidden = {&x[0][0], 3, D}}, {&y[0][0], 3, D}, workers));
 
   const float expected[3][D] = {{10, 20, 30, 40}, {4, 3, 2, 1}, {-1, -2, -3, -4}};
   for (std::size_t t = 0; t < 3; ++t) {

@@ -66,18 +66,18 @@ class Stopwatch {
   [[nodiscard]] std::size_t vocab() const { return model_.config().vocab_size; }
 
   Status feed(std::vector<Context>& contexts, std::size_t from, std::size_t count) {
-    std::vector<Feed> feeds(contexts.size());
+    std::vector<Request> requests(contexts.size());
     const std::size_t each = tokens_.size() / contexts.size();
-    for (std::size_t i = 0; i < feeds.size(); ++i) {
-      feeds[i].context = &contexts[i];
-      feeds[i].tokens = std::span(tokens_).subspan(i * each + from, count);
-      feeds[i].logits = Rows(logits_.data() + i * vocab(), 1, vocab());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].context = &contexts[i];
+      requests[i].tokens = std::span(tokens_).subspan(i * each + from, count);
+      requests[i].logits = Rows(logits_.data() + i * vocab(), 1, vocab());
     }
     for (bool more = true; more;) {
-      MOXIE_TRY_LET(const StepReport report, kernel_.step(feeds));
+      MOXIE_TRY_LET(const StepReport report, kernel_.step(requests));
       more = report.unfinished != 0;
     }
-    for (const Feed& done : feeds) MOXIE_TRY(done.status);
+    for (const Request& done : requests) MOXIE_TRY(done.status);
     return {};
   }
 

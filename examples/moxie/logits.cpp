@@ -56,14 +56,14 @@ Status run_logits(const LogitsOfTokens& options) {
   const std::size_t rows = options.all ? options.tokens.size() : 1;
   std::vector<float> memory(rows * model.config().vocab_size);
   const Rows logits(memory.data(), rows, model.config().vocab_size);
-  Feed feed{.context = &context,
-            .tokens = options.tokens,
-            .want = options.all ? Logits::kAll : Logits::kLast,
-            .logits = logits,
-            .cancel = nullptr,
-            .max_rows = options.chunk == 0 ? SIZE_MAX : options.chunk};
-  while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
-  MOXIE_TRY(feed.status);
+  Request request{.context = &context,
+                  .tokens = options.tokens,
+                  .want = options.all ? Logits::kAll : Logits::kLast,
+                  .logits = logits,
+                  .cancel = nullptr,
+                  .max_rows = options.chunk == 0 ? SIZE_MAX : options.chunk};
+  while (!request.finished()) MOXIE_TRY(kernel.step({&request, 1}).status());
+  MOXIE_TRY(request.status);
 
   if (options.json) {
     print_json(logits);

@@ -75,7 +75,7 @@ CLI::App* add_convert(CLI::App& app, program::Convert& convert) {
   command->add_option("--type", convert.type, "Types of the weights (default: f16)")
       ->check(CLI::IsMember(types))
       ->type_name("NAME");
-  command->add_option("-t,--threads", convert.threads, "Threads that quantise (default: all of the machine)");
+  command->add_option("-t,--threads", convert.threads, "Threads that quantize (default: all of the machine)");
   return command;
 }
 

@@ -24,8 +24,8 @@ std::optional<std::size_t> bytes_of(std::string_view text, std::string_view name
     std::size_t kilobytes = 0;
     const char* end = line.data() + line.size();
     const auto [stop, error] = std::from_chars(line.data() + digits, end, kilobytes);
-    constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max() / 1024;
-    if (error != std::errc() || std::string_view(stop, end) != " kB" || kilobytes > kMost) return std::nullopt;
+    constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max() / 1024;
+    if (error != std::errc() || std::string_view(stop, end) != " kB" || kilobytes > kMax) return std::nullopt;
     return kilobytes * 1024;
   }
   return std::nullopt;

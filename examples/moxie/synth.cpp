@@ -117,10 +117,10 @@ Status check(const Synth& o) {
   const auto require = [](bool fine, std::string_view needed, std::string_view came) {
     return fine ? Status() : Status(Code::kInvalidArgument, "synth", needed, came);
   };
-  constexpr std::size_t kMost = 1u << 20;
+  constexpr std::size_t kMax = 1u << 20;
   for (const std::size_t size : {o.layers, o.hidden, o.experts, o.experts_per_token, o.expert_width, o.heads,
                                  o.kv_heads, o.head_width, o.vocab / 16}) {
-    MOXIE_TRY(require(size >= 1 && size <= kMost, Text("sizes in [1, ", kMost, "]"), Text(size)));
+    MOXIE_TRY(require(size >= 1 && size <= kMax, Text("sizes in [1, ", kMax, "]"), Text(size)));
   }
   MOXIE_TRY(require(o.experts_per_token <= o.experts, Text("--experts-per-token at most --experts ", o.experts),
                     Text(o.experts_per_token)));

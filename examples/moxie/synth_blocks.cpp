@@ -58,7 +58,7 @@ void put(std::span<std::byte> block, std::size_t at, std::uint16_t bits) {
 RandomBlocks::RandomBlocks(std::uint64_t seed, std::uint64_t stream, ElementType type, std::uint64_t width,
                            double spread)
     : random_(seed, stream), type_(type), spread_(spread) {
-  const bool blocks = is_quantised(type);
+  const bool blocks = is_quantized(type);
   block_elements_ = blocks ? traits(type).block_elements : width % kFloatsAtOnce == 0 ? kFloatsAtOnce : 1;
   block_bytes_ = size_of(type) * (blocks ? 1 : block_elements_);
   blocks_per_row_ = width / block_elements_;
@@ -87,9 +87,9 @@ void RandomBlocks::draw(std::uint64_t place, std::span<std::byte> into) const no
   }
 }
 
-// Layouts: docs/quantised-types.md
+// Layouts: docs/quantized-types.md
 Status RandomBlocks::make(std::uint64_t place, std::span<std::byte> block) const {
-  if (!is_quantised(type_)) return make_floats(place, block);
+  if (!is_quantized(type_)) return make_floats(place, block);
   draw(place, block);
   const auto chosen = [&](std::size_t at) { return std::to_integer<std::size_t>(block[at]); };
   // Codes of whole numbers lean half a step below zero: a scale of either sign evens that out.
@@ -117,7 +117,7 @@ Status RandomBlocks::make(std::uint64_t place, std::span<std::byte> block) const
     case ElementType::kQ8_0:
       either_sign(0);
       for (std::size_t i = 2; i < block.size(); ++i) {
-        if (block[i] == std::byte{0x80}) block[i] = std::byte{0x81};  // quantisers do not make -128
+        if (block[i] == std::byte{0x80}) block[i] = std::byte{0x81};  // quantizers do not make -128
       }
       return {};
     case ElementType::kQ5_1: {

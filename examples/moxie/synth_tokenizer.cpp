@@ -35,9 +35,8 @@ std::array<std::string, 256> byte_letters() {
 }  // namespace
 
 Status set_synthetic_tokenizer(GgufWriter& writer, std::size_t vocab_size) {
-  if (vocab_size < kLeastVocabulary) {
-    return Status(Code::kInvalidArgument, "synth", Text("a vocabulary of at least ", kLeastVocabulary),
-                  Text(vocab_size));
+  if (vocab_size < kMinVocabulary) {
+    return Status(Code::kInvalidArgument, "synth", Text("a vocabulary of at least ", kMinVocabulary), Text(vocab_size));
   }
   const std::array<std::string, 256> bytes = byte_letters();
   std::vector<std::string> tokens(bytes.begin(), bytes.end());

@@ -8,7 +8,7 @@
 namespace moxie::program {
 
 /// Control tokens and the 256 bytes: the least that a vocabulary holds.
-inline constexpr std::size_t kLeastVocabulary = 256 + 3;
+inline constexpr std::size_t kMinVocabulary = 256 + 3;
 
 /// Gives a file a byte-level BPE tokenizer of exactly `vocab_size` tokens: the bytes, pieces of letters with the merges
 /// that make them, and three control tokens at the end.

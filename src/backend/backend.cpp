@@ -10,7 +10,7 @@
 #include <cpuid.h>
 #endif
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 

@@ -9,7 +9,7 @@
 
 #include "backend/quant/formats/half.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 using backend::quant::is_finite_f16;

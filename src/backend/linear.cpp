@@ -10,34 +10,34 @@
 #include <moxie/core/scratch.hpp>
 
 #include "backend/linear_body.hpp"
-#include "backend/linear_team.hpp"
+#include "backend/linear_parallel.hpp"
 #include "backend/onednn/engine.hpp"
 #include "backend/quant/kernels/tile_packer.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 
 /// Whether the bytes of the weights can be counted on every path: widened to f32, in whole panels. Behind
 /// this, sizes are multiplied as they come.
 bool is_countable(const Weights& weights) noexcept {
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
   const auto columns = checked::align_up(weights.out_width, backend::kPanelWidth);
   if (!columns) return false;
   const auto bytes = checked::multiply(*columns, std::uint64_t{weights.in_width}, std::uint64_t{sizeof(float)});
-  return bytes && *bytes <= kMost;
+  return bytes && *bytes <= kMax;
 }
 
 backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
                               const backend::Packing& packing) {
   if (weights.tiled &&
-      (!has_tiles(weights.type) || (!is_quantised(weights.type) && backend.matmul() == MatmulPath::kReference) ||
+      (!has_tiles(weights.type) || (!is_quantized(weights.type) && backend.matmul() == MatmulPath::kReference) ||
        backend.matmul() == MatmulPath::kOneDnn)) {
     return Status(Code::kUnsupported, "Linear::create",
                   "a path that takes tiles: auto or native, and a type that has them",
                   Text(name(weights.type), " for ", name(backend.matmul())));
   }
-  if (is_quantised(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
+  if (is_quantized(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
     const bool plain = backend.matmul() == MatmulPath::kReference;
     return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, packing);
   }
@@ -68,7 +68,7 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
                   Text(bias.size()));
   }
-  if (!is_quantised(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
+  if (!is_quantized(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
   if (!is_countable(weights)) {
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -100,28 +100,28 @@ Status Linear::apply(ConstRows x, Rows y, Workspace& workspace) const noexcept {
   const Workspace::Frame frame(workspace);
   MOXIE_TRY_LET(const backend::BlockTable table, backend::take_table(*body_, x.rows, workspace));
   if (table.data == nullptr) return body_->run({.rows = x}, y, 0, body_->tiles(), workspace);
-  body_->quantise(x, 0, 0, table);
+  body_->quantize(x, 0, 0, table);
   return body_->run(table.operand(0, x.rows), y, 0, body_->tiles(), workspace);
 }
 
-Status Linear::apply(ConstRows x, Rows y, Team& team) const noexcept {
+Status Linear::apply(ConstRows x, Rows y, Workers& workers) const noexcept {
   const backend::Product product{.body = body_.get(), .y = y};
-  return backend::run_products(x, {&product, 1}, team);
+  return backend::run_products(x, {&product, 1}, workers);
 }
 
 bool has_tiles(ElementType type) noexcept {
-  return is_quantised(type) || type == ElementType::kBF16 || type == ElementType::kF16;
+  return is_quantized(type) || type == ElementType::kBF16 || type == ElementType::kF16;
 }
 
 std::size_t tile_bytes(ElementType type, std::size_t in_width) noexcept {
-  if (is_quantised(type)) return backend::quant::tile_bytes(type, in_width);
+  if (is_quantized(type)) return backend::quant::tile_bytes(type, in_width);
   return has_tiles(type) ? backend::quant::kTileRows * in_width * size_of(type) : 0;
 }
 
 Status pack_tiles(const Weights& weights, std::size_t first, std::span<std::byte> tiles) noexcept {
   constexpr std::string_view kWhere = "pack_tiles";
   if (!has_tiles(weights.type) || weights.tiled) {
-    return Status(Code::kUnsupported, kWhere, "rows of BF16, F16 or a block-quantised type", name(weights.type));
+    return Status(Code::kUnsupported, kWhere, "rows of BF16, F16 or a block-quantized type", name(weights.type));
   }
   const std::size_t bytes = tile_bytes(weights.type, weights.in_width);
   const std::size_t all = (weights.out_width + backend::quant::kTileRows - 1) / backend::quant::kTileRows;
@@ -132,7 +132,7 @@ Status pack_tiles(const Weights& weights, std::size_t first, std::span<std::byte
                   Text(tiles.size(), " bytes from tile ", first, " on"));
   }
   return guarded(kWhere, [&]() -> Status {
-    if (is_quantised(weights.type)) {
+    if (is_quantized(weights.type)) {
       backend::pack_quant_tiles(weights, first, count, tiles.data());
     } else {
       backend::pack_panel_tiles(weights, first, count, tiles.data());

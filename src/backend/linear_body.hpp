@@ -14,11 +14,11 @@
 #include "backend/quant/kernels/tile_format.hpp"
 #include "backend/weight_arena.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
-/// Rows as a body multiplies them: f32 as they are or, where it says so, quantised.
+/// Rows as a body multiplies them: f32 as they are or, where it says so, quantized.
 struct Operand {
-  ConstRows rows;                              ///< f32; of quantised ones only their number means something
+  ConstRows rows;                              ///< f32; of quantized ones only their number means something
   const quant::Activations* blocks = nullptr;  ///< [in_width / 256, rounded up][stride], or null
   std::size_t stride = 0;
 
@@ -31,7 +31,7 @@ struct Operand {
   }
 };
 
-/// Where quantised rows go: block b of row r is data[b * stride + r].
+/// Where quantized rows go: block b of row r is data[b * stride + r].
 struct BlockTable {
   quant::Activations* data = nullptr;
   std::size_t stride = 0;
@@ -60,11 +60,11 @@ class LinearBody {
   [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
   /// Of each thread that runs tiles.
   [[nodiscard]] virtual std::size_t scratch_bytes(std::size_t rows) const noexcept = 0;
-  /// How rows are quantised for it; a block of 0: not at all. Bodies of one rule and width take the same operand.
+  /// How rows are quantized for it; a block of 0: not at all. Bodies of one rule and width take the same operand.
   [[nodiscard]] virtual quant::ActivationRule rule() const noexcept { return {}; }
-  /// Quantises what stands in columns [column, column + x.width) of rows; both are whole blocks of 256, but for the
+  /// Quantizes what stands in columns [column, column + x.width) of rows; both are whole blocks of 256, but for the
   /// end.
-  virtual void quantise(ConstRows, std::size_t /*column*/, std::size_t /*row*/, const BlockTable&) const noexcept {}
+  virtual void quantize(ConstRows, std::size_t /*column*/, std::size_t /*row*/, const BlockTable&) const noexcept {}
   /// Makes what a thread needs to run it without making anything.
   virtual Status warm_up(Worker&) const { return {}; }
   /// Tiles [begin, end); y's first column is the first one's. Shapes are checked by the caller.
@@ -119,11 +119,11 @@ struct Packing {
 
 BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias,
                               const Packing& packing);
-/// Block-quantised weights in tiles, products in integers; kShape where the width is no number of blocks.
+/// Block-quantized weights in tiles, products in integers; kShape where the width is no number of blocks.
 BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, const Packing& packing);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, const Packing& packing);
 
-/// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantised ones, and slices of the
+/// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantized ones, and slices of the
 /// panels of native bodies.
 void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept;
 void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles);

@@ -6,7 +6,7 @@
 #include "backend/linear_body.hpp"
 #include "backend/worker.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 std::size_t matmul_scratch_bytes(std::size_t in_width) noexcept {
   return ScratchSize().rows(in_width, backend::kPanelWidth).total();

@@ -5,7 +5,7 @@
 #include "backend/linear_body.hpp"
 #include "backend/worker.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 
@@ -95,7 +95,7 @@ Result<PanelType> panel_type(ElementType type) {
     case ElementType::kBF16: return PanelType::kBF16;
     case ElementType::kF16: return PanelType::kF16;
     default:
-      return Status(Code::kUnsupported, "Linear", "weights of F32, BF16, F16 or a block-quantised type", name(type));
+      return Status(Code::kUnsupported, "Linear", "weights of F32, BF16, F16 or a block-quantized type", name(type));
   }
 }
 

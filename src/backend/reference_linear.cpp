@@ -5,7 +5,7 @@
 
 #include "backend/linear_body.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 

@@ -6,12 +6,12 @@
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 
 // Blocks grow with what was taken, so that a small model has small ones.
-constexpr std::size_t kMostBlock = std::size_t{64} << 20;
+constexpr std::size_t kMaxBlock = std::size_t{64} << 20;
 
 }  // namespace
 
@@ -23,8 +23,8 @@ Result<WeightMemory> WeightArena::take(std::size_t bytes, Budget* budget) {
   const auto size = checked::align_up(bytes, LargeMemory::kAlignment);
   if (!size) return Status(Code::kNoMemory, "weights", Text(bytes, " bytes of memory"), "none");
   if (block_ == nullptr || *size > block_->bytes().size() - used_) {
-    const bool alone = *size >= kMostBlock / 2;  // what is left of the block serves those that follow
-    const std::size_t block = alone ? *size : std::max(*size, std::min(taken_, kMostBlock));
+    const bool alone = *size >= kMaxBlock / 2;  // what is left of the block serves those that follow
+    const std::size_t block = alone ? *size : std::max(*size, std::min(taken_, kMaxBlock));
     MOXIE_TRY_LET(LargeMemory memory, LargeMemory::create(block, "weights"));
     auto shared = std::make_shared<const LargeMemory>(std::move(memory));
     if (alone) {

@@ -10,7 +10,7 @@
 
 #include "core/large_memory.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// A piece of an arena, or memory by itself. It keeps what it lies in.
 class WeightMemory {

@@ -6,7 +6,7 @@
 #include <moxie/backend/backend.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// Warm objects of a library that one thread uses again and again.
 class EngineWorker {

@@ -9,7 +9,7 @@
 
 #include "context/page_positions.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 constexpr std::size_t kTableBytesPerPage = sizeof(std::byte*) + kKvPagePositions * sizeof(TokenId);
@@ -54,7 +54,7 @@ Result<Context> Context::create(std::shared_ptr<KvPool> pool, const ContextOptio
     }
   }
   state.pool = std::move(pool);
-  state.program = options.program;
+  state.pathway_hash = options.pathway_hash;
   state.max_positions = options.max_positions;
   state.rewind = options.rewind;
   return Context(std::move(state));
@@ -94,7 +94,7 @@ Result<Context> Context::fork() const noexcept {
   state.first_page = state_.first_page;
   state.n_pages = n_pages;
   state.size = state_.size;
-  state.program = state_.program;
+  state.pathway_hash = state_.pathway_hash;
   state.max_positions = state_.max_positions;
   state.rewind = state_.rewind;
   return Context(std::move(state));

@@ -9,7 +9,7 @@
 #include "context/page_memory.hpp"
 #include "context/page_positions.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 // Lies in the 64 bytes before a page's values: one block for both, nothing to look up.
 struct KvPool::PageHeader {

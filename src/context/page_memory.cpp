@@ -16,7 +16,7 @@
 #define MOXIE_HAS_MMAP 0
 #endif
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
@@ -50,7 +50,7 @@ void* map_page(std::size_t bytes) noexcept {
 }
 #endif
 
-constexpr std::uint64_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max();
+constexpr std::uint64_t kMaxBytes = std::numeric_limits<std::ptrdiff_t>::max();
 
 }  // namespace
 
@@ -64,7 +64,7 @@ std::optional<PageMemory> plan_page_memory(std::uint64_t bytes) noexcept {
     mapped = true;
   }
 #endif
-  if (bytes > kMostBytes) return std::nullopt;
+  if (bytes > kMaxBytes) return std::nullopt;
   return PageMemory{static_cast<std::size_t>(bytes), mapped};
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How blocks of one size are taken from the system.
 struct PageMemory {

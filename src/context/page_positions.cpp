@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 /// All bits set: a NaN in f32, f16 and bf16, and so are the scales of q8_0.

@@ -5,7 +5,7 @@
 
 #include <moxie/backend/kv_view.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Copies what the first `count` positions of one page hold, in every layer and head, and nothing else of it.
 void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept;

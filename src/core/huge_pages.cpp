@@ -20,7 +20,7 @@
 #define MOXIE_MAPS_HUGE_PAGES 0
 #endif
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 bool maps_huge_pages() noexcept { return MOXIE_MAPS_HUGE_PAGES != 0; }
 

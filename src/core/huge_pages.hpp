@@ -6,7 +6,7 @@
 #include <new>
 #include <string>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Of a huge page on x86-64, and on AArch64 with pages of 4 KiB. Elsewhere an alignment that does no harm.
 inline constexpr std::size_t kHugePage = std::size_t{2} << 20;

@@ -12,7 +12,7 @@
 #include "core/mapped_memory.hpp"
 #endif
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 LargeMemory::~LargeMemory() {
   if (bytes_.data() == nullptr) return;

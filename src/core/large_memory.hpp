@@ -9,7 +9,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Memory for what is large and stays: weights, a file that was read, the workspace of a thread. From 2 MiB on it comes
 /// from the system in huge pages where the system gives them. A token reads hundreds of megabytes of weights from

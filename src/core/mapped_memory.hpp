@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Bytes of the system's pages.
 inline std::size_t system_page() noexcept {

@@ -16,7 +16,7 @@
 #include "format/hugging_face.hpp"
 #include "format/metadata_builder.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace fs = std::filesystem;
 using namespace format;

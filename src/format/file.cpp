@@ -18,7 +18,7 @@
 
 #include "core/mapped_memory.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 Status refused(std::string_view where, std::string_view needed, int error) noexcept {
@@ -124,13 +124,13 @@ File::~File() {
 
 Status File::read(std::uint64_t offset, std::span<std::byte> into) const noexcept {
   // Below the most that one call takes (2 GiB on Linux), and a multiple of any page.
-  constexpr std::size_t kMost = 1U << 30;
+  constexpr std::size_t kMax = 1U << 30;
   std::size_t done = 0;
   while (done < into.size()) {
     const auto at = checked::add(offset, static_cast<std::uint64_t>(done));
     const auto position = at ? checked::narrow<off_t>(*at) : std::nullopt;
     if (!position) return refused(name_, Text(into.size(), " bytes at offset ", offset), EOVERFLOW);
-    const ssize_t got = ::pread(descriptor_, into.data() + done, std::min(into.size() - done, kMost), *position);
+    const ssize_t got = ::pread(descriptor_, into.data() + done, std::min(into.size() - done, kMax), *position);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return refused(name_, Text(into.size(), " bytes at offset ", offset), errno);
     if (got == 0) {

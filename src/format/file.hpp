@@ -12,7 +12,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Which state of which file: two opens that give the same have seen the same bytes, unless somebody took
 /// pains to hide the change.

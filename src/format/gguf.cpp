@@ -13,7 +13,7 @@
 #include "format/gguf_types.hpp"
 #include "format/metadata_builder.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 constexpr std::string_view kMagic = "GGUF";
@@ -26,11 +26,11 @@ constexpr std::uint64_t kShortestEntry = 8 + 1 + 4 + 1;
 constexpr std::uint64_t kShortestTensor = 8 + 1 + 4 + 4 + 8;
 
 std::string at_key(std::string_view file, std::string_view key) {
-  constexpr std::size_t kMostShown = 200;
+  constexpr std::size_t kMaxShown = 200;
   std::string text(file);
   text += ": key '";
-  text += key.substr(0, kMostShown);
-  text += key.size() > kMostShown ? "...'" : "'";
+  text += key.substr(0, kMaxShown);
+  text += key.size() > kMaxShown ? "...'" : "'";
   return text;
 }
 

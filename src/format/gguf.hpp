@@ -13,7 +13,7 @@
 
 #include "format/tensor_entry.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// A GGUF file's metadata and the list of its tensors. Names and values point into the bytes that were parsed.
 struct GgufHeader {

@@ -13,7 +13,7 @@
 
 #include "format/metadata_builder.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Walks over the first bytes of a file, little-endian, and remembers how many more it would have needed.
 class GgufCursor {

@@ -12,7 +12,7 @@
 #include "format/gguf.hpp"
 #include "format/shard_index.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 namespace fs = std::filesystem;

@@ -11,7 +11,7 @@
 
 #include "format/shard.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// One GGUF file, or all files of a split one: headers checked, data not yet read.
 struct GgufFiles {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 struct TypeNumber {

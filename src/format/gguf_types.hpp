@@ -7,7 +7,7 @@
 
 #include <moxie/core/element_type.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// The types of tensors that moxie reads from GGUF, for errors.
 inline constexpr std::string_view kGgufTypes =

@@ -16,7 +16,7 @@
 #include "format/output_file.hpp"
 #include "format/tensor_entry.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 using namespace format;

@@ -11,7 +11,7 @@
 #include "format/safetensors.hpp"
 #include "format/shard_index.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 namespace fs = std::filesystem;

@@ -9,7 +9,7 @@
 
 #include "format/shard.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// A folder of Hugging Face, or one .safetensors file with config.json beside it: headers checked, data not yet read.
 struct HuggingFaceFiles {

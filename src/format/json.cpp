@@ -7,7 +7,7 @@
 
 #include <moxie/core/checked.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 class JsonDocument::Builder final : public JsonEvents {
  public:
@@ -88,10 +88,10 @@ class JsonDocument::Builder final : public JsonEvents {
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits, std::string_view where) {
   // Nodes and string sizes are counted in 32 bits.
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max() - 1;
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max() - 1;
   JsonLimits bounded = limits;
-  bounded.max_values = std::min(bounded.max_values, kMost);
-  bounded.max_token_bytes = std::min(bounded.max_token_bytes, kMost);
+  bounded.max_values = std::min(bounded.max_values, kMax);
+  bounded.max_token_bytes = std::min(bounded.max_token_bytes, kMax);
   JsonDocument document;
   Builder builder(document, where);
   MOXIE_TRY(parse_json(text, bounded, where, builder));

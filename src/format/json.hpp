@@ -10,7 +10,7 @@
 
 #include "format/json_events.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// A read-only tree in two blocks: 16 bytes for each value and key, and the text of all strings.
 ///

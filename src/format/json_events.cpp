@@ -12,7 +12,7 @@
 
 #include <moxie/core/text.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 // Looks once over the text before the parser does. The parser keeps the whole of a token, twice, and

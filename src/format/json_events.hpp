@@ -7,7 +7,7 @@
 #include <moxie/core/status.hpp>
 #include <moxie/format/json_value.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// A value that is neither an array nor an object. Only the member that `kind` names means something.
 struct JsonScalar {

@@ -10,7 +10,7 @@
 
 #include "format/json.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Reads the fields of one object, so that every error names the file, the field, what it should be and what it is:
 ///

@@ -8,7 +8,7 @@
 
 #include "format/metadata_builder.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 using format::read_little_endian;

@@ -6,7 +6,7 @@
 
 #include <moxie/format/metadata.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Makes metadata out of checked bytes: the one that may write what others only read.
 class MetadataBuilder {

@@ -13,7 +13,7 @@
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 Status refused(std::string_view where, std::string_view needed, int error) noexcept {
@@ -85,9 +85,9 @@ Status OutputFile::write(std::span<const std::byte> bytes) noexcept try {
 }
 
 Status OutputFile::write_through(std::span<const std::byte> bytes) noexcept {
-  constexpr std::size_t kMost = 1U << 30;  // below the most that one call takes
+  constexpr std::size_t kMax = 1U << 30;  // below the most that one call takes
   while (!bytes.empty()) {
-    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kMost));
+    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kMax));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return refused(path_, Text("to write ", bytes.size(), " bytes"), errno);
     bytes = bytes.subspan(static_cast<std::size_t>(done));

@@ -11,7 +11,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// A file that comes into being whole or not at all: written under another name in the same folder, and named
 /// at the end. Its destructor removes what was not committed.

@@ -11,7 +11,7 @@
 #include "format/tensor_entry.hpp"
 #include "format/text_arena.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// The header of one file.
 struct SafetensorsTable {

@@ -6,7 +6,7 @@
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 // Between two calls of on_progress: often enough to cancel within a moment on a slow disk.

@@ -15,7 +15,7 @@
 #include "format/tensor_entry.hpp"
 #include "format/text_arena.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// One file of a checkpoint: where its tensors lie, and its data in one of two forms.
 struct Shard {

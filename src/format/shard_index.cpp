@@ -10,7 +10,7 @@
 #include "format/json_events.hpp"
 #include "format/safetensors.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 namespace {
 
 // The shortest entry there can be: `"":"a.safetensors",`

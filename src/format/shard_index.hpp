@@ -10,7 +10,7 @@
 
 #include "format/text_arena.hpp"
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Which shard has which tensor.
 struct ShardIndex {

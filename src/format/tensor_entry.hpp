@@ -12,7 +12,7 @@
 #include <moxie/core/element_type.hpp>
 #include <moxie/format/checkpoint.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Where one tensor lies in a file. Offsets count from the first byte of the file's data.
 struct TensorEntry {
@@ -27,7 +27,7 @@ struct TensorEntry {
   [[nodiscard]] std::span<const std::uint64_t> shape() const noexcept { return std::span(dims).first(rank); }
 };
 
-/// The bytes that a tensor takes: of a quantised one, whole blocks along the innermost dimension. Nothing where
+/// The bytes that a tensor takes: of a quantized one, whole blocks along the innermost dimension. Nothing where
 /// that dimension does not come in whole blocks, or where the bytes, with 1 for each dimension that is 0, do not fit
 /// in 64 bits: whoever multiplies some of the dimensions is then safe.
 constexpr std::optional<std::uint64_t> tensor_bytes(ElementType type, std::span<const std::uint64_t> dims) noexcept {
@@ -49,7 +49,7 @@ constexpr std::optional<std::uint64_t> tensor_bytes(ElementType type, std::span<
 /// and where blocks have 32 elements, each row to pairs of them. Nothing as in tensor_bytes(), for types that have no
 /// tiles, and for vectors.
 constexpr std::optional<std::uint64_t> tiled_bytes(ElementType type, std::span<const std::uint64_t> dims) noexcept {
-  if (dims.size() < 2 || (!is_quantised(type) && type != ElementType::kBF16 && type != ElementType::kF16)) {
+  if (dims.size() < 2 || (!is_quantized(type) && type != ElementType::kBF16 && type != ElementType::kF16)) {
     return std::nullopt;
   }
   constexpr std::uint64_t kRows = 16;

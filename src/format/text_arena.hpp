@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// Keeps many short texts at fixed places. It grows by whole blocks, so that it never holds a second copy of
 /// everything while it grows.

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 namespace {
 
@@ -78,7 +78,7 @@ double negligible(double share, double total, std::size_t n) noexcept {
 }  // namespace
 
 std::size_t Candidates::room(std::size_t vocab_size, std::size_t top_k) noexcept {
-  const bool buffered = top_k != 0 && top_k <= kMostBuffered;
+  const bool buffered = top_k != 0 && top_k <= kMaxBuffered;
   return buffered ? std::min(vocab_size, std::max<std::size_t>(2 * top_k, 512)) : vocab_size;
 }
 
@@ -203,7 +203,7 @@ std::size_t Candidates::list_slice(double target, Slices slices, Value value, Ma
 template <class Value, class Mass>
 void Candidates::keep_least(double target, double least, double most, Value value, Mass mass) noexcept {
   constexpr std::size_t kSorted = 256;  // so few are sorted at once
-  constexpr int kMostCuts = 4;
+  constexpr int kMaxCuts = 4;
   const auto cut = [&] { return Slices{least, static_cast<double>(kSlices) / (most - least)}; };
   double sum = 0;  // of those before the list
   std::size_t slice = 0;
@@ -214,7 +214,7 @@ void Candidates::keep_least(double target, double least, double most, Value valu
     for (n_listed_ = 0; n_listed_ < n_; ++n_listed_) listed_[n_listed_] = static_cast<std::uint32_t>(n_listed_);
   }
   bool equal = false;
-  for (int cuts = 1; cuts < kMostCuts && n_listed_ > kSorted; ++cuts) {
+  for (int cuts = 1; cuts < kMaxCuts && n_listed_ > kSorted; ++cuts) {
     least = std::numeric_limits<double>::infinity();
     most = -least;
     for (const std::uint32_t i : listed_.first(n_listed_)) {

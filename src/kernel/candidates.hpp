@@ -12,21 +12,21 @@
 
 #include "kernel/weights.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 /// The tokens that may still be chosen, in ascending order of their ids. Each filter keeps some of them.
 ///
 /// Memory of a workspace: room() for so many as are kept at most before a filter ran.
 class Candidates {
  public:
-  /// k best ones are found with a buffer of this many; beyond kMostBuffered, all are gathered.
-  static constexpr std::size_t kMostBuffered = 2048;
+  /// k best ones are found with a buffer of this many; beyond kMaxBuffered, all are gathered.
+  static constexpr std::size_t kMaxBuffered = 2048;
   [[nodiscard]] static std::size_t room(std::size_t vocab_size, std::size_t top_k) noexcept;
   [[nodiscard]] static std::size_t scratch_bytes(std::size_t room, bool typical) noexcept;
 
   static Result<Candidates> create(std::size_t room, bool typical, Workspace& workspace) noexcept;
 
-  /// The k greatest logits above -infinity; ties go to the lower id. k at most kMostBuffered.
+  /// The k greatest logits above -infinity; ties go to the lower id. k at most kMaxBuffered.
   void gather_best(std::span<const float> logits, std::size_t k) noexcept;
   /// All whose exponent is at least so much, but for -infinity.
   void gather(std::span<const float> logits, WeightScale scale, double least_exponent) noexcept;

@@ -6,7 +6,7 @@
 #include "kernel/chat_state.hpp"
 #include "kernel/generation_state.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 Chat::Chat(std::shared_ptr<kernel::ChatState> state) noexcept : state_(std::move(state)) {}
 Chat::Chat(Chat&&) noexcept = default;

@@ -12,7 +12,7 @@
 #include "kernel/kernel_state.hpp"
 #include "tool/utf8.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 ChatState::ChatState(std::shared_ptr<KernelState> kernel, const Pathway& pathway, const ChatOptions& options,
                      Context context)

@@ -9,7 +9,7 @@
 
 #include <moxie/kernel/kernel.hpp>
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 struct MalformedCall;
 

@@ -3,7 +3,7 @@
 
 #include "kernel/generation_state.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 std::string_view name(StopReason reason) noexcept {
   switch (reason) {

@@ -10,7 +10,7 @@
 #include "kernel/chat_state.hpp"
 #include "kernel/kernel_state.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 namespace {
 
@@ -48,11 +48,11 @@ Generation GenerationState::make(std::shared_ptr<KernelState> kernel, const Gene
 Generation GenerationState::of_tokens(std::shared_ptr<KernelState> kernel, Context& context,
                                       std::span<const TokenId> prompt, const GenerationOptions& options) noexcept {
   return make(std::move(kernel), options, [&](GenerationState& state) -> Status {
-    const Program* program = state.kernel_->program_of(context);
-    if (program == nullptr) {
+    const Runner* runner = state.kernel_->runner_of(context);
+    if (runner == nullptr) {
       return Status(Code::kInvalidArgument, "Kernel::generate", "a context that this kernel opened", "another");
     }
-    MOXIE_TRY(state.start(program->pathway().model(), context));
+    MOXIE_TRY(state.start(runner->pathway().model(), context));
     return state.begin_prompt({prompt.begin(), prompt.end()});
   });
 }
@@ -60,12 +60,12 @@ Generation GenerationState::of_tokens(std::shared_ptr<KernelState> kernel, Conte
 Generation GenerationState::of_text(std::shared_ptr<KernelState> kernel, Context& context, std::string_view prompt,
                                     const GenerationOptions& options) noexcept {
   return make(std::move(kernel), options, [&](GenerationState& state) -> Status {
-    const Program* program = state.kernel_->program_of(context);
-    if (program == nullptr) {
+    const Runner* runner = state.kernel_->runner_of(context);
+    if (runner == nullptr) {
       return Status(Code::kInvalidArgument, "Kernel::generate", "a context that this kernel opened", "another");
     }
-    MOXIE_TRY(state.start(program->pathway().model(), context));
-    const Result<Tokenizer>& tokenizer = program->pathway().model().tokenizer();
+    MOXIE_TRY(state.start(runner->pathway().model(), context));
+    const Result<Tokenizer>& tokenizer = runner->pathway().model().tokenizer();
     MOXIE_TRY(tokenizer.status());
     MOXIE_TRY_LET(std::vector<TokenId> tokens, tokenizer->encode(prompt, {.add_special = context.size() == 0}));
     return state.begin_prompt(std::move(tokens));
@@ -117,11 +117,11 @@ Status GenerationState::start(const Model& model, Context& context) {
     return model.tokenizer().status();
   }
   context_ = &context;
-  feed_ = {.context = &context,
-           .logits = Rows(logits_.as<float>().data(), 1, V),
-           .cancel = options_.cancel,
-           .max_rows = std::max<std::size_t>(options_.max_step_rows, 1)};
-  if (options_.deadline) feed_.deadline = *options_.deadline;
+  request_ = {.context = &context,
+              .logits = Rows(logits_.as<float>().data(), 1, V),
+              .cancel = options_.cancel,
+              .max_rows = std::max<std::size_t>(options_.max_step_rows, 1)};
+  if (options_.deadline) request_.deadline = *options_.deadline;
   return {};
 }
 
@@ -143,8 +143,8 @@ Status GenerationState::begin_prompt(std::vector<TokenId> tokens) {
   usage_.cached_tokens = context_->size();
   usage_.prompt_tokens = context_->size() + tokens.size();
   prompt_ = std::move(tokens);
-  feed_.tokens = prompt_;
-  feed_.done = 0;
+  request_.tokens = prompt_;
+  request_.done = 0;
   if (options_.max_tokens <= tokens_.size()) finish(StopReason::kMaxTokens, {});
   return {};
 }
@@ -163,19 +163,19 @@ Status GenerationState::begin_chat_round() {
   return begin_prompt(std::move(prompt.tokens));
 }
 
-Feed GenerationState::begin_step() noexcept {
+Request GenerationState::begin_step() noexcept {
   if (!last_time_) last_time_ = std::chrono::steady_clock::now();
-  return feed_;
+  return request_;
 }
 
-bool GenerationState::end_step(const Feed& feed) noexcept {
-  usage_.computed_tokens += feed.done - feed_.done;
-  feed_.done = feed.done;
-  if (!feed.status.ok()) {
-    fail(feed.status);
+bool GenerationState::end_step(const Request& request) noexcept {
+  usage_.computed_tokens += request.done - request_.done;
+  request_.done = request.done;
+  if (!request.status.ok()) {
+    fail(request.status);
     return false;
   }
-  return feed.finished();
+  return request.finished();
 }
 
 void GenerationState::sample(Workspace& workspace) noexcept {
@@ -212,8 +212,8 @@ Status GenerationState::take_token(TokenId id) {
   if (tokens_.size() >= options_.max_tokens) return end_round(StopReason::kMaxTokens);
   if (context_->size() >= context_->max_positions()) return end_round(StopReason::kContextFull);
   next_ = id;
-  feed_.tokens = {&next_, 1};
-  feed_.done = 0;
+  request_.tokens = {&next_, 1};
+  request_.done = 0;
   return {};
 }
 
@@ -319,7 +319,7 @@ void GenerationState::finish(StopReason reason, Status status) noexcept {
   reason_ = reason;
   status_ = std::move(status);
   if (chat_ != nullptr) chat_->close_turn(status_.ok());
-  feed_ = {};
+  request_ = {};
   logits_ = {};
   options_.on_event = nullptr;
 }

@@ -14,7 +14,7 @@
 
 #include "kernel/stop_strings.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 class ChatState;
 
@@ -48,11 +48,11 @@ class GenerationState {
 
   // For the kernel, in this order in each step.
 
-  [[nodiscard]] std::size_t rows_left() const noexcept { return feed_.tokens.size() - feed_.done; }
+  [[nodiscard]] std::size_t rows_left() const noexcept { return request_.tokens.size() - request_.done; }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
-  [[nodiscard]] Feed begin_step() noexcept;
+  [[nodiscard]] Request begin_step() noexcept;
   /// Takes what the step did; says whether there are logits to choose from.
-  bool end_step(const Feed& feed) noexcept;
+  bool end_step(const Request& request) noexcept;
   void sample(Workspace& workspace) noexcept;
   void cannot_sample(const Status& status) noexcept { sample_status_ = status; }
   /// Makes the chosen token part of the answer.
@@ -122,7 +122,7 @@ class GenerationState {
   std::vector<TokenId> end_tokens_;
   std::vector<TokenId> prompt_;
   TokenId next_ = 0;  // what is fed after the prompt, one by one
-  Feed feed_;
+  Request request_;
 
   std::optional<Tokenizer> tokenizer_;
   std::optional<DecodeStream> decode_;

@@ -7,12 +7,12 @@
 #include "kernel/generation_state.hpp"
 #include "kernel/kernel_state.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 
 /// More rows in one step than this only cost memory.
-constexpr std::size_t kMostStepRows = 65536;
+constexpr std::size_t kMaxStepRows = 65536;
 
 Status no_memory(std::string_view where, std::string_view what) noexcept {
   return Status(Code::kNoMemory, where, Text("memory for ", what), "a refusal from the system");
@@ -26,8 +26,8 @@ Kernel& Kernel::operator=(Kernel&&) noexcept = default;
 Kernel::~Kernel() = default;
 
 Result<Kernel> Kernel::create(const KernelOptions& options) noexcept try {
-  if (options.max_step_rows == 0 || options.max_step_rows > kMostStepRows) {
-    return Status(Code::kInvalidArgument, "Kernel::create", Text("max_step_rows in [1, ", kMostStepRows, "]"),
+  if (options.max_step_rows == 0 || options.max_step_rows > kMaxStepRows) {
+    return Status(Code::kInvalidArgument, "Kernel::create", Text("max_step_rows in [1, ", kMaxStepRows, "]"),
                   Text(options.max_step_rows));
   }
   std::unique_ptr<Executor> executor;
@@ -75,7 +75,7 @@ Generation Kernel::generate(const Model& model, std::string_view prompt, const G
   return kernel::GenerationState::of_model(state_, model, prompt, options);
 }
 
-Result<StepReport> Kernel::step(std::span<Feed> feeds) noexcept { return state_->step(feeds); }
+Result<StepReport> Kernel::step(std::span<Request> requests) noexcept { return state_->step(requests); }
 
 Result<StepReport> Kernel::step_all(std::span<Generation* const> generations) noexcept try {
   return state_->step(generations);

@@ -6,7 +6,7 @@
 #include "kernel/generation_state.hpp"
 #include "kernel/step.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 /// Claims the kernel for one call.
 class KernelState::Running {
@@ -32,28 +32,28 @@ KernelState::KernelState(const KernelOptions& options, std::unique_ptr<Executor>
       executor_(options.host_executor != nullptr ? *options.host_executor : *made_executor_),
       budget_(Budget::create("kernel memory", options.memory_bytes)) {}
 
-Result<Program*> KernelState::program_for(const Pathway& pathway) {
-  for (const auto& program : programs_) {
-    if (program->pathway().fingerprint() == pathway.fingerprint() &&
-        &program->pathway().model().decoder() == &pathway.model().decoder()) {
-      return program.get();
+Result<Runner*> KernelState::runner_for(const Pathway& pathway) {
+  for (const auto& runner : runners_) {
+    if (runner->pathway().hash() == pathway.hash() &&
+        &runner->pathway().model().decoder() == &pathway.model().decoder()) {
+      return runner.get();
     }
   }
-  MOXIE_TRY_LET(auto made, Program::create(pathway, executor_, options_, budget_));
-  programs_.push_back(std::move(made));
-  return programs_.back().get();
+  MOXIE_TRY_LET(auto made, Runner::create(pathway, executor_, options_, budget_));
+  runners_.push_back(std::move(made));
+  return runners_.back().get();
 }
 
 Result<Context> KernelState::open(const Pathway& pathway, const ContextOptions& options) {
-  MOXIE_TRY_LET(Program* const program, program_for(pathway));
+  MOXIE_TRY_LET(Runner* const runner, runner_for(pathway));
   ContextOptions bound = options;
-  bound.program = pathway.fingerprint();
-  return Context::create(program->pool(), bound);
+  bound.pathway_hash = pathway.hash();
+  return Context::create(runner->pool(), bound);
 }
 
-const Program* KernelState::program_of(const Context& context) const noexcept {
-  const auto found = std::ranges::find_if(programs_, [&](const auto& p) { return p->pool() == context.pool(); });
-  return found == programs_.end() ? nullptr : found->get();
+const Runner* KernelState::runner_of(const Context& context) const noexcept {
+  const auto found = std::ranges::find_if(runners_, [&](const auto& p) { return p->pool() == context.pool(); });
+  return found == runners_.end() ? nullptr : found->get();
 }
 
 Status KernelState::reserve_sampling(std::size_t bytes) {
@@ -66,10 +66,10 @@ Status KernelState::reserve_sampling(std::size_t bytes) {
   return {};
 }
 
-Result<StepReport> KernelState::step(std::span<Feed> feeds) noexcept {
+Result<StepReport> KernelState::step(std::span<Request> requests) noexcept {
   const Running running(running_);
   MOXIE_TRY(running.status());
-  return step_feeds(feeds);
+  return step_requests(requests);
 }
 
 Result<StepReport> KernelState::step(std::span<Generation* const> generations) {
@@ -99,16 +99,16 @@ Result<StepReport> KernelState::step(GenerationState& generation) {
   return step_batch();
 }
 
-Result<StepReport> KernelState::step_feeds(std::span<Feed> feeds) noexcept {
-  for (std::size_t i = 0; i < feeds.size(); ++i) check(feeds, i);
+Result<StepReport> KernelState::step_requests(std::span<Request> requests) noexcept {
+  for (std::size_t i = 0; i < requests.size(); ++i) check(requests, i);
   StepReport report;
-  for (const auto& program : programs_) {
-    MOXIE_TRY_LET(const std::size_t rows, Step(*program, feeds).run(options_.max_step_rows - report.rows));
+  for (const auto& runner : runners_) {
+    MOXIE_TRY_LET(const std::size_t rows, Step(*runner, requests).run(options_.max_step_rows - report.rows));
     report.rows += rows;
     if (report.rows == options_.max_step_rows) break;
   }
-  report.unfinished =
-      static_cast<std::size_t>(std::ranges::count_if(feeds, [](const Feed& feed) { return !feed.finished(); }));
+  report.unfinished = static_cast<std::size_t>(
+      std::ranges::count_if(requests, [](const Request& request) { return !request.finished(); }));
   return report;
 }
 
@@ -128,13 +128,13 @@ Result<StepReport> KernelState::step_batch() {
     std::ranges::copy_if(asked_, std::back_inserter(batch_),
                          [single](const GenerationState* g) { return (g->rows_left() == 1) == single; });
   }
-  feeds_.clear();
+  requests_.clear();
   due_.reserve(batch_.size());
   due_.clear();
-  for (GenerationState* generation : batch_) feeds_.push_back(generation->begin_step());
-  MOXIE_TRY_LET(StepReport report, step_feeds(feeds_));
+  for (GenerationState* generation : batch_) requests_.push_back(generation->begin_step());
+  MOXIE_TRY_LET(StepReport report, step_requests(requests_));
   for (std::size_t i = 0; i < batch_.size(); ++i) {
-    if (batch_[i]->end_step(feeds_[i])) due_.push_back(batch_[i]);
+    if (batch_[i]->end_step(requests_[i])) due_.push_back(batch_[i]);
   }
   sample_due();
   report.sampled = due_.size();
@@ -156,42 +156,44 @@ void KernelState::sample_due() noexcept {
   for (GenerationState* generation : due_) generation->cannot_sample(ran);
 }
 
-/// Gives a feed that cannot be computed its error.
-void KernelState::check(std::span<Feed> feeds, std::size_t index) const noexcept {
-  Feed& feed = feeds[index];
-  if (feed.finished()) return;
-  feed.status = stopped(feed);
-  if (feed.status.ok()) feed.status = problem(feeds, index);
+/// Gives a request that cannot be computed its error.
+void KernelState::check(std::span<Request> requests, std::size_t index) const noexcept {
+  Request& request = requests[index];
+  if (request.finished()) return;
+  request.status = stopped(request);
+  if (request.status.ok()) request.status = problem(requests, index);
 }
 
-Status KernelState::problem(std::span<Feed> feeds, std::size_t index) const noexcept {
+Status KernelState::problem(std::span<Request> requests, std::size_t index) const noexcept {
   constexpr std::string_view kWhere = "Kernel::step";
-  const Feed& feed = feeds[index];
-  if (feed.context == nullptr) return Status(Code::kInvalidArgument, kWhere, "a context for each feed", "null");
-  const Program* program = program_of(*feed.context);
-  if (program == nullptr) {
+  const Request& request = requests[index];
+  if (request.context == nullptr) return Status(Code::kInvalidArgument, kWhere, "a context for each request", "null");
+  const Runner* runner = runner_of(*request.context);
+  if (runner == nullptr) {
     return Status(Code::kInvalidArgument, kWhere, "a context that this kernel opened", "another");
   }
   for (std::size_t i = 0; i < index; ++i) {
-    if (feeds[i].context == feed.context && !feeds[i].finished()) {
-      return Status(Code::kInvalidArgument, kWhere, "each context in one feed",
-                    Text("one in feeds ", i, " and ", index));
+    if (requests[i].context == request.context && !requests[i].finished()) {
+      return Status(Code::kInvalidArgument, kWhere, "each context in one request",
+                    Text("one in requests ", i, " and ", index));
     }
   }
-  const std::size_t V = program->vocab_size();
-  if (feed.done > feed.tokens.size()) {
-    return Status(Code::kInvalidArgument, kWhere, Text("done at most ", feed.tokens.size()), Text(feed.done));
+  const std::size_t V = runner->vocab_size();
+  if (request.done > request.tokens.size()) {
+    return Status(Code::kInvalidArgument, kWhere, Text("done at most ", request.tokens.size()), Text(request.done));
   }
-  for (std::size_t i = feed.done; i < feed.tokens.size(); ++i) {
-    if (feed.tokens[i] < 0 || static_cast<std::size_t>(feed.tokens[i]) >= V) {
+  for (std::size_t i = request.done; i < request.tokens.size(); ++i) {
+    if (request.tokens[i] < 0 || static_cast<std::size_t>(request.tokens[i]) >= V) {
       return Status(Code::kInvalidArgument, kWhere, Text("tokens in [0, ", V, ")"),
-                    Text(feed.tokens[i], " at index ", i));
+                    Text(request.tokens[i], " at index ", i));
     }
   }
-  const std::size_t rows = feed.want == Logits::kNone ? 0 : feed.want == Logits::kLast ? 1 : feed.tokens.size();
-  if (rows != 0 && (feed.logits.rows != rows || feed.logits.width != V || feed.logits.stride < V)) {
+  const std::size_t rows = request.want == Logits::kNone   ? 0
+                           : request.want == Logits::kLast ? 1
+                                                           : request.tokens.size();
+  if (rows != 0 && (request.logits.rows != rows || request.logits.width != V || request.logits.stride < V)) {
     return Status(Code::kShape, kWhere, Text("logits of [", rows, ", ", V, "]"),
-                  Text("[", feed.logits.rows, ", ", feed.logits.width, "]"));
+                  Text("[", request.logits.rows, ", ", request.logits.width, "]"));
   }
   return {};
 }

@@ -8,9 +8,9 @@
 
 #include <moxie/kernel/kernel.hpp>
 
-#include "kernel/program.hpp"
+#include "kernel/runner.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 /// What a Kernel is a handle to. Functions let std::bad_alloc through unless they are noexcept.
 class KernelState {
@@ -22,14 +22,14 @@ class KernelState {
   [[nodiscard]] Budget& budget() const noexcept { return *budget_; }
 
   Result<Context> open(const Pathway& pathway, const ContextOptions& options);
-  /// The program that the context was opened for; null for a stranger.
-  [[nodiscard]] const Program* program_of(const Context& context) const noexcept;
+  /// The runner that the context was opened for; null for a stranger.
+  [[nodiscard]] const Runner* runner_of(const Context& context) const noexcept;
   /// Generations are numbered by age.
   [[nodiscard]] std::uint64_t next_number() noexcept { return n_generations_++; }
   /// So that every worker can choose tokens with that much memory.
   Status reserve_sampling(std::size_t bytes);
 
-  Result<StepReport> step(std::span<Feed> feeds) noexcept;
+  Result<StepReport> step(std::span<Request> requests) noexcept;
   Result<StepReport> step(std::span<Generation* const> generations);
   Result<StepReport> step(std::span<Generation> generations);
   Result<StepReport> step(GenerationState& generation);
@@ -37,25 +37,25 @@ class KernelState {
  private:
   class Running;
 
-  Result<Program*> program_for(const Pathway& pathway);
-  Result<StepReport> step_feeds(std::span<Feed> feeds) noexcept;
+  Result<Runner*> runner_for(const Pathway& pathway);
+  Result<StepReport> step_requests(std::span<Request> requests) noexcept;
   Result<StepReport> step_batch();
-  void check(std::span<Feed> feeds, std::size_t index) const noexcept;
-  [[nodiscard]] Status problem(std::span<Feed> feeds, std::size_t index) const noexcept;
+  void check(std::span<Request> requests, std::size_t index) const noexcept;
+  [[nodiscard]] Status problem(std::span<Request> requests, std::size_t index) const noexcept;
   void sample_due() noexcept;
 
   KernelOptions options_;
   std::unique_ptr<Executor> made_executor_;
   Executor& executor_;
   std::shared_ptr<Budget> budget_;
-  std::vector<std::unique_ptr<Program>> programs_;
+  std::vector<std::unique_ptr<Runner>> runners_;
   std::vector<AlignedBuffer> sampling_memory_;  // of each worker
   std::atomic<bool> running_{false};
 
   // Of one step over generations; kept so that a warm step allocates nothing.
   std::vector<GenerationState*> asked_;
   std::vector<GenerationState*> batch_;
-  std::vector<Feed> feeds_;
+  std::vector<Request> requests_;
   std::vector<GenerationState*> due_;  // those whose logits have come
   std::uint64_t n_generations_ = 0;
   std::size_t turn_ = 0;  // whose turn it is to be first

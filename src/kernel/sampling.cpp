@@ -13,7 +13,7 @@
 #include "kernel/candidates.hpp"
 #include "kernel/weights.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 
@@ -26,8 +26,8 @@ std::size_t blocks_of(std::size_t vocab_size) noexcept {
 
 /// A finite number stays one.
 float as_logit(double x) noexcept {
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<float>::max());
-  return static_cast<float>(std::clamp(x, -kMost, kMost));
+  constexpr auto kMax = static_cast<double>(std::numeric_limits<float>::max());
+  return static_cast<float>(std::clamp(x, -kMax, kMax));
 }
 
 /// Evenly spaced in [0, 1), 53 bits.
@@ -70,9 +70,9 @@ Status check(const Sampling& s, std::size_t vocab_size) noexcept {
     MOXIE_TRY(check("logit_bias", static_cast<double>(bias.bias), bias.bias < std::numeric_limits<float>::infinity(),
                     "that is finite or -infinity"));
   }
-  if (s.logprobs > vocab_size || s.logprobs > kernel::Candidates::kMostBuffered) {
+  if (s.logprobs > vocab_size || s.logprobs > kernel::Candidates::kMaxBuffered) {
     return Status(Code::kInvalidArgument, "Sampler::create",
-                  Text("logprobs of at most ", std::min(vocab_size, kernel::Candidates::kMostBuffered), " tokens"),
+                  Text("logprobs of at most ", std::min(vocab_size, kernel::Candidates::kMaxBuffered), " tokens"),
                   Text(*s.logprobs));
   }
   return {};
@@ -201,7 +201,7 @@ Result<TokenId> Sampler::draw(std::span<const float> logits, float largest, std:
   const double least = s.min_p > 0 ? std::log(s.min_p) : -std::numeric_limits<double>::infinity();
   double total = 0;
   if (has_top_k) {
-    if (s.top_k <= kernel::Candidates::kMostBuffered) {
+    if (s.top_k <= kernel::Candidates::kMaxBuffered) {
       candidates.gather_best(logits, s.top_k);
     } else {
       candidates.gather(logits, scale, -std::numeric_limits<double>::infinity());

@@ -5,12 +5,12 @@
 
 #include <moxie/core/scratch.hpp>
 
-#include "model/decoder.hpp"
+#include "model/run/decoder.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 std::size_t step_scratch_bytes(std::size_t rows) noexcept {
-  // A feed of a step has at least one row, so there are never more of anything than rows.
+  // A request of a step has at least one row, so there are never more of anything than rows.
   constexpr std::size_t kShareBytes = 64;
   return ScratchSize()
       .take<std::byte>(rows * kShareBytes)
@@ -21,47 +21,48 @@ std::size_t step_scratch_bytes(std::size_t rows) noexcept {
       .total();
 }
 
-Code stop_code(const Feed& feed) noexcept {
-  if (feed.cancel != nullptr && feed.cancel->load(std::memory_order_relaxed)) return Code::kCancelled;
+Code stop_code(const Request& request) noexcept {
+  if (request.cancel != nullptr && request.cancel->load(std::memory_order_relaxed)) return Code::kCancelled;
   constexpr auto kNever = std::chrono::steady_clock::time_point::max();
-  return feed.deadline != kNever && std::chrono::steady_clock::now() >= feed.deadline ? Code::kDeadline : Code::kOk;
+  return request.deadline != kNever && std::chrono::steady_clock::now() >= request.deadline ? Code::kDeadline
+                                                                                            : Code::kOk;
 }
 
-Status stopped(const Feed& feed) noexcept {
-  const Code code = stop_code(feed);
+Status stopped(const Request& request) noexcept {
+  const Code code = stop_code(request);
   if (code == Code::kOk) return {};
-  return Status(code, "Kernel::step", code == Code::kDeadline ? "an end within the time given" : "the feed to go on",
-                Text(code == Code::kDeadline ? "the deadline" : "a cancel", " after ", feed.done, " of ",
-                     feed.tokens.size(), " tokens"));
+  return Status(code, "Kernel::step", code == Code::kDeadline ? "an end within the time given" : "the request to go on",
+                Text(code == Code::kDeadline ? "the deadline" : "a cancel", " after ", request.done, " of ",
+                     request.tokens.size(), " tokens"));
 }
 
-bool Step::belongs(const Feed& feed) const noexcept {
-  return !feed.finished() && feed.context->pool() == program_.pool();
+bool Step::belongs(const Request& request) const noexcept {
+  return !request.finished() && request.context->pool() == runner_.pool();
 }
 
-std::size_t Step::outputs_of(const Feed& feed, std::size_t rows) const noexcept {
-  if (feed.want == Logits::kAll) return rows;
-  return feed.want == Logits::kLast && feed.done + rows == feed.tokens.size() ? 1 : 0;
+std::size_t Step::outputs_of(const Request& request, std::size_t rows) const noexcept {
+  if (request.want == Logits::kAll) return rows;
+  return request.want == Logits::kLast && request.done + rows == request.tokens.size() ? 1 : 0;
 }
 
-void Step::add(Feed& feed, std::size_t rows) noexcept {
-  const std::size_t position = feed.context->size();
-  auto kv = feed.context->prepare(rows);
+void Step::add(Request& request, std::size_t rows) noexcept {
+  const std::size_t position = request.context->size();
+  auto kv = request.context->prepare(rows);
   if (!kv.ok()) {
-    feed.status = kv.status();
+    request.status = kv.status();
     return;
   }
   segments_[n_shares_] = {.begin = n_rows_, .rows = rows, .position = position, .kv = *kv};
-  const std::size_t n_outputs = outputs_of(feed, rows);
+  const std::size_t n_outputs = outputs_of(request, rows);
   shares_[n_shares_++] = {
-      .feed = &feed, .begin = n_rows_, .rows = rows, .first_output = n_outputs_, .n_outputs = n_outputs};
+      .request = &request, .begin = n_rows_, .rows = rows, .first_output = n_outputs_, .n_outputs = n_outputs};
   for (std::size_t i = 0; i < n_outputs; ++i) {
     const std::size_t from = rows - n_outputs + i;
-    const std::size_t to = feed.want == Logits::kAll ? feed.done + from : 0;
-    outputs_[n_outputs_++] = {.row = n_rows_ + from, .logits = feed.logits.row(to)};
+    const std::size_t to = request.want == Logits::kAll ? request.done + from : 0;
+    outputs_[n_outputs_++] = {.row = n_rows_ + from, .logits = request.logits.row(to)};
   }
   for (std::size_t i = 0; i < rows; ++i) {
-    tokens_[n_rows_] = feed.tokens[feed.done + i];
+    tokens_[n_rows_] = request.tokens[request.done + i];
     positions_[n_rows_++] = static_cast<Position>(position + i);
   }
 }
@@ -69,11 +70,11 @@ void Step::add(Feed& feed, std::size_t rows) noexcept {
 bool Step::all_cancelled(const void* object) noexcept {
   const auto& step = *static_cast<const Step*>(object);
   return std::ranges::all_of(step.shares_.first(step.n_shares_),
-                             [](const Share& share) { return stop_code(*share.feed) != Code::kOk; });
+                             [](const Share& share) { return stop_code(*share.request) != Code::kOk; });
 }
 
 Result<std::size_t> Step::run(std::size_t room) noexcept {
-  Workspace& own = program_.team().own();
+  Workspace& own = runner_.workers().own();
   const Workspace::Frame frame(own);
   MOXIE_TRY_LET(shares_, own.take<Share>(room));
   MOXIE_TRY_LET(tokens_, own.take<TokenId>(room));
@@ -81,14 +82,15 @@ Result<std::size_t> Step::run(std::size_t room) noexcept {
   MOXIE_TRY_LET(segments_, own.take<model::Segment>(room));
   MOXIE_TRY_LET(outputs_, own.take<model::Output>(room));
 
-  for (Feed& feed : feeds_) {
+  for (Request& request : requests_) {
     if (n_rows_ == room) break;
-    if (!belongs(feed)) continue;
-    const std::size_t wanted = std::min(feed.tokens.size() - feed.done, std::max<std::size_t>(feed.max_rows, 1));
-    add(feed, std::min(wanted, room - n_rows_));
+    if (!belongs(request)) continue;
+    const std::size_t wanted =
+        std::min(request.tokens.size() - request.done, std::max<std::size_t>(request.max_rows, 1));
+    add(request, std::min(wanted, room - n_rows_));
   }
   if (n_rows_ == 0) return std::size_t{0};
-  const Status outcome = program_.pathway().model().decoder().forward(batch(), program_.team());
+  const Status outcome = runner_.pathway().model().decoder().forward(batch(), runner_.workers());
   if (!outcome.ok() && outcome.code() != Code::kCancelled && n_shares_ > 1) {
     run_one_by_one();
     return n_rows_;
@@ -107,37 +109,39 @@ model::Batch Step::batch() const noexcept {
           .stop = {.object = this, .ask = all_cancelled}};
 }
 
-/// Something in the batch failed: each feed is run by itself, so that only the one at fault gets the error. The
+/// Something in the batch failed: each request is run by itself, so that only the one at fault gets the error. The
 /// others get the bits that they would have got.
 void Step::run_one_by_one() noexcept {
-  const model::Decoder& decoder = program_.pathway().model().decoder();
+  const model::Decoder& decoder = runner_.pathway().model().decoder();
   for (std::size_t i = 0; i < n_shares_; ++i) {
     const Share& share = shares_[i];
     const auto outputs = outputs_.subspan(share.first_output, share.n_outputs);
     for (model::Output& output : outputs) output.row -= share.begin;
     segments_[i].begin = 0;
     const auto tokens = tokens_.subspan(share.begin, share.rows);
-    const auto stop = [](const void* feed) noexcept { return stop_code(*static_cast<const Feed*>(feed)) != Code::kOk; };
+    const auto stop = [](const void* request) noexcept {
+      return stop_code(*static_cast<const Request*>(request)) != Code::kOk;
+    };
     finish(share, tokens,
            decoder.forward({.tokens = tokens,
                             .positions = positions_.subspan(share.begin, share.rows),
                             .segments = segments_.subspan(i, 1),
                             .outputs = outputs,
-                            .stop = {.object = share.feed, .ask = stop}},
-                           program_.team()));
+                            .stop = {.object = share.request, .ask = stop}},
+                           runner_.workers()));
   }
 }
 
 void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept {
-  Feed& feed = *share.feed;
-  const Status stop = stopped(feed);
+  Request& request = *share.request;
+  const Status stop = stopped(request);
   if (outcome.ok() && stop.ok()) {
-    feed.status = feed.context->commit(tokens);
-    if (feed.status.ok()) feed.done += share.rows;
+    request.status = request.context->commit(tokens);
+    if (request.status.ok()) request.done += share.rows;
     return;
   }
-  feed.context->rollback();
-  feed.status = stop.ok() ? outcome : stop;
+  request.context->rollback();
+  request.status = stop.ok() ? outcome : stop;
 }
 
 }  // namespace moxie::kernel

@@ -5,40 +5,40 @@
 
 #include <moxie/kernel/kernel.hpp>
 
-#include "kernel/program.hpp"
-#include "model/batch.hpp"
+#include "kernel/runner.hpp"
+#include "model/run/batch.hpp"
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
-/// One step of one program: takes rows from the feeds whose contexts belong to it, prepares their pages,
+/// One step of one runner: takes rows from the requests whose contexts belong to it, prepares their pages,
 /// runs the model, and makes the rows part of their contexts; or leaves all as it was.
 class Step {
  public:
-  Step(Program& program, std::span<Feed> feeds) noexcept : program_(program), feeds_(feeds) {}
+  Step(Runner& runner, std::span<Request> requests) noexcept : runner_(runner), requests_(requests) {}
 
   /// At most `room` rows; says how many were computed. Only a lack of workspace fails.
   Result<std::size_t> run(std::size_t room) noexcept;
 
  private:
-  /// One feed's share of the batch.
+  /// One request's share of the batch.
   struct Share {
-    Feed* feed = nullptr;
+    Request* request = nullptr;
     std::size_t begin = 0;
     std::size_t rows = 0;
     std::size_t first_output = 0;
     std::size_t n_outputs = 0;
   };
 
-  [[nodiscard]] bool belongs(const Feed& feed) const noexcept;
-  [[nodiscard]] std::size_t outputs_of(const Feed& feed, std::size_t rows) const noexcept;
-  void add(Feed& feed, std::size_t rows) noexcept;
+  [[nodiscard]] bool belongs(const Request& request) const noexcept;
+  [[nodiscard]] std::size_t outputs_of(const Request& request, std::size_t rows) const noexcept;
+  void add(Request& request, std::size_t rows) noexcept;
   [[nodiscard]] model::Batch batch() const noexcept;
   void run_one_by_one() noexcept;
   static void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept;
   static bool all_cancelled(const void* step) noexcept;
 
-  Program& program_;
-  std::span<Feed> feeds_;
+  Runner& runner_;
+  std::span<Request> requests_;
   // Filled from the front while the batch is formed; memory of the workspace.
   std::span<Share> shares_;
   std::span<TokenId> tokens_;
@@ -51,8 +51,8 @@ class Step {
 };
 
 /// Why the host wants it to stop: kCancelled, kDeadline, or ok.
-[[nodiscard]] Code stop_code(const Feed& feed) noexcept;
+[[nodiscard]] Code stop_code(const Request& request) noexcept;
 /// The same as an error of Kernel::step.
-[[nodiscard]] Status stopped(const Feed& feed) noexcept;
+[[nodiscard]] Status stopped(const Request& request) noexcept;
 
 }  // namespace moxie::kernel

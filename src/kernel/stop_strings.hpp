@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 /// Finds the end of an answer in its text while it streams. What may become a stop string is held back, so no byte of
 /// one comes out, however the text is cut into pieces. The one that is complete first counts; of those that end at the

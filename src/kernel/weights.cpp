@@ -9,7 +9,7 @@
 
 #include <moxie/core/math.hpp>
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 // Numbers over a whole vocabulary, for sampling.
 
-namespace moxie::kernel {
+namespace moxie::inline abi1::kernel {
 
 /// Sums of weights are made over blocks of ids, each over interleaved lanes, and then in order of the blocks: a weight
 /// has its place in the sum by its id, whatever other tokens are there.

@@ -6,9 +6,9 @@
 #include <moxie/core/math.hpp>
 #include <moxie/core/scratch.hpp>
 
-#include "backend/linear_team.hpp"
+#include "backend/linear_parallel.hpp"
 
-namespace moxie::moe {
+namespace moxie::inline abi1::moe {
 
 namespace {
 
@@ -16,7 +16,7 @@ using backend::BlockTable;
 using backend::LinearBody;
 using backend::Operand;
 
-/// Inner columns of a task: a whole block of quantised activations, so that the task can quantise what it made.
+/// Inner columns of a task: a whole block of quantized activations, so that the task can quantize what it made.
 constexpr std::size_t kRange = backend::quant::kSuper;
 /// Rows of an expert in one task at most, as MoeLayer cuts them.
 constexpr std::size_t kBlockRows = 64;
@@ -36,9 +36,9 @@ Rows columns_of(Rows y, std::size_t begin, std::size_t count) noexcept {
 /// What one call works on.
 struct FusedBank::Batch {
   ConstRows x;
-  const Assignment& places;
-  BlockTable input;         ///< x quantised for gate and up, or empty
-  BlockTable gated_blocks;  ///< [places] what down takes: quantised,
+  const Assignment& assignment;
+  BlockTable input;         ///< x quantized for gate and up, or empty
+  BlockTable gated_blocks;  ///< [pairs] what down takes: quantized,
   Rows gated;               ///< or as it is
 };
 
@@ -64,16 +64,16 @@ std::size_t FusedBank::scratch_bytes(std::size_t T) const noexcept {
   return most;
 }
 
-MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t places) const noexcept {
+MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t pairs) const noexcept {
   const LinearBody& gate = experts_[0].gate().body();
   const LinearBody& down = experts_[0].down().body();
   const std::size_t block = std::min(T, kBlockRows);
   ScratchSize own;
   own.bytes(backend::operand_bytes(gate, T));
   if (down.operand_blocks() == 0) {
-    own.rows(places, down.in_width());
+    own.rows(pairs, down.in_width());
   } else {
-    own.bytes(backend::operand_bytes(down, places));
+    own.bytes(backend::operand_bytes(down, pairs));
   }
   ScratchSize inner;
   if (gate.operand_blocks() == 0) {
@@ -92,33 +92,33 @@ MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t places) con
           .worker = std::max(inner.total(), ScratchSize().rows(block, down.out_width()).bytes(last).total())};
 }
 
-Status FusedBank::run_batch(ConstRows x, const Assignment& places, Rows y, Team& team) const noexcept {
+Status FusedBank::run_batch(ConstRows x, const Assignment& assignment, Rows y, Workers& workers) const noexcept {
   const LinearBody& gate = experts_[0].gate().body();
   const LinearBody& down = experts_[0].down().body();
-  Workspace& own = team.own();
+  Workspace& own = workers.own();
   const Workspace::Frame frame(own);
-  Batch batch{.x = x, .places = places, .input = {}, .gated_blocks = {}, .gated = {}};
+  Batch batch{.x = x, .assignment = assignment, .input = {}, .gated_blocks = {}, .gated = {}};
   MOXIE_TRY_LET(batch.input, backend::take_table(gate, x.rows, own));
-  MOXIE_TRY_LET(batch.gated_blocks, backend::take_table(down, places.num_places(), own));
+  MOXIE_TRY_LET(batch.gated_blocks, backend::take_table(down, assignment.num_pairs(), own));
   if (batch.gated_blocks.data == nullptr) {
-    MOXIE_TRY_LET(batch.gated, own.rows(places.num_places(), down.in_width()));
+    MOXIE_TRY_LET(batch.gated, own.rows(assignment.num_pairs(), down.in_width()));
   }
   if (batch.input.data != nullptr) {
-    const std::size_t tasks = std::min((x.rows + 15) / 16, team.width() * 4);  // fewer rows should wake nobody
-    MOXIE_TRY(team.each(tasks, [&](std::size_t task, Workspace&) -> Status {
+    const std::size_t tasks = std::min((x.rows + 15) / 16, workers.width() * 4);  // fewer rows should wake nobody
+    MOXIE_TRY(workers.each(tasks, [&](std::size_t task, Workspace&) -> Status {
       const std::size_t begin = task * x.rows / tasks;
-      gate.quantise(x.slice(begin, (task + 1) * x.rows / tasks - begin), 0, begin, batch.input);
+      gate.quantize(x.slice(begin, (task + 1) * x.rows / tasks - begin), 0, begin, batch.input);
       return {};
     }));
   }
-  MOXIE_TRY(run_inner(batch, team));
-  return run_down(batch, y, team);
+  MOXIE_TRY(run_inner(batch, workers));
+  return run_down(batch, y, workers);
 }
 
-Status FusedBank::run_inner(const Batch& batch, Team& team) const noexcept {
+Status FusedBank::run_inner(const Batch& batch, Workers& workers) const noexcept {
   const std::size_t n_ranges = ranges(experts_[0].inner_width());
-  return team.each(batch.places.num_tasks() * n_ranges, [&](std::size_t task, Workspace& ws) {
-    return run_inner_range(batch, batch.places.block(task / n_ranges), task % n_ranges * kRange, ws);
+  return workers.each(batch.assignment.num_tasks() * n_ranges, [&](std::size_t task, Workspace& ws) {
+    return run_inner_range(batch, batch.assignment.block(task / n_ranges), task % n_ranges * kRange, ws);
   });
 }
 
@@ -127,7 +127,7 @@ Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& b
   const LinearBody& gate = experts_[block.expert].gate().body();
   const LinearBody& up = experts_[block.expert].up().body();
   const LinearBody& down = experts_[block.expert].down().body();
-  const std::span<const std::size_t> rows = batch.places.rows_of(block);
+  const std::span<const std::size_t> rows = batch.assignment.rows_of(block);
   const bool together = rows.back() - rows.front() + 1 == rows.size();  // they ascend
   Operand operand;
   if (batch.input.data == nullptr) {
@@ -166,32 +166,32 @@ Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& b
   for (std::size_t i = 0; i < rows.size(); ++i) {
     gate_times(activation, gated.row(i), up_rows.row(i), gated.row(i), width);
   }
-  if (batch.gated_blocks.data != nullptr) down.quantise(gated, column, block.begin, batch.gated_blocks);
+  if (batch.gated_blocks.data != nullptr) down.quantize(gated, column, block.begin, batch.gated_blocks);
   return {};
 }
 
-Status FusedBank::run_down(const Batch& batch, Rows y, Team& team) const noexcept {
+Status FusedBank::run_down(const Batch& batch, Rows y, Workers& workers) const noexcept {
   const LinearBody& first = experts_[0].down().body();
   const std::size_t tiles = first.tiles();
-  const std::size_t tasks = std::min(tiles, team.width() == 1 ? 1 : team.width() * 4);
-  return team.each(tasks, [&](std::size_t task, Workspace& ws) -> Status {
+  const std::size_t tasks = std::min(tiles, workers.width() == 1 ? 1 : workers.width() * 4);
+  return workers.each(tasks, [&](std::size_t task, Workspace& ws) -> Status {
     const std::size_t begin = task * tiles / tasks;
     const std::size_t end = (task + 1) * tiles / tasks;
     const std::size_t column = begin * first.tile_width();
     const Rows part = columns_of(y, column, std::min(end * first.tile_width(), first.out_width()) - column);
     for (std::size_t t = 0; t < part.rows; ++t) std::fill_n(part.row(t), part.width, 0.0f);
-    const std::size_t blocks = batch.places.num_tasks();
+    const std::size_t blocks = batch.assignment.num_tasks();
     for (std::size_t b = 0; b < blocks; ++b) {  // by expert, ascending
-      const Assignment::Block block = batch.places.block(b);
+      const Assignment::Block block = batch.assignment.block(b);
       const Operand operand = batch.gated_blocks.data != nullptr
                                   ? batch.gated_blocks.operand(block.begin, block.count)
                                   : Operand{.rows = batch.gated.slice(block.begin, block.count)};
       const Workspace::Frame frame(ws);
       MOXIE_TRY_LET(const Rows output, ws.rows(block.count, part.width));
       MOXIE_TRY(experts_[block.expert].down().body().run(operand, output, begin, end, ws));
-      const std::span<const std::size_t> rows = batch.places.rows_of(block);
+      const std::span<const std::size_t> rows = batch.assignment.rows_of(block);
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        fma_into(batch.places.weight(block.begin + i), output.row(i), part.row(rows[i]), part.width);
+        fma_into(batch.assignment.weight(block.begin + i), output.row(i), part.row(rows[i]), part.width);
       }
     }
     return {};

@@ -8,11 +8,11 @@
 #include <moxie/expert/gated_mlp.hpp>
 #include <moxie/moe/batch_bank.hpp>
 
-namespace moxie::moe {
+namespace moxie::inline abi1::moe {
 
-/// The experts of a checkpoint: gated MLPs of one shape, whose tiles are shared out over a team together. Rows are
-/// quantised once for gate and up; a range of an expert's inner columns goes through gate, up and activation, and is
-/// quantised for down, in one task; then a task takes a range of y's columns through all experts, by ascending id, and
+/// The experts of a checkpoint: gated MLPs of one shape, whose tiles are shared out over the workers together. Rows are
+/// quantized once for gate and up; a range of an expert's inner columns goes through gate, up and activation, and is
+/// quantized for down, in one task; then a task takes a range of y's columns through all experts, by ascending id, and
 /// adds what they give. Outputs of experts are never gathered, and threads meet twice in a layer, for one row as for
 /// many.
 ///
@@ -33,18 +33,18 @@ class FusedBank {
 
   /// False where experts were packed in different ways; they then run one by one.
   [[nodiscard]] bool takes_batches() const noexcept { return uniform_; }
-  [[nodiscard]] MoeScratch batch_scratch_bytes(std::size_t T, std::size_t places) const noexcept;
-  Status run_batch(ConstRows x, const Assignment& places, Rows y, Team& team) const noexcept;
+  [[nodiscard]] MoeScratch batch_scratch_bytes(std::size_t T, std::size_t pairs) const noexcept;
+  Status run_batch(ConstRows x, const Assignment& assignment, Rows y, Workers& workers) const noexcept;
 
  private:
   struct Batch;
 
   FusedBank(std::vector<Mlp> experts, bool uniform) noexcept : experts_(std::move(experts)), uniform_(uniform) {}
 
-  Status run_inner(const Batch& batch, Team& team) const noexcept;
+  Status run_inner(const Batch& batch, Workers& workers) const noexcept;
   Status run_inner_range(const Batch& batch, const Assignment::Block& block, std::size_t column,
                          Workspace& ws) const noexcept;
-  Status run_down(const Batch& batch, Rows y, Team& team) const noexcept;
+  Status run_down(const Batch& batch, Rows y, Workers& workers) const noexcept;
 
   std::vector<Mlp> experts_;
   bool uniform_;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 void ResultText::add(std::string_view text) {
   // Only a text that is whole may grow: what is kept is always the beginning.

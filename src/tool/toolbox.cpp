@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 Toolbox::~Toolbox() = default;
 

@@ -8,7 +8,7 @@
 #include "format/json.hpp"
 #include "tool/utf8.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 using Clock = std::chrono::steady_clock;

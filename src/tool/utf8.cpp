@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tool/utf8.hpp"
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 // Bytes of the character at `at`; 0 where there is none. Table 3-7 of the Unicode standard.

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 /// Where UTF-8 ends in `text`: its size, if all of it is. No overlong forms, no surrogates, nothing beyond U+10FFFF.
 std::size_t utf8_end(std::string_view text) noexcept;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 std::string_view root_name(const ValuePath& path) noexcept {

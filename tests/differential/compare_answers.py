@@ -32,7 +32,7 @@ TOKENIZER = HERE.parent / "data/tokenizers/qwen2/tokenizer.json"
 PROMPTS = ["Hello", "the quick brown fox jumps over the lazy dog", "1 + 1 = 2, 2 + 2 = 4, 4 + 4 =",
            "def f(x):\n    return x", "a " * 60, "Once upon a time there was", "zzzz", "What is it? It is"]
 # How far apart the two best logprobs may be where answers part: what the types' own rounding does to a logit. llama.cpp
-# rounds the rows that go into products with quantised weights to 8 bits in blocks of 32 or 256, moxie in its own way.
+# rounds the rows that go into products with quantized weights to 8 bits in blocks of 32 or 256, moxie in its own way.
 CLOSE = {"f32": 0.002, "f16": 0.02, "bf16": 0.02, "q8_0": 0.25, "q4_0": 0.25, "q4_k_m": 0.25}
 
 

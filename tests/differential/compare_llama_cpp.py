@@ -7,7 +7,7 @@
 synth      `moxie synth` of every type, in llama.cpp
 convert    `moxie convert` of every type from a Hugging Face folder, in llama.cpp; and each of its tensors beside that of
            llama-quantize from the same weights: the same type, the same values
-quantise   llama-quantize of every type that moxie reads, in moxie
+quantize   llama-quantize of every type that moxie reads, in moxie
 
 llama.cpp continues a prompt greedily; moxie is given the same tokens and must name the same best one at each place, but
 where the two best are closer than the two programs (which are counted: each rounds its activations in its own place).
@@ -27,7 +27,7 @@ import numpy as np
 
 import gguf_qwen3_moe
 import llama_cpp
-from compare_quantised import Moxie, divergence
+from compare_quantized import Moxie, divergence
 
 SIZES = ["--layers", "2", "--hidden", "512", "--experts", "8", "--experts-per-token", "2", "--expert-width", "256",
          "--heads", "4", "--kv-heads", "2", "--head-width", "64", "--vocab", "1024"]
@@ -38,7 +38,7 @@ QUANTISED = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_S", "Q3_K_M",
 failures = []
 
 
-def quantise(source: Path, target: Path, kind: str) -> None:
+def quantize(source: Path, target: Path, kind: str) -> None:
     done = subprocess.run(["llama-quantize", source, target, kind, "2"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
@@ -115,14 +115,14 @@ def main() -> int:
         gguf_qwen3_moe.write_folder(gguf_qwen3_moe.GgufQwen3Moe(exact), hugging_face)
         write_tokenizer(exact, hugging_face)
         for kind in CONVERTED:
-            ours, theirs = folder / "converted.gguf", folder / "quantised.gguf"
+            ours, theirs = folder / "converted.gguf", folder / "quantized.gguf"
             moxie.run("convert", "-m", hugging_face, "--type", kind, "-o", ours)
-            quantise(exact, theirs, kind.upper())
+            quantize(exact, theirs, kind.upper())
             same_tensors(f"convert {kind}", ours, theirs)
             judge(f"convert {kind}", moxie, ours, prompt, options.tokens)
         for kind in QUANTISED:
-            quantise(exact, theirs, kind)
-            judge(f"quantise {kind}", moxie, theirs, prompt, options.tokens)
+            quantize(exact, theirs, kind)
+            judge(f"quantize {kind}", moxie, theirs, prompt, options.tokens)
     print(f"{len(failures)} wrong" + "".join(f"\n  {failure}" for failure in failures))
     return 1 if failures else 0
 

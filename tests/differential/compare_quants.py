@@ -4,8 +4,8 @@
 
     compare_quants.py BUILD/tests/unit/backend/quant/quantize_file [--blocks N] [--rows N] [--seed S]
 
-1. Dequantised values: the same bits as gguf-py's for random blocks and for every f16 as a scale.
-2. Quantised bytes of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, F16 and BF16: the same as gguf-py's.
+1. Dequantized values: the same bits as gguf-py's for random blocks and for every f16 as a scale.
+2. Quantized bytes of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, F16 and BF16: the same as gguf-py's.
 3. All types: the RMSE of what llama-quantize makes of the same rows, within 2 %. Needs llama-quantize.
 
 Exits with 1 where anything differs by more than it may. Needs numpy and gguf.
@@ -131,7 +131,7 @@ def compare_quantized_flat(moxie, rng, rows):
 
 
 def llama_quantize(folder, name, tensors):
-    source, target = os.path.join(folder, "f32.gguf"), os.path.join(folder, "quantised.gguf")
+    source, target = os.path.join(folder, "f32.gguf"), os.path.join(folder, "quantized.gguf")
     width = next(iter(tensors.values())).shape[1]
     writer = gguf.GGUFWriter(source, "llama")
     writer.add_block_count(len(tensors))
@@ -181,7 +181,7 @@ def measure(moxie, rng):
         blocks = moxie.quantize(name, x)
         narrow = x.nbytes / moxie.seconds / 1e6
         moxie.dequantize(name, blocks)
-        print(f"speed of one thread, {name}: quantise {narrow:.0f} MB/s, dequantise {x.nbytes / moxie.seconds / 1e6:.0f} MB/s of f32")
+        print(f"speed of one thread, {name}: quantize {narrow:.0f} MB/s, dequantize {x.nbytes / moxie.seconds / 1e6:.0f} MB/s of f32")
 
 
 def main():

@@ -3,7 +3,7 @@
 
 After the same tokens each program has its routes: the K experts of each layer and row. They are read off by
 gguf_qwen3_moe.cut_models(), files that end behind a router, so that a program's logits are the router's own scores.
-explain() then asks a model in double, on the dequantised weights and checked against transformers,
+explain() then asks a model in double, on the dequantized weights and checked against transformers,
 
 - to go each program's way: that program's token must be the best, or as good but for the rounding of the type, so that
   routes and nothing else make the difference;
@@ -31,7 +31,7 @@ class Rounded(gguf_qwen3_moe.GgufQwen3Moe):
     """Keeps the routers' scores; where `rounds`, with rows rounded as programs do before a product."""
 
     def __init__(self, path: Path):
-        super().__init__(path, quantise=False)
+        super().__init__(path, quantize=False)
         self.rounds, self.scores = False, []
 
     def linear(self, x: np.ndarray, name: str) -> np.ndarray:
@@ -43,7 +43,7 @@ class Rounded(gguf_qwen3_moe.GgufQwen3Moe):
             bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
             x = bits.astype(np.uint32).view(np.float32).astype(np.float64)
         elif self.rounds and kind != T.F32:
-            x = gguf_qwen3_moe.quantise_rows(x, gguf.GGML_QUANT_SIZES[kind][0])
+            x = gguf_qwen3_moe.quantize_rows(x, gguf.GGML_QUANT_SIZES[kind][0])
         y = super().linear(x, name)
         if name.endswith(".mlp.gate"):
             self.scores.append(y)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Qwen3-MoE from a GGUF file in numpy and double, with activations quantised as docs/design/009 says.
+"""Qwen3-MoE from a GGUF file in numpy and double, with activations quantized as docs/design/009 says.
 
 The weights are what gguf-py makes of the blocks; everything else is numpy_qwen3_moe.py. Three ways to run it:
 
-    GgufQwen3Moe(path)                              activations quantised where weights are
-    GgufQwen3Moe(path, quantise=False)              the dequantised weights, as any program would run them
+    GgufQwen3Moe(path)                              activations quantized where weights are
+    GgufQwen3Moe(path, quantize=False)              the dequantized weights, as any program would run them
     model.run(tokens, routes)                       each row goes to the experts that are given, [L, T, K]
 
-write_folder() gives the dequantised weights to transformers. cut_models() gives files whose logits are the scores of
+write_folder() gives the dequantized weights to transformers. cut_models() gives files whose logits are the scores of
 one layer's router, so that any program can be asked for its routes.
 """
 
@@ -36,8 +36,8 @@ EXPERT_NAMES = {"ffn_gate_exps": "gate_proj", "ffn_up_exps": "up_proj", "ffn_dow
 OUTER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
 
-def quantise_rows(x: np.ndarray, block: int) -> np.ndarray:
-    """What the activations stand for after they were quantised: largest / 127 for each block, codes to nearest even.
+def quantize_rows(x: np.ndarray, block: int) -> np.ndarray:
+    """What the activations stand for after they were quantized: largest / 127 for each block, codes to nearest even.
     The arithmetic is f32, as the rule has it; the result is exact in double."""
     single = x.astype(np.float32).reshape(*x.shape[:-1], -1, block)
     largest = np.abs(single).max(axis=-1, keepdims=True)
@@ -80,7 +80,7 @@ def read_config(reader: gguf.GGUFReader) -> dict:
 
 
 class GgufQwen3Moe(Qwen3Moe):
-    def __init__(self, path: Path, quantise: bool = True):
+    def __init__(self, path: Path, quantize: bool = True):
         reader = gguf.GGUFReader(path)
         self.config = read_config(reader)
         self.eps = self.config["rms_norm_eps"]
@@ -88,7 +88,7 @@ class GgufQwen3Moe(Qwen3Moe):
         self.kv_heads = self.config["num_key_value_heads"]
         self.head_dim = self.config["head_dim"]
         self.theta = self.config["rope_theta"]
-        self.quantise = quantise
+        self.quantize = quantize
         self.weights, self.types, self.routes = {}, {}, None
         for tensor in reader.tensors:
             shape = list(map(int, reversed(tensor.shape)))
@@ -109,8 +109,8 @@ class GgufQwen3Moe(Qwen3Moe):
 
     def linear(self, x: np.ndarray, name: str) -> np.ndarray:
         kind = self.types[name]
-        if self.quantise and kind not in FLOATS:
-            x = quantise_rows(x, gguf.GGML_QUANT_SIZES[kind][0])
+        if self.quantize and kind not in FLOATS:
+            x = quantize_rows(x, gguf.GGML_QUANT_SIZES[kind][0])
         return super().linear(x, name)
 
     def moe(self, x: np.ndarray, name: str):
@@ -135,7 +135,7 @@ class GgufQwen3Moe(Qwen3Moe):
 
 
 def write_folder(model: GgufQwen3Moe, folder: Path) -> None:
-    """The dequantised weights as a Hugging Face folder, in f32, which holds every one of them."""
+    """The dequantized weights as a Hugging Face folder, in f32, which holds every one of them."""
     import torch
     from safetensors.torch import save_file
 

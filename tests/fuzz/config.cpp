@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as config.json: a typed error, or a configuration that a model can be built from.
-#include "model/config.hpp"
+#include "model/load/config.hpp"
 #include "model/families/family.hpp"
-#include "model/rope.hpp"
+#include "model/run/rope.hpp"
 
 #include <cmath>
 #include <cstddef>

@@ -17,7 +17,7 @@
 #include "support/compare.hpp"
 #include "support/experts.hpp"
 #include "support/routers.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using testing::GuardedRows;
@@ -54,9 +54,9 @@ std::string run(const Layer& layer, const Pool& pool, const Picked& picked, E ex
     std::ranges::copy(pool.x[picked[i]], x[i].begin());
   }
   const MoeScratch bytes = layer.scratch_bytes(T);
-  test::TeamOf<E> of(std::move(executor), bytes.own, bytes.worker);
-  Team team = of.team();
-  return std::string(layer.run({.logits = logits.view(), .hidden = x.view()}, y, team, &record).message());
+  test::WorkersOf<E> of(std::move(executor), bytes.own, bytes.worker);
+  Workers workers = of.workers();
+  return std::string(layer.run({.logits = logits.view(), .hidden = x.view()}, y, workers, &record).message());
 }
 
 template <class Layer>

@@ -146,18 +146,18 @@ TEST_CASE("a row has the same bits among any neighbours, at any place of the bat
         }
         logits.emplace_back(tokens[i].size() * c.vocab_size);
       }
-      std::vector<Feed> feeds;
+      std::vector<Request> requests;
       for (std::size_t i = 0; i < tenants; ++i) {
-        feeds.push_back({.context = &contexts[i],
-                         .tokens = tokens[i],
-                         .want = Logits::kAll,
-                         .logits = Rows(logits[i].data(), tokens[i].size(), c.vocab_size),
-                         .max_rows = 1 + random.block(i)[0] % 9});
+        requests.push_back({.context = &contexts[i],
+                            .tokens = tokens[i],
+                            .want = Logits::kAll,
+                            .logits = Rows(logits[i].data(), tokens[i].size(), c.vocab_size),
+                            .max_rows = 1 + random.block(i)[0] % 9});
       }
-      while (std::ranges::any_of(feeds, [](const Feed& feed) { return !feed.finished(); })) {
-        REQUIRE(kernel.step(feeds).ok());
-        std::rotate(feeds.begin(), feeds.begin() + static_cast<std::ptrdiff_t>(feeds.size() / 3),
-                    feeds.end());  // another order
+      while (std::ranges::any_of(requests, [](const Request& request) { return !request.finished(); })) {
+        REQUIRE(kernel.step(requests).ok());
+        std::rotate(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(requests.size() / 3),
+                    requests.end());  // another order
       }
       for (std::size_t i = 0; i < tenants; ++i) {
         // Positions before the first other token are the reference's own.
@@ -196,13 +196,13 @@ TEST_CASE("only the last logits, or none before, give the bits of all") {
     for (std::size_t n = 1; n <= c.tokens.size(); n += 9) {
       Context context = kernel.open(c.model).value();
       std::vector<float> out(c.vocab_size);
-      Feed feed{.context = &context,
-                .tokens = std::span(c.tokens).first(n),
-                .want = Logits::kLast,
-                .logits = Rows(out.data(), 1, c.vocab_size),
-                .max_rows = 7};
-      while (!feed.finished()) REQUIRE(kernel.step({&feed, 1}).ok());
-      REQUIRE(feed.status.ok());
+      Request request{.context = &context,
+                      .tokens = std::span(c.tokens).first(n),
+                      .want = Logits::kLast,
+                      .logits = Rows(out.data(), 1, c.vocab_size),
+                      .max_rows = 7};
+      while (!request.finished()) REQUIRE(kernel.step({&request, 1}).ok());
+      REQUIRE(request.status.ok());
       CHECK(same_bits(out, c.row(n - 1)));
     }
   });
@@ -228,22 +228,22 @@ TEST_CASE("the law holds for every family with pages of every type") {
       contexts[1] = trunk->fork().value();
       contexts[3] = trunk->fork().value();
       trunk.reset();
-      std::vector<Feed> feeds;
+      std::vector<Request> requests;
       std::vector<std::vector<float>> logits(kTenants);
       for (std::size_t i = 0; i < kTenants; ++i) {
         const auto tokens = std::span(c.tokens).subspan(i % 2 == 1 ? kFork : 0);
         logits[i].resize(tokens.size() * c.vocab_size);
-        feeds.push_back({.context = &contexts[i],
-                         .tokens = tokens,
-                         .want = Logits::kAll,
-                         .logits = Rows(logits[i].data(), tokens.size(), c.vocab_size),
-                         .max_rows = 1 + 5 * i});
+        requests.push_back({.context = &contexts[i],
+                            .tokens = tokens,
+                            .want = Logits::kAll,
+                            .logits = Rows(logits[i].data(), tokens.size(), c.vocab_size),
+                            .max_rows = 1 + 5 * i});
       }
-      while (std::ranges::any_of(feeds, [](const Feed& feed) { return !feed.finished(); })) {
-        REQUIRE(kernel.step(feeds).ok());
-        std::rotate(feeds.begin(), feeds.begin() + 2, feeds.end());
+      while (std::ranges::any_of(requests, [](const Request& request) { return !request.finished(); })) {
+        REQUIRE(kernel.step(requests).ok());
+        std::rotate(requests.begin(), requests.begin() + 2, requests.end());
       }
-      for (const Feed& feed : feeds) CHECK(feed.status.message() == "");
+      for (const Request& request : requests) CHECK(request.status.message() == "");
       for (std::size_t i = 0; i < kTenants; ++i) {
         CHECK(same_bits(logits[i], std::span(c.expected).last(logits[i].size())));
       }

@@ -31,7 +31,7 @@ void add(std::size_t bytes) noexcept {
 
 // What is mapped and no file's, from the 2 MiB on where the library does so. The C library maps its own by other names;
 // PCRE2 maps code, and a stack that it hardly touches.
-constexpr std::size_t kLeastMapping = std::size_t{2} << 20;
+constexpr std::size_t kMinMapping = std::size_t{2} << 20;
 struct Mapping {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
@@ -68,7 +68,7 @@ void release(void* memory) noexcept {
 
 extern "C" void* mmap(void* address, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
   const long answer = ::syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
-  if (answer != -1 && (flags & MAP_ANONYMOUS) != 0 && bytes >= kLeastMapping) {
+  if (answer != -1 && (flags & MAP_ANONYMOUS) != 0 && bytes >= kMinMapping) {
     const auto begin = static_cast<std::uintptr_t>(answer);
     const std::lock_guard lock(mappings_mutex);
     put({begin, begin + bytes});

@@ -56,20 +56,20 @@ inline ReferenceLogits load_reference(const std::string& name) {
   return reference;
 }
 
-/// Feeds tokens, in steps of at most `chunk` rows, and gives the logits of all of them.
+/// Requests tokens, in steps of at most `chunk` rows, and gives the logits of all of them.
 inline std::vector<float> all_logits(Kernel& kernel, Context& context, std::span<const TokenId> tokens,
                                      std::size_t vocab_size, std::size_t chunk = SIZE_MAX) {
   std::vector<float> logits(tokens.size() * vocab_size);
-  Feed feed{.context = &context,
-            .tokens = tokens,
-            .want = Logits::kAll,
-            .logits = Rows(logits.data(), tokens.size(), vocab_size),
-            .max_rows = chunk};
-  while (!feed.finished()) {
-    const auto report = kernel.step({&feed, 1});
+  Request request{.context = &context,
+                  .tokens = tokens,
+                  .want = Logits::kAll,
+                  .logits = Rows(logits.data(), tokens.size(), vocab_size),
+                  .max_rows = chunk};
+  while (!request.finished()) {
+    const auto report = kernel.step({&request, 1});
     if (!report.ok()) throw StatusError(report.status());
   }
-  if (!feed.status.ok()) throw StatusError(feed.status);
+  if (!request.status.ok()) throw StatusError(request.status);
   return logits;
 }
 

@@ -12,7 +12,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Which instructions the native kernels use. All paths give the same bits for f32, bf16 and f16.
 enum class Isa : std::uint8_t {

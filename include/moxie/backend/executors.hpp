@@ -10,7 +10,7 @@
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// The executors that moxie brings; a host's own is a HostExecutor or derives from Executor.
 enum class ExecutorKind : std::uint8_t {

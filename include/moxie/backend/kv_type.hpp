@@ -6,7 +6,7 @@
 
 // Plain structs alone: files with instruction-set flags include them.
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How the pages of a context store keys and values. Attention computes in f32 with what is stored.
 enum class KvType : std::uint8_t {

@@ -9,7 +9,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Positions in one KV page. Pages begin at absolute positions 0, 32, 64, ...: attention works page
 /// by page, so where a prompt was cut never changes the order of a sum.

@@ -8,13 +8,13 @@
 
 #include <moxie/backend/backend.hpp>
 #include <moxie/core/element_type.hpp>
-#include <moxie/core/team.hpp>
 #include <moxie/core/views.hpp>
+#include <moxie/core/workers.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A weight matrix as checkpoints store it: [out, in], row-major, without gaps; no alignment is asked. Rows of
-/// a quantised type are whole blocks. Or, tiled, as pack_tiles() writes it: a Linear then uses the memory as it lies,
+/// a quantized type are whole blocks. Or, tiled, as pack_tiles() writes it: a Linear then uses the memory as it lies,
 /// which must outlive it.
 struct Weights {
   const std::byte* data = nullptr;
@@ -45,7 +45,7 @@ class WeightArena;
 /// A row's result does not depend on the other rows, nor on how tiles are spread over threads.
 class MOXIE_API Linear {
  public:
-  /// Packs F32, BF16, F16 or block-quantised weights. They may go afterwards, unless they are tiled. `bias` is empty
+  /// Packs F32, BF16, F16 or block-quantized weights. They may go afterwards, unless they are tiled. `bias` is empty
   /// or [out_width]. `executor` carries the packing; null: the calling thread does.
   /// `arena` is for moxie's own layers.
   static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
@@ -57,8 +57,8 @@ class MOXIE_API Linear {
   [[nodiscard]] std::size_t scratch_bytes(std::size_t rows) const noexcept;
   /// All of y on the calling thread.
   Status apply(ConstRows x, Rows y, Workspace& workspace) const noexcept;
-  /// All of y by a team. Scratch of scratch_bytes(x.rows) comes from each worker's workspace.
-  Status apply(ConstRows x, Rows y, Team& team) const noexcept;
+  /// All of y by the workers. Scratch of scratch_bytes(x.rows) comes from each worker's workspace.
+  Status apply(ConstRows x, Rows y, Workers& workers) const noexcept;
 
   /// Makes what `worker` needs to run this warm, so that its first apply() makes nothing.
   Status warm_up(backend::Worker& worker) const noexcept;
@@ -75,7 +75,7 @@ class MOXIE_API Linear {
   std::shared_ptr<const backend::LinearBody> body_;
 };
 
-/// Whether weights of that type have tiles: BF16, F16 and the block-quantised types.
+/// Whether weights of that type have tiles: BF16, F16 and the block-quantized types.
 [[nodiscard]] MOXIE_API bool has_tiles(ElementType type) noexcept;
 /// Bytes of one tile of 16 output rows; the tiles of a matrix lie one after the other.
 [[nodiscard]] MOXIE_API std::size_t tile_bytes(ElementType type, std::size_t in_width) noexcept;

@@ -5,7 +5,7 @@
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// y = x w^T for weights that are used as they lie: the product for experts of one's own. A library's
 /// product may take another path at one row than at many; this one gives a row the same bits

@@ -17,14 +17,14 @@
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct ContextOptions {
   /// No context is longer: a Position has 31 bits.
   static constexpr std::size_t kMaxPositions = static_cast<std::size_t>(std::numeric_limits<Position>::max());
 
-  /// Fingerprint of the Pathway whose keys and values these are. Opaque here.
-  std::uint64_t program = 0;
+  /// Hash of the Pathway whose keys and values these are. Opaque here.
+  std::uint64_t pathway_hash = 0;
   /// The context never holds more positions than this; 1 to kMaxPositions.
   std::size_t max_positions = kMaxPositions;
   /// What the context and its forks may hold together, within the pool's budget.
@@ -50,7 +50,7 @@ struct ContextUsage {
 /// A context is a list of references to pages. fork() shares them all; whoever then appends into a
 /// shared, partly filled page copies that one page first. docs/design/005-kv-memory.md says why.
 ///
-///     MOXIE_TRY_LET(Context context, Context::create(pool, {.program = pathway_hash}));
+///     MOXIE_TRY_LET(Context context, Context::create(pool, {.pathway_hash = pathway_hash}));
 ///     MOXIE_TRY(context.reserve(512));                   // now 512 steps allocate nothing
 ///     ... the kernel appends ...
 ///     MOXIE_TRY_LET(Context what_if, context.fork());    // both go on by themselves
@@ -81,12 +81,12 @@ class MOXIE_API Context {
   [[nodiscard]] std::size_t size() const noexcept { return state_.size; }
   /// Their tokens; good until the next call that is not const.
   [[nodiscard]] std::span<const TokenId> tokens() const noexcept { return {state_.table.tokens, state_.size}; }
-  [[nodiscard]] std::uint64_t program() const noexcept { return state_.program; }
+  [[nodiscard]] std::uint64_t pathway_hash() const noexcept { return state_.pathway_hash; }
   [[nodiscard]] std::size_t max_positions() const noexcept { return state_.max_positions; }
   [[nodiscard]] const std::shared_ptr<KvPool>& pool() const noexcept { return state_.pool; }
   [[nodiscard]] ContextUsage usage() const noexcept;
 
-  /// A context with the same positions, sharing every page; it pays for a table of its own. Program,
+  /// A context with the same positions, sharing every page; it pays for a table of its own. Pathway,
   /// limits and account are inherited; a reservation is not. Takes time in the number of pages.
   ///
   /// A shared page is paid for by the account that took it, until its last holder goes.
@@ -154,7 +154,7 @@ class MOXIE_API Context {
     std::size_t prepared = 0;
     std::size_t pages_before_prepare = 0;
     bool preparing = false;
-    std::uint64_t program = 0;
+    std::uint64_t pathway_hash = 0;
     std::size_t max_positions = 0;
     std::size_t rewind = 0;
   };

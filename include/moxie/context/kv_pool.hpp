@@ -11,7 +11,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct KvPoolOptions {
   /// For tests: memory that holds no position of a context holds NaN, so that whoever reads it shows

@@ -10,7 +10,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// An account with a hard limit: bytes, tokens, calls. What is to be spent is charged first, and the
 /// limit is never overrun by one unit, from however many threads. An account may lie within another:

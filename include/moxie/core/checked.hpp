@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-namespace moxie::checked {
+namespace moxie::inline abi1::checked {
 
 // The only place where sizes that come from a file are added or multiplied. Everything is in
 // std::uint64_t, whatever the machine's size_t; narrow<To> is the one way back.

@@ -7,7 +7,7 @@
 
 #include <moxie/core/views.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// An Eigen map over rows: as_eigen(y) = 2 * as_eigen(x).
 ///

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How the elements of a tensor are stored: one by one, or in blocks that share scales.
 enum class ElementType : std::uint8_t {
@@ -25,7 +25,7 @@ enum class ElementType : std::uint8_t {
   kU64,
   kI64,
   kF64,
-  // Block-quantised types of GGUF; the formats are llama.cpp's.
+  // Block-quantized types of GGUF; the formats are llama.cpp's.
   kQ4_0,
   kQ4_1,
   kQ5_0,
@@ -64,8 +64,8 @@ constexpr const ElementTraits& traits(ElementType type) noexcept {
 
 constexpr std::string_view name(ElementType type) noexcept { return traits(type).name; }
 /// Whether elements come in blocks that share scales.
-constexpr bool is_quantised(ElementType type) noexcept { return traits(type).block_elements > 1; }
-/// Bytes of one element of a plain type, or of one block of a quantised one.
+constexpr bool is_quantized(ElementType type) noexcept { return traits(type).block_elements > 1; }
+/// Bytes of one element of a plain type, or of one block of a quantized one.
 constexpr std::size_t size_of(ElementType type) noexcept { return traits(type).block_bytes; }
 
 /// bfloat16 to f32: exact.

@@ -9,7 +9,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A reference to a callable `void(std::size_t index, std::size_t worker) noexcept`. It does not own
 /// the callable: good for the length of one Executor::run.

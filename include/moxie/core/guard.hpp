@@ -8,7 +8,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Runs code of the host, or code that allocates, behind a wall: `body()` returns a Status.
 ///

@@ -7,7 +7,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning };
 

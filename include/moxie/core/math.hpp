@@ -21,7 +21,7 @@
 // compiler to contract), and every sum runs over kLanes interleaved partial sums that are then added
 // pairwise (so that its order does not depend on the vector width).
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Partial sums of a reduction: element i belongs to lane i % kLanes.
 inline constexpr std::size_t kLanes = 16;

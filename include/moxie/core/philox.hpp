@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Philox4x32-10, a counter-based random generator: the same key and counter always give the same
 /// four words, so a draw depends on nothing that happened beside it.

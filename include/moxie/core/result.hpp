@@ -9,7 +9,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 #if MOXIE_HAS_EXCEPTIONS
 /// What `Result::value()` throws for those who like exceptions.

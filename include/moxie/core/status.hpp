@@ -11,7 +11,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// What kind of failure it was. docs/errors.md says for each what a host can do about it.
 enum class Code : std::uint8_t {

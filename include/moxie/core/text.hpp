@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A short text put together on the stack: the words of an error, made without allocating, so that
 /// even an out-of-memory error can say what it needed.

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 /// Sizes in bytes, as one reads them: `using namespace moxie::units;  24_GiB`.
-namespace moxie::units {
+namespace moxie::inline abi1::units {
 
 constexpr std::uint64_t operator""_KiB(unsigned long long n) noexcept { return n << 10; }
 constexpr std::uint64_t operator""_MiB(unsigned long long n) noexcept { return n << 20; }

@@ -6,7 +6,7 @@
 #include <span>
 #include <type_traits>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Where memory lies. Part of a view's type: a device view never slips into a host function.
 enum class Space : std::uint8_t { kHost, kDevice };

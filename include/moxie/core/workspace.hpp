@@ -13,7 +13,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace backend {
 class Worker;

@@ -10,7 +10,7 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/expert/expert.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// An expert as a table of functions over an object: what crosses the border of a shared library.
 ///

@@ -9,7 +9,7 @@
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Maps T rows of width D to T rows of width D.
 ///

@@ -12,7 +12,7 @@
 #include <moxie/expert/expert.hpp>
 #include <moxie/expert/linear_op.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// What a gated MLP makes of what its gate and its up give.
 enum class GatedActivation : std::uint8_t {

@@ -8,7 +8,7 @@
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A matrix that multiplies rows: y = x W^T, with or without a bias. What experts are made of.
 ///

@@ -11,7 +11,7 @@
 #include <moxie/expert/expert.hpp>
 #include <moxie/expert/linear_op.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// An expert whose output each row scales by itself: y = sigmoid(gate(x)) * expert(x).
 ///

@@ -14,13 +14,13 @@
 #include <moxie/format/load_options.hpp>
 #include <moxie/format/metadata.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// One tensor of a checkpoint: a view into its file.
 ///
 /// Shapes   dims: outermost first, at most kMaxRank of them; none for a scalar. A dimension may be 0.
 ///          The innermost is a multiple of traits(type).block_elements.
-/// Units    bytes: the elements of a row one after the other, little-endian; of a quantised type, block after block:
+/// Units    bytes: the elements of a row one after the other, little-endian; of a quantized type, block after block:
 ///          product(dims) / block_elements * block_bytes in all. Possibly UNALIGNED for the type: copy elements
 ///          out, do not cast the pointer.
 struct Tensor {

@@ -17,7 +17,7 @@
 #include <moxie/core/status.hpp>
 #include <moxie/format/metadata.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// One tensor that a GgufWriter is to write, and where its bytes come from.
 ///

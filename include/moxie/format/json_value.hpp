@@ -10,7 +10,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie::format {
+namespace moxie::inline abi1::format {
 
 /// What a JSON value is. Numbers keep the form they were written in: a whole number that fits is never
 /// rounded through a double, and neither 2.0 nor -0 is a whole number.

@@ -6,7 +6,7 @@
 #include <moxie/core/budget.hpp>
 #include <moxie/core/host.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How a checkpoint is brought in.
 struct LoadOptions {

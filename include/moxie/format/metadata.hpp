@@ -10,7 +10,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How a value of a GGUF file's metadata is stored; the numbers are the format's.
 enum class MetadataType : std::uint8_t {

@@ -19,7 +19,7 @@
 #include <moxie/text/value.hpp>
 #include <moxie/tool/toolbox.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace kernel {
 class ChatState;

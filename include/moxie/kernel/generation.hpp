@@ -22,7 +22,7 @@
 #include <moxie/text/answer_stream.hpp>
 #include <moxie/tool/toolbox.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace kernel {
 class GenerationState;
@@ -89,7 +89,7 @@ struct ToolUse {
 /// An answer ends well (status() is ok) or for a reason that status() tells; text that was made before is there in
 /// either case. A generation that was destroyed before its end counts as cancelled.
 ///
-/// Errors   in status(): those of Feed and Sampler; kUnsupported or kNotFound where the checkpoint has no tokenizer
+/// Errors   in status(): those of Request and Sampler; kUnsupported or kNotFound where the checkpoint has no tokenizer
 ///          for a text prompt; kHostException; kNoMemory.  A context keeps the tokens that were computed.
 /// Threads  one at a time, that of its kernel. It keeps the kernel's memory and threads alive; the context that it
 ///          was given must stay where it is until it is done.

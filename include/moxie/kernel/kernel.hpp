@@ -21,7 +21,7 @@
 #include <moxie/model/model.hpp>
 #include <moxie/model/pathway.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct KernelOptions {
   /// Threads that compute, the calling one included; 0: as many as the machine runs at once.
@@ -40,7 +40,7 @@ struct KernelOptions {
   KvPoolOptions kv_pool = {};
 };
 
-/// Which rows of a feed give logits.
+/// Which rows of a request give logits.
 enum class Logits : std::uint8_t {
   kNone,
   kLast,  ///< of the last token
@@ -49,7 +49,7 @@ enum class Logits : std::uint8_t {
 
 /// Tokens for one context, and where their logits go. The host keeps it until it is done, handing it to
 /// step() as often as that takes; what it points to stays the host's.
-struct Feed {
+struct Request {
   Context* context = nullptr;
   std::span<const TokenId> tokens = {};
   Logits want = Logits::kLast;
@@ -69,7 +69,7 @@ struct Feed {
 struct StepReport {
   std::size_t rows = 0;        ///< tokens computed
   std::size_t sampled = 0;     ///< tokens chosen
-  std::size_t unfinished = 0;  ///< feeds or generations that want another step
+  std::size_t unfinished = 0;  ///< requests or generations that want another step
 };
 
 /// Runs models for a host: forms batches from what contexts are fed, and keeps to its memory.
@@ -77,13 +77,13 @@ struct StepReport {
 ///     MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = 8, .memory_bytes = 24_GiB}));
 ///     for (std::string_view piece : kernel.generate(model, "The sky is")) std::cout << piece;
 ///
-/// A host that wants the logits feeds a context by itself:
+/// A host that wants the logits makes a Request for a context:
 ///
 ///     MOXIE_TRY_LET(Context context, kernel.open(model));
-///     Feed feed{.context = &context, .tokens = prompt, .logits = Rows(out.data(), 1, vocab_size)};
-///     while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
+///     Request request{.context = &context, .tokens = prompt, .logits = Rows(out.data(), 1, vocab_size)};
+///     while (!request.finished()) MOXIE_TRY(kernel.step({&request, 1}).status());
 ///
-/// The bits of a row depend on its context's tokens and on nothing else: not on the other feeds, on
+/// The bits of a row depend on its context's tokens and on nothing else: not on the other requests, on
 /// max_rows, on the executor or its threads.
 ///
 /// and one that has many answers to give hands them to step() together:
@@ -121,15 +121,15 @@ class MOXIE_API Kernel {
   /// In a context of its own.
   Generation generate(const Model& model, std::string_view prompt, const GenerationOptions& options = {}) noexcept;
 
-  /// Computes one batch: the next tokens of each unfinished feed, in order, until max_step_rows are full.
+  /// Computes one batch: the next tokens of each unfinished request, in order, until max_step_rows are full.
   /// Allocates nothing where contexts have room (Context::reserve) and the libraries below do not.
   ///
   /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
-  ///          Feed::status, and that feed's context is as it was before the step; the others go on:
+  ///          Request::status, and that request's context is as it was before the step; the others go on:
   ///          kInvalidArgument (a context not of this kernel or fed twice, a token not in the
   ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kUnsupported (a key or value that
   ///          kv_type does not have), kCancelled, and what a router or an expert said.
-  Result<StepReport> step(std::span<Feed> feeds) noexcept;
+  Result<StepReport> step(std::span<Request> requests) noexcept;
   /// The same for one generation, or a range of them or of pointers to them: one token of each that is past its prompt,
   /// then pieces of prompts, until max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where
   /// not all fit, they take turns. Finished ones are passed over.

@@ -9,11 +9,11 @@
 #include <moxie/core/status.hpp>
 #include <moxie/model/gguf_file_type.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct ConvertOptions {
   GgufFileType type = GgufFileType::kF16;
-  /// Carries the quantising; null for the calling thread. The file is the same either way.
+  /// Carries the quantizing; null for the calling thread. The file is the same either way.
   Executor* executor = nullptr;
   /// Progress "write tensors" counts bytes of the new file; a warning names each recommendation for sampling that GGUF
   /// has no key for and that is left out.

@@ -10,7 +10,7 @@
 #include <moxie/core/element_type.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Which types a GGUF file stores its tensors in, as a whole; the numbers are those of general.file_type. All but the
 /// float ones are mixes: some tensors deserve more bits than the name says.
@@ -39,7 +39,7 @@ MOXIE_API std::string_view name(GgufFileType type) noexcept;
 /// kInvalidArgument: another name; the message lists them all.
 MOXIE_API Result<GgufFileType> parse_gguf_file_type(std::string_view name) noexcept;
 
-/// The type of one tensor in a file of that type: as llama.cpp's quantiser chooses without an importance matrix. Norms,
+/// The type of one tensor in a file of that type: as llama.cpp's quantizer chooses without an importance matrix. Norms,
 /// biases and routers stay F32; where rows do not come in whole blocks, a type with smaller blocks is taken.
 ///
 /// `tensor`: its name in GGUF. `innermost`, `rank`: its width and number of dimensions.

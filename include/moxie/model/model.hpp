@@ -17,7 +17,7 @@
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/tokenizer.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace model {
 class Decoder;

@@ -9,7 +9,7 @@
 #include <moxie/expert/gated_mlp.hpp>
 #include <moxie/router/top_k.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Which norms queries and keys pass before the rotary embedding.
 enum class QueryKeyNorm : std::uint8_t {

@@ -8,7 +8,7 @@
 #include <moxie/core/host.hpp>
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct PackOptions {
   /// Carries the packing; null for the calling thread. The file is the same either way.

@@ -6,10 +6,10 @@
 
 #include <moxie/model/model.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A model with edits laid over it; the model itself never changes. A context belongs to one pathway,
-/// and its pages carry the pathway's fingerprint.
+/// and its pages carry the pathway's hash.
 ///
 /// This is the pathway without edits: it runs the model as its checkpoint has it.
 ///
@@ -20,7 +20,7 @@ class Pathway {
 
   [[nodiscard]] const Model& model() const noexcept { return model_; }
   /// Of the model and every edit in order; without edits, the model's own.
-  [[nodiscard]] std::uint64_t fingerprint() const noexcept { return model_.fingerprint(); }
+  [[nodiscard]] std::uint64_t hash() const noexcept { return model_.fingerprint(); }
 
  private:
   Model model_;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How the makers of a checkpoint would have its tokens chosen, as its files say it: nothing is filled in. moxie never
 /// applies it by itself; sampling_of() makes a Sampling of it.

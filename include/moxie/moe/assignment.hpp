@@ -11,18 +11,18 @@
 #include <moxie/core/scratch.hpp>
 #include <moxie/router/router.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A router's decision, turned round: for each expert its rows, for each row its outputs.
 ///
-/// Every (row, expert) pair gets a place. Places go by expert, and within an expert by row:
+/// Token-expert pairs are numbered by expert, and within an expert by row:
 ///
-///     row 0 -> 2, 0      places   0        1        2        3
+///     row 0 -> 2, 0      pair     0        1        2        3
 ///     row 1 -> 2, 1      expert   0        1        2        2
 ///                        row      0        1        0        1
-///                        row 0 has places 0, 2; row 1 has places 1, 3
+///                        row 0 has pairs 0, 2; row 1 has pairs 1, 3
 ///
-/// So an expert's rows lie side by side, and a row's places ascend with the expert's id, which is the
+/// So an expert's rows lie side by side, and a row's pairs ascend with the expert's id, which is the
 /// order in which its outputs are added. Rows of one expert are cut into blocks: the tasks.
 ///
 /// A router may be anybody's, so nothing that it wrote is believed before it is checked.
@@ -34,19 +34,19 @@ class Assignment {
  public:
   struct Block {
     std::size_t expert;
-    std::size_t begin;  ///< its first place
+    std::size_t begin;  ///< its first pair
     std::size_t count;
   };
 
   static constexpr std::size_t scratch_bytes(std::size_t T, std::size_t N, std::size_t K) noexcept {
     return ScratchSize()
-        .take<std::size_t>(N + 1)  // first_place_
+        .take<std::size_t>(N + 1)  // first_pair_
         .take<std::size_t>(N + 1)  // first_task_
         .table<std::size_t>(T, K)  // row_
         .table<float>(T, K)        // weight_
-        .table<std::size_t>(T, K)  // places_
+        .table<std::size_t>(T, K)  // pairs_
         .take<std::size_t>(T)      // used_
-        .take<std::size_t>(N)      // in the making: the last row that named an expert, its next place
+        .take<std::size_t>(N)      // in the making: the last row that named an expert, its next pair
         .total();
   }
 
@@ -57,45 +57,45 @@ class Assignment {
     Assignment a;
     a.slots_ = K;
     a.block_rows_ = block_rows;
-    MOXIE_TRY_LET(a.first_place_, ws.take<std::size_t>(N + 1));
+    MOXIE_TRY_LET(a.first_pair_, ws.take<std::size_t>(N + 1));
     MOXIE_TRY_LET(a.first_task_, ws.take<std::size_t>(N + 1));
     MOXIE_TRY_LET(a.row_, ws.take<std::size_t>(T * K));
     MOXIE_TRY_LET(a.weight_, ws.take<float>(T * K));
-    MOXIE_TRY_LET(a.places_, ws.take<std::size_t>(T * K));
+    MOXIE_TRY_LET(a.pairs_, ws.take<std::size_t>(T * K));
     MOXIE_TRY_LET(a.used_, ws.take<std::size_t>(T));
     const Workspace::Frame frame(ws);
     MOXIE_TRY_LET(const std::span<std::size_t> of_expert, ws.take<std::size_t>(N));
     MOXIE_TRY(a.count(where, routes, of_expert));
-    a.place(routes, of_expert);
+    a.fill(routes, of_expert);
     return a;
   }
 
   /// How many (row, expert) pairs there are: at most T * K.
-  [[nodiscard]] std::size_t num_places() const noexcept { return first_place_.back(); }
+  [[nodiscard]] std::size_t num_pairs() const noexcept { return first_pair_.back(); }
   [[nodiscard]] std::size_t num_tasks() const noexcept { return first_task_.back(); }
   [[nodiscard]] Block block(std::size_t task) const noexcept {
     // The last expert whose first task is not beyond: experts without rows have no task and are skipped.
     const auto after = std::upper_bound(first_task_.begin(), first_task_.end(), task);
     const auto expert = static_cast<std::size_t>(after - first_task_.begin()) - 1;
-    const std::size_t begin = first_place_[expert] + (task - first_task_[expert]) * block_rows_;
-    return {expert, begin, std::min(block_rows_, first_place_[expert + 1] - begin)};
+    const std::size_t begin = first_pair_[expert] + (task - first_task_[expert]) * block_rows_;
+    return {expert, begin, std::min(block_rows_, first_pair_[expert + 1] - begin)};
   }
   [[nodiscard]] std::span<const std::size_t> rows_of(const Block& block) const noexcept {
     return row_.subspan(block.begin, block.count);
   }
-  /// A row's places, by ascending expert id.
-  [[nodiscard]] std::span<const std::size_t> places_of(std::size_t row) const noexcept {
-    return places_.subspan(row * slots_, used_[row]);
+  /// A row's pairs, by ascending expert id.
+  [[nodiscard]] std::span<const std::size_t> pairs_of(std::size_t row) const noexcept {
+    return pairs_.subspan(row * slots_, used_[row]);
   }
-  [[nodiscard]] float weight(std::size_t place) const noexcept { return weight_[place]; }
+  [[nodiscard]] float weight(std::size_t pair) const noexcept { return weight_[pair]; }
 
  private:
   Assignment() noexcept = default;
 
-  // Checks each slot and counts: first_place_[e + 1] becomes the number of rows of expert e.
+  // Checks each slot and counts: first_pair_[e + 1] becomes the number of rows of expert e.
   Status count(std::string_view where, const RouteOut& routes, std::span<std::size_t> last_row) noexcept {
     const std::size_t N = last_row.size();
-    std::fill(first_place_.begin(), first_place_.end(), std::size_t{0});
+    std::fill(first_pair_.begin(), first_pair_.end(), std::size_t{0});
     std::fill(last_row.begin(), last_row.end(), std::size_t{0});  // a row's number, plus one
     for (std::size_t row = 0; row < used_.size(); ++row) {
       std::size_t used = 0;
@@ -118,7 +118,7 @@ class Assignment {
         const auto expert = static_cast<std::size_t>(id);
         if (last_row[expert] == row + 1) return wrong(Text("different experts"), Text("expert ", id, " again"));
         last_row[expert] = row + 1;
-        ++first_place_[expert + 1];
+        ++first_pair_[expert + 1];
         ++used;
       }
       used_[row] = used;
@@ -126,38 +126,38 @@ class Assignment {
     return {};
   }
 
-  void place(const RouteOut& routes, std::span<std::size_t> next_place) noexcept {
-    const std::size_t N = next_place.size();
+  void fill(const RouteOut& routes, std::span<std::size_t> next_pair) noexcept {
+    const std::size_t N = next_pair.size();
     first_task_[0] = 0;
     for (std::size_t e = 0; e < N; ++e) {
-      const std::size_t count = first_place_[e + 1];
+      const std::size_t count = first_pair_[e + 1];
       first_task_[e + 1] = first_task_[e] + (count + block_rows_ - 1) / block_rows_;
-      first_place_[e + 1] += first_place_[e];
-      next_place[e] = first_place_[e];
+      first_pair_[e + 1] += first_pair_[e];
+      next_pair[e] = first_pair_[e];
     }
     for (std::size_t row = 0; row < used_.size(); ++row) {
       for (std::size_t slot = 0; slot < used_[row]; ++slot) {
-        const std::size_t at = next_place[static_cast<std::size_t>(routes.experts[row][slot])]++;
+        const std::size_t at = next_pair[static_cast<std::size_t>(routes.experts[row][slot])]++;
         row_[at] = row;
         weight_[at] = routes.weights[row][slot];
       }
       used_[row] = 0;
     }
-    // Going through the places in order fills each row's list by ascending expert.
-    for (std::size_t at = 0; at < num_places(); ++at) {
+    // Going through the pairs in order fills each row's list by ascending expert.
+    for (std::size_t at = 0; at < num_pairs(); ++at) {
       const std::size_t row = row_[at];
-      places_[row * slots_ + used_[row]++] = at;
+      pairs_[row * slots_ + used_[row]++] = at;
     }
   }
 
   std::size_t slots_ = 0;
   std::size_t block_rows_ = 1;
-  std::span<std::size_t> first_place_;  // [N + 1]
-  std::span<std::size_t> first_task_;   // [N + 1]
-  std::span<std::size_t> row_;          // [places]
-  std::span<float> weight_;             // [places]
-  std::span<std::size_t> places_;       // [T, K]
-  std::span<std::size_t> used_;         // [T]
+  std::span<std::size_t> first_pair_;  // [N + 1]
+  std::span<std::size_t> first_task_;  // [N + 1]
+  std::span<std::size_t> row_;         // [pairs]
+  std::span<float> weight_;            // [pairs]
+  std::span<std::size_t> pairs_;       // [T, K]
+  std::span<std::size_t> used_;        // [T]
 };
 
 }  // namespace moxie

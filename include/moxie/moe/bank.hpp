@@ -11,7 +11,7 @@
 
 #include <moxie/expert/expert.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// N experts of one width, called by number.
 ///

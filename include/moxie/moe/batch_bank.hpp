@@ -4,13 +4,13 @@
 #include <concepts>
 #include <cstddef>
 
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 #include <moxie/moe/assignment.hpp>
 #include <moxie/moe/bank.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
-/// What a call takes from a team's workspaces: workspace 0 (Team::own) needs `own + worker` bytes, each
+/// What a call takes from the workers' workspaces: workspace 0 (Workers::own) needs `own + worker` bytes, each
 /// other one `worker`.
 struct MoeScratch {
   std::size_t own = 0;
@@ -21,22 +21,22 @@ struct MoeScratch {
 /// expert over several threads. MoeLayer takes that way where takes_batches() says so; run() stays for those who
 /// want one expert, such as a bank that replaces some of another's.
 ///
-///     y[t] = sum over the places p of row t, ascending: weight(p) * expert(p)(x[t]),    from 0,
+///     y[t] = sum over the pairs p of row t, ascending: weight(p) * expert(p)(x[t]),    from 0,
 ///
 /// each output made in f32 and added by one fused multiply-add: the bits that run() and fma_into() give.
 ///
-/// Shapes   x, y: [T, D], not overlapping; T at least 1; places: assignment of T rows over size() experts.
-/// Units    batch_scratch_bytes(T, P) for T rows and at most P places, in bytes; it falls with neither.
+/// Shapes   x, y: [T, D], not overlapping; T at least 1; assignment: of T rows over size() experts.
+/// Units    batch_scratch_bytes(T, P) for T rows and at most P pairs, in bytes; it falls with neither.
 /// Errors   run_batch: kNoSpace; what an expert says. After an error y is unspecified.
-/// Threads  run_batch() may be called at once from many threads, each with its own team and y.
+/// Threads  run_batch() may be called at once from many threads, each with its own workers and y.
 template <class B>
 concept BatchBank = Bank<B> &&
-    requires(const B& bank, ConstRows x, const Assignment& places, Rows y, Team& team, std::size_t T) {
+    requires(const B& bank, ConstRows x, const Assignment& assignment, Rows y, Workers& workers, std::size_t T) {
   { bank.takes_batches() }
   noexcept->std::same_as<bool>;
   { bank.batch_scratch_bytes(T, T) }
   noexcept->std::same_as<MoeScratch>;
-  { bank.run_batch(x, places, y, team) }
+  { bank.run_batch(x, assignment, y, workers) }
   noexcept->std::same_as<Status>;
 };
 

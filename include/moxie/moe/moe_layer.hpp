@@ -12,14 +12,14 @@
 
 #include <moxie/core/math.hpp>
 #include <moxie/core/scratch.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 #include <moxie/expert/expert.hpp>
 #include <moxie/moe/assignment.hpp>
 #include <moxie/moe/bank.hpp>
 #include <moxie/moe/batch_bank.hpp>
 #include <moxie/router/router.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// In the place of a shared expert: there is none.
 struct NoShared {};
@@ -28,7 +28,7 @@ struct NoShared {};
 /// outputs are added under its weights.
 ///
 ///     auto layer = MoeLayer<TopK, ExpertBank<Mlp>>::create(std::move(router), std::move(bank)).value();
-///     MOXIE_TRY(layer.run({.logits = logits, .hidden = x}, y, team));
+///     MOXIE_TRY(layer.run({.logits = logits, .hidden = x}, y, workers));
 ///
 ///     y[t] = sum over chosen e, ascending: weight[t, e] * expert_e(x[t])     + shared(x[t])
 ///
@@ -45,7 +45,7 @@ struct NoShared {};
 ///          kHostException: a router or expert threw; otherwise what a router or expert returned, the
 ///          same one at any number of threads. After an error y and record are unspecified and the
 ///          layer is as before.
-/// Threads  run() may be called at once from many threads, each with its own team and y.
+/// Threads  run() may be called at once from many threads, each with its own workers and y.
 template <Router R, Bank B, class Shared = NoShared>
 class MoeLayer {
   static constexpr bool kHasShared = !std::is_same_v<Shared, NoShared>;
@@ -108,13 +108,14 @@ class MoeLayer {
   }
 
   /// `record`, where given, is memory of the caller for the decision: experts and weights of [T, K].
-  Status run(const RouteIn& in, Rows y, Team& team, const RouteOut* record = nullptr) const noexcept {
+  Status run(const RouteIn& in, Rows y, Workers& workers, const RouteOut* record = nullptr) const noexcept {
     const std::size_t T = in.rows();
     MOXIE_TRY(check(in, y));
-    MOXIE_TRY(team.each(0, [](std::size_t, Workspace&) { return Status(); }));  // a team without workspaces ends here
+    MOXIE_TRY(
+        workers.each(0, [](std::size_t, Workspace&) { return Status(); }));  // workers without workspaces end here
     if (T == 0) return {};
 
-    Workspace& own = team.own();
+    Workspace& own = workers.own();
     const Workspace::Frame frame(own);
     RouteOut routes;
     if (record != nullptr) {
@@ -124,7 +125,7 @@ class MoeLayer {
       routes.experts = IdRows(ids.data(), T, K_);
       MOXIE_TRY_LET(routes.weights, own.rows(T, K_));
     }
-    MOXIE_TRY(route(in, routes, team));
+    MOXIE_TRY(route(in, routes, workers));
     MOXIE_TRY_LET(const Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
     Rows shared_output;
     if constexpr (kHasShared) {
@@ -132,13 +133,13 @@ class MoeLayer {
     }
     if constexpr (BatchBank<B>) {
       if (bank_.takes_batches()) {
-        MOXIE_TRY(bank_.run_batch(in.hidden, assignment, y, team));
-        return add_shared(in.hidden, shared_output, y, team);
+        MOXIE_TRY(bank_.run_batch(in.hidden, assignment, y, workers));
+        return add_shared(in.hidden, shared_output, y, workers);
       }
     }
-    MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_places(), D_));
-    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, shared_output, team));
-    return combine(assignment, outputs, shared_output, y, team);
+    MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_pairs(), D_));
+    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, shared_output, workers));
+    return combine(assignment, outputs, shared_output, y, workers);
   }
 
  private:
@@ -164,11 +165,11 @@ class MoeLayer {
   }
 
   /// Behind a bank that ran the batch by itself.
-  Status add_shared(ConstRows x, Rows shared_output, Rows y, Team& team) const noexcept {
+  Status add_shared(ConstRows x, Rows shared_output, Rows y, Workers& workers) const noexcept {
     if constexpr (!kHasShared) {
       return {};
     } else {
-      return team.each(blocks(x.rows, kBlockRows), [&](std::size_t index, Workspace& ws) -> Status {
+      return workers.each(blocks(x.rows, kBlockRows), [&](std::size_t index, Workspace& ws) -> Status {
         const std::size_t begin = index * kBlockRows;
         const std::size_t count = std::min(kBlockRows, x.rows - begin);
         MOXIE_TRY(shared_.run(x.slice(begin, count), shared_output.slice(begin, count), ws));
@@ -194,10 +195,10 @@ class MoeLayer {
     return {};
   }
 
-  Status route(const RouteIn& in, const RouteOut& out, Team& team) const noexcept {
+  Status route(const RouteIn& in, const RouteOut& out, Workers& workers) const noexcept {
     MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
     const std::size_t per_call = row_local() ? kBlockRows : in.rows();
-    return team.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
+    return workers.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
       const std::size_t begin = index * per_call;
       const RouteOut part = out.slice(begin, std::min(per_call, in.rows() - begin));
       for (std::size_t t = 0; t < part.experts.rows; ++t) {  // marked, so that a slot which it forgets is found
@@ -209,10 +210,10 @@ class MoeLayer {
   }
 
   Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs, Rows shared_output,
-                     Team& team) const noexcept {
+                     Workers& workers) const noexcept {
     const std::size_t routed = assignment.num_tasks();
     const std::size_t shared = kHasShared ? blocks(x.rows, kBlockRows) : 0;
-    return team.each(routed + shared, [&](std::size_t task, Workspace& ws) -> Status {
+    return workers.each(routed + shared, [&](std::size_t task, Workspace& ws) -> Status {
       if constexpr (kHasShared) {
         if (task >= routed) {
           const std::size_t begin = (task - routed) * kBlockRows;
@@ -234,13 +235,14 @@ class MoeLayer {
     return ConstRows(gathered);
   }
 
-  Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y, Team& team) const noexcept {
-    return team.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
+  Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y,
+                 Workers& workers) const noexcept {
+    return workers.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
       const std::size_t end = std::min(y.rows, (index + 1) * kCombineRows);
       for (std::size_t t = index * kCombineRows; t < end; ++t) {
         std::fill_n(y.row(t), D_, 0.0f);
-        for (const std::size_t place : assignment.places_of(t)) {
-          fma_into(assignment.weight(place), outputs.row(place), y.row(t), D_);
+        for (const std::size_t pair : assignment.pairs_of(t)) {
+          fma_into(assignment.weight(pair), outputs.row(pair), y.row(t), D_);
         }
         if constexpr (kHasShared) fma_into(1.0f, shared_output.row(t), y.row(t), D_);
       }

@@ -10,7 +10,7 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/router/router.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A router as a table of functions over an object: what crosses the border of a shared library.
 ///

@@ -12,7 +12,7 @@
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Stands in a slot of RouteOut that chose nobody.
 inline constexpr std::int32_t kNoExpert = -1;

@@ -13,7 +13,7 @@
 #include <moxie/core/scratch.hpp>
 #include <moxie/router/router.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How logits become scores.
 enum class Scores : std::uint8_t {
@@ -66,9 +66,9 @@ class TopK {
   static constexpr bool row_local = true;
 
   static Result<TopK> create(TopKOptions options) noexcept {
-    constexpr auto kMostExperts = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
-    if (options.num_experts == 0 || options.num_experts > kMostExperts) {
-      return Status(Code::kInvalidArgument, "TopK::create", Text("num_experts in [1, ", kMostExperts, "]"),
+    constexpr auto kMaxExperts = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+    if (options.num_experts == 0 || options.num_experts > kMaxExperts) {
+      return Status(Code::kInvalidArgument, "TopK::create", Text("num_experts in [1, ", kMaxExperts, "]"),
                     Text(options.num_experts));
     }
     if (options.experts_per_token == 0 || options.experts_per_token > options.num_experts) {

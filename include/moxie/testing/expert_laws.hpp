@@ -13,7 +13,7 @@
 #include <moxie/expert/expert.hpp>
 #include <moxie/testing/guarded_memory.hpp>
 
-namespace moxie::testing {
+namespace moxie::inline abi1::testing {
 
 struct ExpertLawOptions {
   std::size_t max_rows = 64;  ///< the largest batch; every size from 1 is tried

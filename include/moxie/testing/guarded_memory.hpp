@@ -14,7 +14,7 @@
 
 // Memory that notices what was done to it. For tests: it allocates, and may throw std::bad_alloc.
 
-namespace moxie::testing {
+namespace moxie::inline abi1::testing {
 
 /// Where rows lie in memory. A plug-in meets all of these in a running model.
 struct Layout {

@@ -14,7 +14,7 @@
 #include <moxie/router/router.hpp>
 #include <moxie/testing/guarded_memory.hpp>
 
-namespace moxie::testing {
+namespace moxie::inline abi1::testing {
 
 struct RouterLawOptions {
   std::size_t max_rows = 64;     ///< the largest batch; every size from 1 is tried

@@ -11,7 +11,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/text/message.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How a model writes down the tools it calls.
 enum class ToolSyntax : std::uint8_t {

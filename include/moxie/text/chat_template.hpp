@@ -16,7 +16,7 @@
 #include <moxie/format/metadata.hpp>
 #include <moxie/text/value.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// What one template and one render of it may cost. A template is code from a stranger: it runs within these.
 struct TemplateLimits {

@@ -8,7 +8,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Decodes tokens while they arrive. A piece never ends inside a UTF-8 character that later tokens may complete, and
 /// the pieces put together are what Tokenizer::decode() gives for all the tokens.

@@ -11,7 +11,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/text/value.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// One function that a model asked for.
 struct ToolCall {

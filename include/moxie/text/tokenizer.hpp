@@ -16,7 +16,7 @@
 #include <moxie/format/metadata.hpp>
 #include <moxie/text/tokenizer_data.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 class DecodeStream;
 

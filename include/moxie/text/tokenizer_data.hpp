@@ -8,7 +8,7 @@
 
 #include <moxie/core/views.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// What kind of token a vocabulary entry is. The numbers are those of `tokenizer.ggml.token_type`.
 enum class TokenType : std::uint8_t {

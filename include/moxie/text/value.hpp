@@ -9,7 +9,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Who wrote a byte. A control token may only be read from bytes of a template's author.
 enum class Origin : std::uint8_t {

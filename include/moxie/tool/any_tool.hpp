@@ -11,7 +11,7 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/tool/tool.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Any tool behind one type: a table of functions over an object, as ToolTable says, and two texts.
 ///

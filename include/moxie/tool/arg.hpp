@@ -6,7 +6,7 @@
 
 #include <moxie/tool/tool_type.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// One argument of a tool: its name in JSON, its type, and what a model reads about it. *city is the value.
 template <FixedString Name, class T, FixedString Description = "">

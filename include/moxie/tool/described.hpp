@@ -8,7 +8,7 @@
 
 #include <moxie/tool/literal.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How an enum or a struct of the host appears in JSON. Specialised by whoever wants to use one in a tool:
 ///

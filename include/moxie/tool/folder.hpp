@@ -13,7 +13,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 struct FolderLimits {
   std::size_t max_entries = 500;            ///< of one listing

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace detail {
 

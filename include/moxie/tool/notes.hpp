@@ -12,7 +12,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 struct NotesLimits {
   std::size_t max_notes = 1000;

@@ -18,7 +18,7 @@
 ///
 /// Errors   kNoMemory, of every function here.
 /// Threads  the functions may be called from any thread, and so may the tools.
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 /// "calculate": exact arithmetic with whole numbers and decimals, within some 1000 digits and 4096 bytes.
 MOXIE_API Result<AnyTool> calculate() noexcept;

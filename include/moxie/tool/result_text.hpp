@@ -10,7 +10,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// What a tool answers, as text of a bounded size: bytes beyond the limit are counted and not kept.
 ///

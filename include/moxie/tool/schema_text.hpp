@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace moxie::detail {
+namespace moxie::inline abi1::detail {
 
 // Schemas are written twice by the compiler: once to count, once into an array of that size.
 class SchemaCounter {

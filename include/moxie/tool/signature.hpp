@@ -7,7 +7,7 @@
 #include <moxie/tool/tool_control.hpp>
 
 // What a callable takes and gives, read off its call operator.
-namespace moxie::detail {
+namespace moxie::inline abi1::detail {
 
 template <class P>
 inline constexpr bool kIsArg = false;

@@ -13,7 +13,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/tool/signature.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace detail {
 

@@ -7,7 +7,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// When a call has to end. Nobody can end a C++ function from outside, so a tool that may take long has a last
 /// parameter `const ToolControl&` and asks it between steps:

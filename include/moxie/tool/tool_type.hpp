@@ -18,7 +18,7 @@
 #include <moxie/tool/schema_text.hpp>
 #include <moxie/tool/value_path.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// A whole number in [Least, Most], for an argument whose limits are not its type's: Between<int, 1, 14>.
 template <std::integral T, T Least, T Most>

@@ -14,7 +14,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/tool/any_tool.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// How a call ended.
 enum class ToolVerdict : std::uint8_t {

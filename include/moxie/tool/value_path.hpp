@@ -9,7 +9,7 @@
 #include <moxie/core/status.hpp>
 #include <moxie/format/json_value.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// The way to a value inside the arguments of a tool, for errors: places[2].city. Lives on the stack of whoever reads.
 struct ValuePath {

@@ -60,13 +60,13 @@ void gemm_tile(const GemmArgs& a, std::size_t row, std::size_t vector) {
 /// R rows against all vectors of the panel, as many at a time as the registers hold.
 template <class Panel, std::size_t R>
 void gemm_rows(const GemmArgs& a, std::size_t row) {
-  constexpr std::size_t kMost = Vec::vectors_for(R);
+  constexpr std::size_t kMax = Vec::vectors_for(R);
   const std::size_t vectors = a.panel_width / kVectorWidth;
   std::size_t v = 0;
-  if constexpr (kMost >= 4) {
+  if constexpr (kMax >= 4) {
     for (; v + 4 <= vectors; v += 4) gemm_tile<Panel, R, 4>(a, row, v);
   }
-  if constexpr (kMost >= 2) {
+  if constexpr (kMax >= 2) {
     for (; v + 2 <= vectors; v += 2) gemm_tile<Panel, R, 2>(a, row, v);
   }
   for (; v < vectors; ++v) gemm_tile<Panel, R, 1>(a, row, v);
@@ -175,10 +175,10 @@ struct Running {
 };
 
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
-/// multiplied by `fade`. Of the page's positions those in [hidden, seen) count.
+/// multiplied by `rescale`. Of the page's positions those in [hidden, seen) count.
 template <class Page, std::size_t H>
 void score_page(const AttendArgs& a, const float* q, const Page& page, std::size_t hidden, std::size_t seen,
-                Running& running, Fetch& fetch, float (&weights)[H][kPage], float (&fade)[H]) {
+                Running& running, Fetch& fetch, float (&weights)[H][kPage], float (&rescale)[H]) {
   Vec low[H], high[H];
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) low[h] = high[h] = Vec::zero();
@@ -218,18 +218,18 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
     const Vec shift = Vec::broadcast(largest);
     const Vec w0 = exp(s0 - shift);
     const Vec w1 = exp(s1 - shift);
-    fade[h] = exp_of(running.largest[h] - largest);
-    running.total[h] = Vec::fma(running.total[h], Vec::broadcast(fade[h]), w0) + w1;
+    rescale[h] = exp_of(running.largest[h] - largest);
+    running.total[h] = Vec::fma(running.total[h], Vec::broadcast(rescale[h]), w0) + w1;
     running.largest[h] = largest;
     w0.store(weights[h]);
     w1.store(weights[h] + kVectorWidth);
   }
 }
 
-/// y = y * fade + weights * values, N vectors of the value's width from `column`; the last may be cut.
+/// y = y * rescale + weights * values, N vectors of the value's width from `column`; the last may be cut.
 template <std::size_t N, class Page, std::size_t H>
 void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hidden, std::size_t seen,
-                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&fade)[H],
+                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&rescale)[H],
                 Fetch& fetch) {
   const typename Page::template Columns<N> columns(page, column);
   const bool whole = width >= kVectorWidth * N;
@@ -239,7 +239,7 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
 #pragma GCC unroll 2
     for (std::size_t n = 0; n < N; ++n) {
       const float* at = y + h * a.y_stride + column + n * kVectorWidth;
-      sum[h][n] = (whole ? Vec::load(at) : Vec::load_first(at, width)) * Vec::broadcast(fade[h]);
+      sum[h][n] = (whole ? Vec::load(at) : Vec::load_first(at, width)) * Vec::broadcast(rescale[h]);
     }
   }
   for (std::size_t j = hidden; j < seen; ++j) {
@@ -273,15 +273,15 @@ template <class Page, std::size_t H>
 void attend_page(const AttendArgs& a, const Page& page, const float* q, float* y, std::size_t hidden, std::size_t seen,
                  Running& running, Fetch fetch) {
   float weights[H][kPage];
-  float fade[H];
-  score_page(a, q, page, hidden, seen, running, fetch, weights, fade);
+  float rescale[H];
+  score_page(a, q, page, hidden, seen, running, fetch, weights, rescale);
   constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
   std::size_t c = 0;
   for (; c + kStep <= a.value_width; c += kStep) {
-    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, fade, fetch);
+    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, rescale, fetch);
   }
   for (; c < a.value_width; c += kVectorWidth) {
-    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, fade, fetch);
+    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, rescale, fetch);
   }
 }
 

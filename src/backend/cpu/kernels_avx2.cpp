@@ -3,6 +3,6 @@
 
 #include "backend/cpu/kernels.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 const Ops kAvx2Ops = make_ops("avx2");
 }  // namespace moxie::backend

@@ -3,6 +3,6 @@
 
 #include "backend/cpu/kernels.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 const Ops kAvx512Ops = make_ops("avx512");
 }  // namespace moxie::backend

@@ -3,6 +3,6 @@
 
 #include "backend/cpu/kernels.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 const Ops kPortableOps = make_ops("portable");
 }  // namespace moxie::backend

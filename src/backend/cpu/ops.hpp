@@ -10,7 +10,7 @@
 // type of their path, elements.hpp and kernels.hpp, and nothing else: no inline function of a library can
 // then be compiled with their flags and picked by the linker for everybody.
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// How the elements of a packed panel are stored.
 enum class PanelType : std::uint8_t { kF32, kBF16, kF16 };

@@ -7,7 +7,7 @@
 
 #include "backend/executors/kinds.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 bool executor_available(ExecutorKind kind) noexcept {
   switch (kind) {

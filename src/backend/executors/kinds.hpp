@@ -7,7 +7,7 @@
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 // openmp.cpp, or its stub twin where the build has no OpenMP. threads: 1 to kMaxExecutorThreads.
 bool openmp_available() noexcept;

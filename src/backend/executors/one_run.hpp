@@ -6,7 +6,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Lets one run() at a time through, so that a task that calls run(), or a second host thread, gets an
 /// error instead of a deadlock.

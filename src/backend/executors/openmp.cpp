@@ -14,7 +14,7 @@
 #include "backend/executors/one_run.hpp"
 #include "backend/executors/thread_proof.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 // A std::thread::id is an address that the next thread gets as soon as its owner has ended; Linux hands out

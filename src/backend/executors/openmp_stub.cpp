@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/executors/kinds.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 bool openmp_available() noexcept { return false; }
 

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 Status refused_threads(std::string_view where, std::size_t wanted, std::size_t made) noexcept {
   return Status(Code::kNoThreads, where, Text(wanted, " threads besides the caller's"),

@@ -6,7 +6,7 @@
 
 #include <moxie/core/status.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 /// Shows that the system lends `count` threads at once, by making that many and joining them.
 Status prove_threads(std::string_view where, std::size_t count) noexcept;

@@ -9,7 +9,7 @@
 
 // The one place that knows how oneDNN 2 and 3 differ, and how to keep either on one thread.
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// A matmul whose weights lie as `weights` says (or as oneDNN likes best: format_tag::any), with
 /// scratch memory from the caller. Throws dnnl::error.

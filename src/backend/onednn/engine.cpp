@@ -7,7 +7,7 @@
 
 #include "backend/onednn/onednn_linear.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 

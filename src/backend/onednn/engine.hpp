@@ -8,7 +8,7 @@
 #include "backend/linear_body.hpp"
 #include "backend/worker.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// oneDNN behind a face without its types. A build without it has a twin whose create() says so.
 class Engine {

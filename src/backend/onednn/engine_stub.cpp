@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/onednn/engine.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 Result<std::shared_ptr<const Engine>> Engine::create(Isa) {
   return Status(Code::kUnsupported, "Backend", "a build with MOXIE_ONEDNN=ON for the path onednn",

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 

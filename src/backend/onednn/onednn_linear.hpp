@@ -6,7 +6,7 @@
 #include "backend/linear_body.hpp"
 #include "backend/onednn/product.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 using ProductFor = std::function<Result<std::shared_ptr<const Product>>(std::size_t depth, std::size_t columns)>;
 

@@ -6,7 +6,7 @@
 
 #include <moxie/core/philox.hpp>
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 
@@ -100,14 +100,14 @@ void Product::pack(const float* weights, float* packed) const {
 
 /// Runs the same 64 rows by each row count, also shifted against each other, and compares bits.
 Status Product::probe() const {
-  constexpr std::size_t kMost = kRows[0];
-  const std::vector<float> x = noise(kMost * depth_, 1);
+  constexpr std::size_t kMax = kRows[0];
+  const std::vector<float> x = noise(kMax * depth_, 1);
   const std::vector<float> weights = noise(depth_ * columns_, 2);
   std::vector<float> packed(packed_floats());
   pack(weights.data(), packed.data());
   const std::unique_ptr<Warm> warm = warm_up();
 
-  std::vector<float> expected(kMost * columns_);
+  std::vector<float> expected(kMax * columns_);
   run(*warm, 0, x.data(), packed.data(), expected.data());
   const auto differs = [&](std::size_t row, const float* got) {
     return std::memcmp(expected.data() + row * columns_, got, columns_ * sizeof(float)) != 0;
@@ -115,11 +115,11 @@ Status Product::probe() const {
   const auto refuse = [&](std::size_t rows) {
     return Status(Code::kUnsupported, Text("oneDNN matmul ", depth_, " x ", columns_).view(),
                   "rows that do not depend on each other",
-                  Text("other bits in batches of ", rows, " than of ", kMost, " (", implementation_, ")"));
+                  Text("other bits in batches of ", rows, " than of ", kMax, " (", implementation_, ")"));
   };
-  std::vector<float> got(kMost * columns_);
+  std::vector<float> got(kMax * columns_);
   for (std::size_t step = 1; step < kRows.size(); ++step) {
-    for (std::size_t row = 0; row + kRows[step] <= kMost; ++row) {
+    for (std::size_t row = 0; row + kRows[step] <= kMax; ++row) {
       run(*warm, step, x.data() + row * depth_, packed.data(), got.data());
       for (std::size_t i = 0; i < kRows[step]; ++i) {
         if (differs(row + i, got.data() + i * columns_)) return refuse(kRows[step]);
@@ -130,8 +130,8 @@ Status Product::probe() const {
   std::vector<float> turned(x);
   std::rotate(turned.begin(), turned.begin() + static_cast<std::ptrdiff_t>(17 * depth_), turned.end());
   run(*warm, 0, turned.data(), packed.data(), got.data());
-  for (std::size_t row = 0; row < kMost; ++row) {
-    if (differs((row + 17) % kMost, got.data() + row * columns_)) return refuse(kMost);
+  for (std::size_t row = 0; row < kMax; ++row) {
+    if (differs((row + 17) % kMax, got.data() + row * columns_)) return refuse(kMax);
   }
   return {};
 }

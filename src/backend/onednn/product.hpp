@@ -12,7 +12,7 @@
 #include "backend/onednn/adaptor.hpp"
 #include "backend/worker.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 /// oneDNN's matmul [m, depth] x [depth, columns] for a few fixed m that share one weight layout. Any
 /// number of rows is put together from them; the probe has shown that a row's bits are the same in

@@ -5,19 +5,19 @@
 
 #include <moxie/core/text.hpp>
 
-#include "model/config_checks.hpp"
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_checks.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 
 /// Layers that transformers would add to predict further tokens lie behind these, and are not read.
 void read_layers(ConfigFields& fields, ModelConfig& config, std::size_t first_moe_layer) {
-  const std::size_t first = fields.size_or("first_k_dense_replace", first_moe_layer, 0, kMostLayers);
-  const std::size_t step = fields.size_or("moe_layer_freq", 1, 1, kMostLayers);
+  const std::size_t first = fields.size_or("first_k_dense_replace", first_moe_layer, 0, kMaxLayers);
+  const std::size_t step = fields.size_or("moe_layer_freq", 1, 1, kMaxLayers);
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
     config.moe_layers[layer] = layer >= first && layer % step == 0;
   }
@@ -36,21 +36,21 @@ void read_common(ConfigFields& fields, ModelConfig& config, std::size_t first_mo
   }
   read_layers(fields, config, first_moe_layer);
   if (std::ranges::find(config.moe_layers, true) == config.moe_layers.end()) return;
-  config.num_experts = fields.size("n_routed_experts", "num_local_experts", 1, kMostSize);
+  config.num_experts = fields.size("n_routed_experts", "num_local_experts", 1, kMaxSize);
   config.num_experts_per_tok = fields.size("num_experts_per_tok", 1, config.num_experts);
-  config.moe_intermediate_size = fields.size("moe_intermediate_size", 1, kMostSize);
+  config.moe_intermediate_size = fields.size("moe_intermediate_size", 1, kMaxSize);
   config.shared_expert_intermediate_size =
-      config.moe_intermediate_size * fields.size_or("n_shared_experts", 0, 0, kMostSize);
+      config.moe_intermediate_size * fields.size_or("n_shared_experts", 0, 0, kMaxSize);
   config.routed_scaling_factor = default_scale;
   if (fields.has("routed_scaling_factor")) {
-    config.routed_scaling_factor = fields.number(fields.find("routed_scaling_factor"), "routed_scaling_factor",
-                                                 kLeastRoutedScale, kMostRoutedScale);
+    config.routed_scaling_factor =
+        fields.number(fields.find("routed_scaling_factor"), "routed_scaling_factor", kMinRoutedScale, kMaxRoutedScale);
   }
 }
 
 void read_groups(ConfigFields& fields, ModelConfig& config, std::size_t groups, std::size_t used) {
-  config.n_group = fields.size_or("n_group", groups, 1, kMostSize);
-  config.topk_group = fields.size_or("topk_group", used, 1, kMostSize);
+  config.n_group = fields.size_or("n_group", groups, 1, kMaxSize);
+  config.topk_group = fields.size_or("topk_group", used, 1, kMaxSize);
   check_groups(fields, config, "n_group", "topk_group");
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/families/families.hpp"
+#include "model/families/family.hpp"
 
 #include <algorithm>
 #include <iterator>
 #include <vector>
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 

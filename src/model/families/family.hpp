@@ -8,10 +8,10 @@
 
 #include <moxie/model/model_config.hpp>
 
-#include "model/gguf_names.hpp"
-#include "model/tensor_names.hpp"
+#include "model/load/gguf_names.hpp"
+#include "model/load/tensor_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 class ConfigFields;
 
@@ -26,7 +26,7 @@ struct GgufForm {
   bool norm_topk_prob = false;
   /// The key of an expert's width.
   std::string_view expert_width = "expert_feed_forward_length";
-  /// Rows of queries and keys lie so that the rotary embedding turns neighbours: the halves of a head are shuffled
+  /// Rows of queries and keys lie so that the rotary embedding rotates neighbours: the halves of a head are shuffled
   /// into each other.
   bool interleaved_rows = false;
   /// The head is a tensor of its own, never the embedding.
@@ -79,5 +79,17 @@ struct Family {
 /// "llama, qwen3 or qwen3_moe", for messages.
 [[nodiscard]] std::string known_model_types();
 [[nodiscard]] std::string known_gguf_architectures();
+
+extern const Family kDeepseekV2;
+extern const Family kDeepseekV3;
+extern const Family kGptOss;
+extern const Family kLlama;
+extern const Family kMistral;
+extern const Family kMixtral;
+extern const Family kOlmoe;
+extern const Family kQwen2;
+extern const Family kQwen2Moe;
+extern const Family kQwen3;
+extern const Family kQwen3Moe;
 
 }  // namespace moxie::model

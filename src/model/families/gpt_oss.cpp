@@ -4,18 +4,18 @@
 #include <moxie/core/math.hpp>
 #include <moxie/core/text.hpp>
 
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/gguf_names.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/gguf_names.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 
 void read(ConfigFields& fields, ModelConfig& config) {
   // What transformers takes where these are not there is no part of the file, and nothing that a reader would expect.
-  fields.size("head_dim", 2, kMostSize);
+  fields.size("head_dim", 2, kMaxSize);
   if (!fields.has("rope_parameters") && !fields.has("rope_scaling")) {
     fields.fail(Code::kUnsupported, "rope_parameters or rope_scaling (without, transformers takes a yarn of its own)",
                 "none");
@@ -25,7 +25,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
   config.moe_layers.assign(config.num_hidden_layers, true);
   read_experts(fields, config, "intermediate_size");
   config.norm_topk_prob = true;
-  if (fields.has("swiglu_limit") && fields.number(fields.find("swiglu_limit"), "swiglu_limit", 0, kMostRopeFactor) !=
+  if (fields.has("swiglu_limit") && fields.number(fields.find("swiglu_limit"), "swiglu_limit", 0, kMaxRopeFactor) !=
                                         static_cast<double>(kGateLimit)) {
     fields.fail(Code::kUnsupported, Text("swiglu_limit ", kGateLimit, ", or none"),
                 fields.find("swiglu_limit").describe());

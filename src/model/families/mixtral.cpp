@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mixtral: Llama with experts in every layer. Its router takes the softmax over the chosen experts alone, which is the
 // one over all, divided by the sum of the chosen.
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 

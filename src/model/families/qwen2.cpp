@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Qwen2 and Qwen2.5, dense: biases on queries, keys and values.
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Qwen2-MoE and Qwen1.5-MoE: Qwen2 with experts, beside which one more sees every row, scaled by the sigmoid of a
 // gate. Layers without experts are those that the configuration names.
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 
@@ -17,7 +17,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
   config.norm_topk_prob = fields.flag_or("norm_topk_prob", false);
   if (config.num_experts == 0) return;  // every layer is dense
   config.shared_expert_gate = true;
-  config.shared_expert_intermediate_size = fields.size("shared_expert_intermediate_size", 1, kMostSize);
+  config.shared_expert_intermediate_size = fields.size("shared_expert_intermediate_size", 1, kMaxSize);
 }
 
 }  // namespace

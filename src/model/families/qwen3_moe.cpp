@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Qwen3-MoE: Qwen3 with experts, or one dense MLP in the layers that the configuration names.
-#include "model/config_fields.hpp"
-#include "model/families/families.hpp"
-#include "model/hugging_face_names.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_fields.hpp"
+#include "model/load/hugging_face_names.hpp"
 
-namespace moxie::model {
+namespace moxie::inline abi1::model {
 
 namespace {
 

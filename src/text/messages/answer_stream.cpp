@@ -8,7 +8,7 @@
 
 #include "text/messages/tool_syntax.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

@@ -6,7 +6,7 @@
 
 #include "format/json.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Appends `value` as compact JSON. Recurses as deep as its document.
 void write_json_text(std::string& out, format::JsonValue value);

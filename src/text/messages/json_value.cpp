@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 Result<Value> to_value(format::JsonValue json, std::string_view where, std::size_t& values_left) {
   using format::JsonKind;

@@ -8,7 +8,7 @@
 
 #include "format/json.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What a JSON text from outside may cost: a value takes up to 200 bytes once it is a Value, so there may be fewer of
 /// them than a text could hold, or memory would outgrow the text.

@@ -7,7 +7,7 @@
 #include "text/messages/json_text.hpp"
 #include "text/messages/json_value.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 using format::JsonDocument;
 using format::JsonFields;

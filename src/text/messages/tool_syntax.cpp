@@ -4,7 +4,7 @@
 #include "format/json_fields.hpp"
 #include "text/messages/json_text.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

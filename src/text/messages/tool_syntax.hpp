@@ -6,7 +6,7 @@
 
 #include <moxie/text/answer_stream.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The calls that the text between markers holds: one object, a list of them (Mistral), or name[ARGS]{...}.
 ///

@@ -9,7 +9,7 @@
 #include "text/template/meter.hpp"
 #include "text/template/operators.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What a call hands over, and how it is matched with parameters.
 struct Arguments {

@@ -8,7 +8,7 @@
 
 #include <moxie/text/value.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// A node of a template, as an index into Ast; 0 is no node.
 using NodeId = std::uint32_t;

@@ -5,7 +5,7 @@
 
 #include "text/template/payload.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Puts a string together from pieces and remembers where each byte came from. Every string that the
 /// interpreter makes is made here, which is why no filter can lose or launder an origin.

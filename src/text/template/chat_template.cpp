@@ -8,7 +8,7 @@
 #include "text/template/engine.hpp"
 #include "text/template/parser.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 struct ChatTemplate::Parsed {
   std::string name;
@@ -23,11 +23,11 @@ Status located(const text::Failure& failure, std::string_view name, std::uint32_
 
 // What the variables hold, so that a limit can grow with what was given.
 std::uint64_t bytes_given(const RenderInput& input) noexcept {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 40U;
+  constexpr std::uint64_t kMax = std::uint64_t{1} << 40U;
   std::uint64_t total = 0;
   for (const auto& [name, value] : input.variables) {
     const text::Payload* payload = text::Payload::of(value);
-    if (payload != nullptr) total = std::min(kMost, total + std::min(kMost, payload->weight));
+    if (payload != nullptr) total = std::min(kMax, total + std::min(kMax, payload->weight));
   }
   return total;
 }

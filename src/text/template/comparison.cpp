@@ -5,7 +5,7 @@
 #include "text/template/objects.hpp"
 #include "text/template/operators.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/template/engine.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 Engine::Engine(const Ast& ast, Meter& meter, const RenderInput& input)
     : ast_(ast),

@@ -14,7 +14,7 @@
 #include "text/template/objects.hpp"
 #include "text/template/operators.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// One rendering of one template: variables, output and what may still be spent.
 ///

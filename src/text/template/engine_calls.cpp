@@ -3,7 +3,7 @@
 #include "text/template/methods.hpp"
 #include "text/template/time_format.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

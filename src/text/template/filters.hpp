@@ -6,7 +6,7 @@
 
 #include "text/template/engine.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 using FilterFunction = Value (*)(Engine&, const Value& input, const Arguments&);
 

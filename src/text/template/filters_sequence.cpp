@@ -5,7 +5,7 @@
 #include "text/template/methods.hpp"
 #include "text/template/strings.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

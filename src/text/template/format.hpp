@@ -6,7 +6,7 @@
 #include "text/template/builder.hpp"
 #include "text/template/payload.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 struct Arguments;
 

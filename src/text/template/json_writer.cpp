@@ -6,7 +6,7 @@
 #include "text/template/operators.hpp"
 #include "text/template/unicode.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

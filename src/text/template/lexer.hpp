@@ -7,7 +7,7 @@
 
 #include "text/template/meter.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 enum class TokenKind : std::uint8_t {
   kData,  ///< template text

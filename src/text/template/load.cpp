@@ -10,7 +10,7 @@
 #include "format/file.hpp"
 #include "format/json.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace {
 

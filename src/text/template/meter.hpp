@@ -10,7 +10,7 @@
 #include <moxie/core/status.hpp>
 #include <moxie/core/text.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// How the interpreter leaves a render that cannot go on. It is thrown inside this layer alone and caught at
 /// the public boundary, where it becomes the Status of the call: an interpreter of expressions would otherwise

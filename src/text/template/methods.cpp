@@ -7,7 +7,7 @@
 #include "text/template/engine.hpp"
 #include "text/template/string_methods.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

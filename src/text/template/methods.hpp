@@ -6,7 +6,7 @@
 
 #include "text/template/arguments.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 class Engine;
 

@@ -8,7 +8,7 @@
 #include "text/template/operators.hpp"
 #include "text/template/payload.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 enum class ObjectKind : std::uint8_t { kNamespace, kMacro, kLoop, kMethod, kFunction, kCycler, kJoiner };
 

@@ -7,7 +7,7 @@
 #include "text/template/format.hpp"
 #include "text/template/objects.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

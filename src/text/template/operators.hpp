@@ -8,7 +8,7 @@
 #include "text/template/builder.hpp"
 #include "text/template/payload.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 // What Python's operators do to values. Everything charges the meter for what it touches and fails (kFormat) where
 // Python raises; whole numbers that leave 64 bits are kUnsupported.

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 Ast Parser::parse() {
   advance();

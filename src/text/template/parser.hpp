@@ -9,7 +9,7 @@
 #include "text/template/ast.hpp"
 #include "text/template/lexer.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Builds the tree of a template. Recursion is bounded twice: by how deep the text nests, and by the height of
 /// the tree, which a chain of filters or attributes raises without nesting.

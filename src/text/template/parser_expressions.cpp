@@ -4,7 +4,7 @@
 
 #include "text/template/parser.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 NodeId Parser::expression(bool with_conditional) {
   const Nesting nesting(*this);

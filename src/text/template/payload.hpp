@@ -11,7 +11,7 @@
 
 #include "text/template/meter.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 using Kind = Value::Kind;
 

@@ -10,7 +10,7 @@
 #include "text/template/strings.hpp"
 #include "text/template/unicode.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "text/template/builder.hpp"
 #include "text/template/operators.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 // What Python's str can do, shared by methods and filters. Values are strings; null stands for None. All of it
 // keeps each byte's origin.

@@ -5,7 +5,7 @@
 #include "text/template/filters.hpp"
 #include "text/template/methods.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "text/template/format.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 LocalTime LocalTime::system() noexcept {
   const std::time_t now = std::time(nullptr);

@@ -5,7 +5,7 @@
 
 #include "text/template/builder.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// strftime in the C locale, for the conversions that need no time zone. Does not ask the C library, whose answer
 /// depends on the process's locale.

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <iterator>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 namespace {
 

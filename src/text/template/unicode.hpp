@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// One character at the beginning of a text. A byte that begins no well-formed UTF-8 is a character of its own
 /// whose code lies beyond Unicode, so that no text is refused and none is changed.

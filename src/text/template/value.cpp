@@ -9,7 +9,7 @@
 #include "text/template/payload.hpp"
 #include "text/template/unicode.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 using text::Making;
 using text::Payload;
@@ -111,11 +111,11 @@ namespace {
 constexpr std::size_t kFewEntries = 12;  // up to here, looking at each is as fast as searching
 
 void add_weight(Payload& payload, std::uint16_t& deepest, const Value& value) noexcept {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
-  payload.weight = std::min(kMost, payload.weight + sizeof(Value));
+  constexpr std::uint64_t kMax = std::uint64_t{1} << 62U;
+  payload.weight = std::min(kMax, payload.weight + sizeof(Value));
   if (const Payload* below = Payload::of(value)) {
     deepest = std::max(deepest, below->depth);
-    payload.weight = std::min(kMost, payload.weight + sizeof(StringData) + below->weight);
+    payload.weight = std::min(kMax, payload.weight + sizeof(StringData) + below->weight);
   }
 }
 

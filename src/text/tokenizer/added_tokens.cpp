@@ -6,7 +6,7 @@
 #include "text/tokenizer/unicode.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 bool word_before(std::string_view text, std::size_t at) noexcept {

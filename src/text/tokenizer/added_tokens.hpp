@@ -14,7 +14,7 @@
 
 #include "text/tokenizer/marked_text.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// A token that is looked for in text as it stands, before the model sees what is left.
 struct AddedToken {

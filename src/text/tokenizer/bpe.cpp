@@ -9,7 +9,7 @@
 
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 // What SentencePiece writes for a space: U+2581.

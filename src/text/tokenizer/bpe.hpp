@@ -9,7 +9,7 @@
 
 #include "text/tokenizer/model.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 struct BpeOptions {
   bool byte_level = false;     ///< pieces are bytes; otherwise UTF-8

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The alphabet in which vocabularies of byte-level BPE are written: a printable character for each byte. Bytes that
 /// print in Latin-1 stand for themselves, the 68 others for U+0100 and up, in order.

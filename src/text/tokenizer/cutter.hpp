@@ -8,7 +8,7 @@
 
 #include "text/tokenizer/pre_tokenizer.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Joins the stretches of a text, matches and what lies between them, into pieces as a Behavior says:
 ///

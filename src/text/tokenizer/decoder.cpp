@@ -7,7 +7,7 @@
 
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 std::optional<char> byte_of(std::string_view token) noexcept {

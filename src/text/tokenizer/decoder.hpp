@@ -12,7 +12,7 @@
 
 #include "text/tokenizer/normalizer.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The bytes of byte-level tokens. The vocabulary keeps them as bytes, so nothing but joining is left to do.
 struct ByteLevelDecode {};

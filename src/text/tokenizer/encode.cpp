@@ -8,7 +8,7 @@
 #include "text/tokenizer/token_list.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 /// The spans that have bytes in a text of that size, those that touch made one.

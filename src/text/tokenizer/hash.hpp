@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 // Hashes of the tables that a file fills. Their seed is made of the whole file, so that nobody can write a file whose
 // entries all fall into one place: changing an entry changes the places of all.

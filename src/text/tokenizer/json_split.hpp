@@ -13,7 +13,7 @@
 #include "text/tokenizer/merge_table.hpp"
 #include "text/tokenizer/vocabulary.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What tokenizer.json holds: the two large parts read straight into tables, the rest as a small JSON text.
 struct SplitJson {

@@ -14,7 +14,7 @@
 
 #include "core/huge_pages.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Text, and which of its bytes come from untrusted spans.
 struct MarkedView {

@@ -10,7 +10,7 @@
 
 #include "text/tokenizer/hash.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What two neighbouring tokens become, and how early: the lowest rank goes first.
 struct Merge {

@@ -12,7 +12,7 @@
 
 #include "text/tokenizer/merge_table.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Merges neighbouring tokens, always the pair of the lowest rank and of those the leftmost, until no pair is left
 /// that has a merge. `find(left, right)` gives the Merge of two tokens.

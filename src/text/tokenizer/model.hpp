@@ -13,7 +13,7 @@
 #include "text/tokenizer/vocabulary.hpp"
 #include "text/tokenizer/word_cache.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What encoding needs room for; one for each call of encode().
 struct ModelScratch {

@@ -11,7 +11,7 @@
 #include "text/tokenizer/unicode.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 // A Hangul syllable becomes three times as long in NFD, and nothing in use adds more; single characters do (11 times in

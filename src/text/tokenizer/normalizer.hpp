@@ -11,7 +11,7 @@
 #include "text/tokenizer/pattern.hpp"
 #include "text/tokenizer/unicode_form.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Puts `text` before every text that is not empty.
 struct Prepend {

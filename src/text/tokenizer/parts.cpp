@@ -8,7 +8,7 @@
 #include "text/tokenizer/unicode.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 bool is_blank(std::string_view text) noexcept {

@@ -16,7 +16,7 @@
 #include "text/tokenizer/pre_tokenizer.hpp"
 #include "text/tokenizer/vocabulary.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// A tokenizer: the tables and the steps that text goes through, in their order.
 ///

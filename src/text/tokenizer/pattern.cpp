@@ -13,7 +13,7 @@
 #include "text/tokenizer/pattern_syntax.hpp"
 #include "text/tokenizer/published_patterns.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 constexpr std::string_view kWhere = "regular expression";

@@ -14,7 +14,7 @@ struct pcre2_real_code_8;
 struct pcre2_real_match_data_8;
 struct pcre2_real_match_context_8;
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Where a pattern matched: the bytes [begin, end).
 struct Match {

@@ -9,7 +9,7 @@
 
 #include <moxie/core/text.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 constexpr std::string_view kWhere = "regular expression";

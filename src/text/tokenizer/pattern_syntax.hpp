@@ -6,7 +6,7 @@
 
 #include <moxie/core/result.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// A regular expression of Oniguruma (Ruby syntax, Unicode) in PCRE2's words, for UTF, UCP and multi-line mode. What
 /// the two read differently is written out; what cannot be is refused.

@@ -9,7 +9,7 @@
 
 #include "text/tokenizer/published_patterns.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace text {
 namespace {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What a name in `tokenizer.ggml.pre` means.
 struct PreNamed {

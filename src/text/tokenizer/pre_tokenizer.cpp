@@ -8,7 +8,7 @@
 #include "text/tokenizer/unicode.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 // Beyond that, what is made of a piece gets as much room as it needs and no more.

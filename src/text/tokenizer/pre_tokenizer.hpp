@@ -15,7 +15,7 @@
 #include "text/tokenizer/pattern.hpp"
 #include "text/tokenizer/subject.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// What becomes of the places that a cutter finds, between the pieces around them.
 enum class Behavior : std::uint8_t { kIsolated, kRemoved, kMergedWithPrevious, kMergedWithNext, kContiguous };

@@ -7,7 +7,7 @@
 // The patterns by which published tokenizers cut text, as their files have them. Each takes time linear in the text
 // (tests/unit/text/tokenizer/linear_time_test.cpp), so they run without counting steps.
 
-namespace moxie::text::published {
+namespace moxie::inline abi1::text::published {
 
 /// GPT-2; OLMo, MPT and others.
 inline constexpr std::string_view kGpt2 =

@@ -14,7 +14,7 @@
 #include "text/tokenizer/unigram.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 constexpr std::string_view kWhere = "tokenizer.ggml";

@@ -5,7 +5,7 @@
 #include "text/tokenizer/read_steps.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 using format::JsonFields;

@@ -10,7 +10,7 @@
 #include "text/tokenizer/read_steps.hpp"
 #include "text/tokenizer/unigram.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 using format::JsonDocument;

@@ -7,7 +7,7 @@
 
 #include "text/tokenizer/parts.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";

@@ -7,7 +7,7 @@
 #include "text/tokenizer/published_patterns.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 using format::JsonFields;

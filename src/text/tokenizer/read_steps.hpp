@@ -4,7 +4,7 @@
 #include "format/json.hpp"
 #include "text/tokenizer/parts.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The member `type` of a part of tokenizer.json; empty where there is none.
 std::string_view type_of(format::JsonValue part) noexcept;

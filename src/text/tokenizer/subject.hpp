@@ -8,7 +8,7 @@
 #include "core/huge_pages.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Bytes, and what patterns and classes of characters see of them. That is the bytes themselves, but for two cases:
 /// where some of them are no UTF-8, and behind a byte-level step, where a byte is a character of the byte alphabet.

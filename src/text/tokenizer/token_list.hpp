@@ -13,7 +13,7 @@
 
 #include "core/huge_pages.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// Ids in the order in which they come, in blocks: a list that grows is never there twice. It keeps as many as it was
 /// told and counts the others, so that whoever asks for more can make room for just as many and ask again.

@@ -11,7 +11,7 @@
 #include "format/file.hpp"
 #include "text/tokenizer/parts.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 namespace {
 
 constexpr std::string_view kEncode = "Tokenizer::encode";

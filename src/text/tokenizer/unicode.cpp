@@ -3,7 +3,7 @@
 
 #include <utf8proc.h>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 // Of a byte that is no UTF-8 (kNoCharacter), as of a character that nobody uses.

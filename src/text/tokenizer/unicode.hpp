@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 // Properties of characters, by the tables of utf8proc.
 

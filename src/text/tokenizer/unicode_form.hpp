@@ -11,7 +11,7 @@
 #include "text/tokenizer/marked_text.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// One of Unicode's normalization forms, by utf8proc, in time n log n: most text is found to be in the form already,
 /// by one bit for each character; the rest is brought into it in stretches between characters that never change and
@@ -26,8 +26,8 @@ class UnicodeForm {
 
   /// About as many bytes as the form of `bytes` has: parts of characters take up to three times their room.
   [[nodiscard]] std::size_t room(std::size_t bytes) const noexcept {
-    constexpr std::size_t kMost = std::size_t{4} << 20;
-    return bytes + 64 + (composes() ? 0 : std::min(2 * bytes, kMost));
+    constexpr std::size_t kMax = std::size_t{4} << 20;
+    return bytes + 64 + (composes() ? 0 : std::min(2 * bytes, kMax));
   }
 
   /// Writes the form of `in`, or writes nothing and says false where `in` has it already. Bytes that are no UTF-8 stay.

@@ -12,7 +12,7 @@
 #include "text/tokenizer/hash.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 namespace {
 
 // Characters of a piece whose tokens' ids are kept with their lengths; in longer ones they are looked up once more.

@@ -8,7 +8,7 @@
 
 #include "text/tokenizer/model.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 struct UnigramOptions {
   std::optional<TokenId> unk;

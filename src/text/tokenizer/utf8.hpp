@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// One character, and how many bytes it takes.
 struct Character {

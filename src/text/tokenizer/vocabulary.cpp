@@ -10,7 +10,7 @@
 #include "text/tokenizer/hash.hpp"
 #include "text/tokenizer/utf8.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 Status Vocabulary::add(std::uint64_t id, std::string_view text) {
   if (id >= kMaxTokens) return Status(Code::kFormat, where_, Text("token ids below ", kMaxTokens), Text(id));

@@ -10,7 +10,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The texts of tokens by id, and ids by text: 8 bytes for each id, 4 to 6 for each text that can be found, and the
 /// texts in one block.

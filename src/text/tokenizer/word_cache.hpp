@@ -15,7 +15,7 @@
 
 #include "text/tokenizer/hash.hpp"
 
-namespace moxie::text {
+namespace moxie::inline abi1::text {
 
 /// The tokens of words met before in the same call. Each word has one place, which a newcomer takes over, so the cache
 /// never grows; it is as large as the text deserves, 1 MiB at most.

@@ -3,7 +3,7 @@
 
 #include "tool/ready/expression.hpp"
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 constexpr std::size_t kRoundedDigits = 50;  // as the description says

@@ -7,7 +7,7 @@
 #include "tool/ready/units.hpp"
 #include "tool/utf8.hpp"
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 constexpr std::string_view kWhere = "convert";

@@ -8,7 +8,7 @@
 
 #include "tool/ready/rational.hpp"
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 inline constexpr std::size_t kMaxExpressionBytes = 4096;
 inline constexpr std::size_t kMaxBrackets = 100;  // open at once

@@ -3,7 +3,7 @@
 
 #include <moxie/tool/ready.hpp>
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 template <>
 inline constexpr auto described<tools::EntryKind> = enumerators<tools::EntryKind>(
@@ -26,7 +26,7 @@ inline constexpr auto described<tools::FilePiece> = members(
 
 }  // namespace moxie
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 Result<AnyTool> list_files(std::shared_ptr<const Folder> folder) noexcept {
   if (folder == nullptr) return Status(Code::kInvalidArgument, "list_files", "a folder", "null");

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 constexpr std::uint32_t kChunk = 1'000'000'000;  // the largest power of ten in a limb

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 /// A whole number from 0 on, of any size. Sizes are bounded by whoever calculates (rational.hpp).
 ///

@@ -4,7 +4,7 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/tool/ready.hpp>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 Notes::~Notes() = default;
 

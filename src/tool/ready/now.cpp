@@ -3,7 +3,7 @@
 
 #include <moxie/tool/ready.hpp>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 namespace {
 
@@ -24,7 +24,7 @@ inline constexpr auto moxie::described<moxie::tools::Moment> = moxie::members(
     moxie::member<"weekday">(&moxie::tools::Moment::weekday),
     moxie::member<"unix_seconds">(&moxie::tools::Moment::unix_seconds));
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 namespace {
 

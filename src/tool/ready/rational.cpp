@@ -6,7 +6,7 @@
 
 #include <moxie/core/text.hpp>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 constexpr std::string_view kWhere = "calculate";

@@ -7,7 +7,7 @@
 
 #include "tool/ready/natural.hpp"
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 /// An exact fraction in lowest terms. Numerator and denominator have at most kMaxBits bits, which is some 1000 digits:
 /// one operation then takes less than a millisecond, a whole expression less than some seconds.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 namespace {
 
 // SI and the units accepted for use with it: the SI brochure, 9th edition. Anglo-American ones: NIST Special

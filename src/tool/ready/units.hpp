@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-namespace moxie::tools {
+namespace moxie::inline abi1::tools {
 
 /// A unit: value_in_base = (value + offset) * factor, as its definition says, exactly.
 struct Unit {

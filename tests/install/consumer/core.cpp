@@ -10,7 +10,7 @@
 #include <moxie/core/math.hpp>
 #include <moxie/core/philox.hpp>
 #include <moxie/core/result.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 #include <moxie/core/workspace.hpp>
 
 namespace {
@@ -46,9 +46,9 @@ int main() {
 
   moxie::SerialExecutor executor;
   std::array<moxie::Workspace, 1> workspaces = {moxie::Workspace(memory->bytes())};
-  moxie::Team team(executor, workspaces);
+  moxie::Workers workers(executor, workspaces);
   std::array<float, 4> sums{};
-  const moxie::Status ran = team.each(sums.size(), [&](std::size_t i, moxie::Workspace& ws) -> moxie::Status {
+  const moxie::Status ran = workers.each(sums.size(), [&](std::size_t i, moxie::Workspace& ws) -> moxie::Status {
     MOXIE_TRY_LET(const moxie::Rows row, ws.rows(1, 3));
     for (std::size_t j = 0; j < row.width; ++j) row[0][j] = static_cast<float>(i);
     moxie::softmax(row[0]);

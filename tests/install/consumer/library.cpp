@@ -67,13 +67,13 @@ moxie::Status run_model(moxie::Kernel& kernel, const moxie::Model& model, std::s
   constexpr std::array<moxie::TokenId, 5> tokens = {1, 2, 3, 4, 5};
   out.assign(model.config().vocab_size, 0.0f);
   MOXIE_TRY_LET(moxie::Context context, kernel.open(model));
-  moxie::Feed feed;
-  feed.context = &context;
-  feed.tokens = tokens;
-  feed.logits = moxie::Rows(out.data(), 1, out.size());
-  feed.max_rows = rows;
-  while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
-  return feed.status;
+  moxie::Request request;
+  request.context = &context;
+  request.tokens = tokens;
+  request.logits = moxie::Rows(out.data(), 1, out.size());
+  request.max_rows = rows;
+  while (!request.finished()) MOXIE_TRY(kernel.step({&request, 1}).status());
+  return request.status;
 }
 
 moxie::Status use_model(const char* folder) {

@@ -87,7 +87,7 @@ TEST_CASE("story: run from a new host thread where threads are refused", "[.]") 
     limited = true;
     host.join();
     if (status.code() != Code::kNoThreads || ran != 0) std::_Exit(5);
-    // Its own thread still has the team.
+    // Its own thread still has the workers.
     if (!executor.run(10, TaskRef(task)).ok() || ran != 10) std::_Exit(6);
   }
   std::_Exit(kStoryEndedWell);

@@ -15,7 +15,7 @@
 
 #include <moxie/backend/executors.hpp>
 #include <moxie/core/math.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 
 #include "support/catch.hpp"
 #include "unit/backend/executor_kinds.hpp"
@@ -232,11 +232,11 @@ TEST_CASE("the threads of an executor end with it") {
   CHECK(comes_to(before));
 }
 
-TEST_CASE("an OpenMP team is warm when the executor is made") {
+TEST_CASE("an OpenMP workers is warm when the executor is made") {
   if (kinds_under_test().front() != ExecutorKind::kOpenMp || threads_of_process() == 0) return;
   std::size_t made = 0;
   std::size_t after = 0;
-  std::thread([&] {  // a thread that has had no team yet
+  std::thread([&] {  // a thread that has had no workers yet
     const auto executor = make_executor(ExecutorKind::kOpenMp, 3).value();
     made = settled_threads();
     for (int i = 0; i < 10; ++i) check_run(*executor, 2 + static_cast<std::size_t>(i));
@@ -261,8 +261,8 @@ std::vector<std::uint32_t> layer_bits(Executor& executor) {
     std::memset(memory.back().data(), static_cast<int>(w) + 1, memory.back().size());
   }
   std::vector<float> out(kRows * kWidth);
-  Team team(executor, workspaces);
-  const Status status = team.each(kRows, [&](std::size_t row, Workspace& ws) -> Status {
+  Workers workers(executor, workspaces);
+  const Status status = workers.each(kRows, [&](std::size_t row, Workspace& ws) -> Status {
     MOXIE_TRY_LET(const std::span<float> x, ws.take<float>(kWidth));
     for (std::size_t i = 0; i < kWidth; ++i) x[i] = std::sin(static_cast<float>(row * kWidth + i));
     moxie::softmax(x);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <moxie/core/budget.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 
 #include "support/catch.hpp"
 #include "unit/backend/linear_paths.hpp"
@@ -36,10 +36,10 @@ TEST_CASE("a product refuses rows that do not fit and says what would") {
     Scratch scratch(path.backend, linear->scratch_bytes(4));
     SerialExecutor executor;
     std::vector<Workspace> workspaces(1, scratch.workspace());
-    Team team(executor, workspaces);
+    Workers workers(executor, workspaces);
     const auto check = [&](Rows from, Rows to, std::initializer_list<std::string_view> parts) {
       check_refusal(linear->apply(from, to, scratch.workspace()), Code::kShape, parts);
-      check_refusal(linear->apply(from, to, team), Code::kShape, parts);
+      check_refusal(linear->apply(from, to, workers), Code::kShape, parts);
       CHECK(scratch.workspace().used_bytes() == 0);
     };
     float* const a = x.data.data();
@@ -77,10 +77,15 @@ TEST_CASE("weights of a type or shape that no path carries are refused") {
 TEST_CASE("weights whose bytes no number holds are refused before they are read") {
   const std::byte byte{};
   constexpr std::size_t kOne = 1;
-  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
-  constexpr std::pair<std::size_t, std::size_t> kWidths[] = {
-      {kMost, 1},      {1, kMost},      {kMost, kMost},           {kMost / 2, 2},
-      {kOne << 62, 4}, {2, kOne << 62}, {kOne << 32, kOne << 32}, {1, kOne << 57}};
+  constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
+  constexpr std::pair<std::size_t, std::size_t> kWidths[] = {{kMax, 1},
+                                                             {1, kMax},
+                                                             {kMax, kMax},
+                                                             {kMax / 2, 2},
+                                                             {kOne << 62, 4},
+                                                             {2, kOne << 62},
+                                                             {kOne << 32, kOne << 32},
+                                                             {1, kOne << 57}};
   for (const LinearPath& path : linear_paths()) {
     INFO(path.name);
     for (const ElementType type : kFloatTypes) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <moxie/backend/executors.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 
 #include "support/catch.hpp"
 #include "unit/backend/executor_kinds.hpp"
@@ -31,7 +31,7 @@ class TestTeam {
       if (warm) workspaces_.back().set_worker(workers_[i].get());
     }
   }
-  [[nodiscard]] Team team() { return Team(executor_, workspaces_); }
+  [[nodiscard]] Workers workers() { return Workers(executor_, workspaces_); }
   [[nodiscard]] bool has_all_back() const {
     return std::ranges::all_of(workspaces_, [](const Workspace& ws) { return ws.used_bytes() == 0; });
   }
@@ -53,9 +53,9 @@ struct TeamCase {
   void check(Executor& executor, bool warm) const {
     const std::size_t rows = x.rows();
     TestTeam memory(backend, executor, linear.scratch_bytes(rows), warm);
-    Team team = memory.team();
+    Workers workers = memory.workers();
     Strided y(rows, linear.out_width(), 2);
-    const Status status = linear.apply(x.view(), y.view(), team);
+    const Status status = linear.apply(x.view(), y.view(), workers);
     INFO(linear.path() << ", [" << linear.out_width() << ", " << linear.in_width() << "], " << rows << " rows on "
                        << executor.width() << " of " << executor.name() << ": " << status.message());
     REQUIRE(status.ok());
@@ -138,7 +138,7 @@ TEST_CASE("a row has the same bits alone and anywhere in a batch, on every path"
   }
 }
 
-TEST_CASE("any team gives the bits of one thread, on every path") {
+TEST_CASE("any workers gives the bits of one thread, on every path") {
   const std::vector<TeamCase> cases = team_cases();
   for (const ExecutorKind kind : testing::kinds_under_test()) {
     for (std::size_t threads = 1; threads <= (kind == ExecutorKind::kSerial ? 1u : 8u); ++threads) {

@@ -16,7 +16,7 @@ using namespace moxie::test;
 namespace {
 
 constexpr std::size_t kWidths[] = {1, 2, 15, 16, 17, 63, 64, 65, 97, 200};
-constexpr std::size_t kMostRows = 130;
+constexpr std::size_t kMaxRows = 130;
 constexpr std::size_t kRowCounts[] = {0, 1, 2, 3, 4, 5, 6, 7, 63, 64, 65, 130};
 
 /// y of the first `count` rows of x, strided on both sides, in scratch memory without a byte to spare.
@@ -42,8 +42,8 @@ void check_linear(const LinearPath& path, const StoredWeights& weights, std::spa
     return;
   }
   INFO(linear->path() << ", [" << weights.out_width() << ", " << weights.in_width() << "], bias " << !bias.empty());
-  Table all(kMostRows, weights.out_width());
-  Scratch scratch(path.backend, linear->scratch_bytes(kMostRows));
+  Table all(kMaxRows, weights.out_width());
+  Scratch scratch(path.backend, linear->scratch_bytes(kMaxRows));
   REQUIRE(linear->apply(x, all.view(), scratch.workspace()).ok());
   CHECK(difference(all.view(), exact, linear_roundings(weights.in_width())) == "");
   if (!path.is_onednn()) CHECK(bit_difference(ConstRows(all.view()), chain) == "");
@@ -62,7 +62,7 @@ void check_type(ElementType type) {
       if (type != ElementType::kF32 && pairs++ % 11 % 2 == 0) continue;
       const std::uint64_t seed = out * 1000 + in;
       const StoredWeights weights = StoredWeights::random(type, out, in, seed);
-      const Table x = Table::random(kMostRows, in, seed);
+      const Table x = Table::random(kMaxRows, in, seed);
       // In turn, so that each width of either side is met with and without.
       const Table bias = Table::random(shapes++ % 7 % 2, out, seed + 1);
       const Reference exact = exact_linear(x.view(), weights.values(), bias.data);

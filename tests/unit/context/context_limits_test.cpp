@@ -128,11 +128,11 @@ TEST_CASE("bad options are refused") {
 
 TEST_CASE("a context that was moved from answers with errors") {
   const Bench bench;
-  Context first = bench.context({.program = 5});
+  Context first = bench.context({.pathway_hash = 5});
   REQUIRE(append_stamps(first, 40, 0).ok());
   Context second = std::move(first);
   CHECK(holds_stamps(second, 0, 40, 0));
-  CHECK(second.program() == 5);
+  CHECK(second.pathway_hash() == 5);
   CHECK(first.size() == 0);  // NOLINT(bugprone-use-after-move)
   CHECK(first.tokens().empty());
   CHECK(first.usage().bytes == 0);

@@ -20,10 +20,10 @@ static_assert(std::is_nothrow_move_assignable_v<Context>);
 
 TEST_CASE("a new context holds nothing and costs nothing") {
   const Bench bench;
-  const Context context = bench.context({.program = 0xfeed});
+  const Context context = bench.context({.pathway_hash = 0xfeed});
   CHECK(context.size() == 0);
   CHECK(context.tokens().empty());
-  CHECK(context.program() == 0xfeed);
+  CHECK(context.pathway_hash() == 0xfeed);
   CHECK(context.view().pages.empty());
   CHECK(context.usage().bytes == 0);
   CHECK(bench.budget->used() == 0);
@@ -44,7 +44,7 @@ TEST_CASE("what is appended is there, whatever the cuts") {
 
 TEST_CASE("a fork shares every page and pays for its table alone") {
   const Bench bench;
-  Context first = bench.context({.program = 42, .max_positions = 1000});
+  Context first = bench.context({.pathway_hash = 42, .max_positions = 1000});
   REQUIRE(append_stamps(first, 70, 0).ok());
   const std::uint64_t before = bench.budget->used();
   const Context second = first.fork().value();
@@ -52,7 +52,7 @@ TEST_CASE("a fork shares every page and pays for its table alone") {
   CHECK(bench.budget->used() == before + 3 * kTableBytesOfPage);
   CHECK(second.size() == 70);
   CHECK(holds_stamps(second, 0, 70, 0));
-  CHECK(second.program() == 42);
+  CHECK(second.pathway_hash() == 42);
   CHECK(second.max_positions() == 1000);
   CHECK(second.usage().shared_pages == 3);
   CHECK(first.usage().shared_pages == 3);

@@ -10,7 +10,7 @@
 #include <moxie/core/math.hpp>
 #include <moxie/core/philox.hpp>
 #include <moxie/core/result.hpp>
-#include <moxie/core/team.hpp>
+#include <moxie/core/workers.hpp>
 #include <moxie/core/workspace.hpp>
 
 #include "support/catch.hpp"

@@ -14,7 +14,7 @@
 using namespace moxie;
 
 namespace {
-constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
 }
 
 TEST_CASE("a workspace hands out aligned pieces that do not overlap") {
@@ -57,11 +57,11 @@ TEST_CASE("a workspace that is too small says so and takes nothing") {
 TEST_CASE("no count overflows a workspace") {
   AlignedBuffer memory = AlignedBuffer::create(128).value();
   Workspace ws(memory.bytes());
-  CHECK(ws.take<double>(kMost).status().code() == Code::kNoSpace);
-  CHECK(ws.take<double>(kMost / 8 + 2).status().code() == Code::kNoSpace);
-  CHECK(ws.rows(kMost, kMost).status().code() == Code::kNoSpace);
+  CHECK(ws.take<double>(kMax).status().code() == Code::kNoSpace);
+  CHECK(ws.take<double>(kMax / 8 + 2).status().code() == Code::kNoSpace);
+  CHECK(ws.rows(kMax, kMax).status().code() == Code::kNoSpace);
   CHECK(ws.rows(std::size_t{1} << 62, 4).status().code() == Code::kNoSpace);
-  CHECK(ws.rows(kMost, 0).ok());
+  CHECK(ws.rows(kMax, 0).ok());
   CHECK(ws.used_bytes() == 0);
 }
 
@@ -86,16 +86,16 @@ TEST_CASE("a scratch size is what a workspace takes") {
 }
 
 TEST_CASE("a scratch size that does not fit stays at the largest number") {
-  CHECK(ScratchSize().rows(kMost, 1).total() == kMost);
-  CHECK(ScratchSize().rows(kMost / 2, 3).total() == kMost);
-  CHECK(ScratchSize().rows(std::size_t{1} << 40, std::size_t{1} << 40).total() == kMost);
-  CHECK(ScratchSize().bytes(kMost).rows(1, 1).total() == kMost);
-  CHECK(ScratchSize().take<char>(kMost - 10).total() == kMost);
-  CHECK(ScratchSize().bytes(kMost - 1).total() == kMost);
+  CHECK(ScratchSize().rows(kMax, 1).total() == kMax);
+  CHECK(ScratchSize().rows(kMax / 2, 3).total() == kMax);
+  CHECK(ScratchSize().rows(std::size_t{1} << 40, std::size_t{1} << 40).total() == kMax);
+  CHECK(ScratchSize().bytes(kMax).rows(1, 1).total() == kMax);
+  CHECK(ScratchSize().take<char>(kMax - 10).total() == kMax);
+  CHECK(ScratchSize().bytes(kMax - 1).total() == kMax);
   CHECK(ScratchSize().bytes(100).total() == 128);
-  CHECK(ScratchSize().rows(kMost, 0).total() == 0);
-  CHECK(ScratchSize::product(kMost, 2) == kMost);
-  CHECK(ScratchSize::product(kMost, 0) == 0);
+  CHECK(ScratchSize().rows(kMax, 0).total() == 0);
+  CHECK(ScratchSize::product(kMax, 2) == kMax);
+  CHECK(ScratchSize::product(kMax, 0) == 0);
 }
 
 TEST_CASE("a buffer is charged, and a refusal leaves the budget as it was") {

@@ -11,7 +11,7 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 #include "support/experts.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using test::PlainLinear;
@@ -127,7 +127,7 @@ TEST_CASE("matrices that do not fit together make no mlp") {
 
 TEST_CASE("the scratch of absurdly many rows does not wrap") {
   const PlainMlp mlp = test::plain_mlp(4, 9, 1);
-  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
-  CHECK(mlp.scratch_bytes(kMost) == kMost);
-  CHECK(mlp.scratch_bytes(kMost / 36) == kMost);
+  constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
+  CHECK(mlp.scratch_bytes(kMax) == kMax);
+  CHECK(mlp.scratch_bytes(kMax / 36) == kMax);
 }

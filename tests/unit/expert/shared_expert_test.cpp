@@ -9,7 +9,7 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 #include "support/experts.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using test::PlainLinear;

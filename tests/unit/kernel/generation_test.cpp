@@ -228,7 +228,7 @@ TEST_CASE("a callback hears every piece, may stop its generation, and may throw"
       scripted(), "D", {.on_event = [](const AnswerEvent&) -> bool { throw std::runtime_error("the host's"); }});
   Code again = Code::kOk;
   Generation entered = kernel.generate(scripted(), "A", {.on_event = [&](const AnswerEvent&) {
-                                         again = kernel.step(std::span<Feed>()).status().code();
+                                         again = kernel.step(std::span<Request>()).status().code();
                                          return true;
                                        }});
   std::array<Generation*, 4> all = {&answer, &stopped, &thrown, &entered};

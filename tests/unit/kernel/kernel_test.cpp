@@ -35,17 +35,17 @@ std::vector<float> expected_last(const std::vector<TokenId>& tokens) {
   return {logits.end() - kVocab, logits.end()};
 }
 
-/// A feed with tokens and logits of its own.
-struct Fed {
-  explicit Fed(Context& context, std::vector<TokenId> tokens_in) : tokens(std::move(tokens_in)), out(kVocab) {
-    feed.context = &context;
-    feed.tokens = tokens;
-    feed.logits = Rows(out.data(), 1, kVocab);
+/// A request with tokens and logits of its own.
+struct OneRequest {
+  explicit OneRequest(Context& context, std::vector<TokenId> tokens_in) : tokens(std::move(tokens_in)), out(kVocab) {
+    request.context = &context;
+    request.tokens = tokens;
+    request.logits = Rows(out.data(), 1, kVocab);
   }
-  Fed(const Fed&) = delete;
+  OneRequest(const OneRequest&) = delete;
   std::vector<TokenId> tokens;
   std::vector<float> out;
-  Feed feed;
+  Request request;
 };
 
 /// An executor that does something of the test's before each run.
@@ -72,29 +72,29 @@ TEST_CASE("a step says how many rows it computed and who wants another") {
   Kernel kernel = Kernel::create({.threads = 1, .max_step_rows = 8}).value();
   Context a = kernel.open(tiny()).value();
   Context b = kernel.open(tiny()).value();
-  Fed first(a, tokens_from(1, 6)), second(b, tokens_from(2, 5));
-  std::array<Feed, 2> feeds = {first.feed, second.feed};
+  OneRequest first(a, tokens_from(1, 6)), second(b, tokens_from(2, 5));
+  std::array<Request, 2> requests = {first.request, second.request};
 
-  StepReport report = kernel.step(feeds).value();
+  StepReport report = kernel.step(requests).value();
   CHECK(report.rows == 8);
   CHECK(report.unfinished == 1);
-  CHECK(feeds[0].finished());
-  CHECK(feeds[1].done == 2);
+  CHECK(requests[0].finished());
+  CHECK(requests[1].done == 2);
   CHECK(b.size() == 2);
 
-  report = kernel.step(feeds).value();
+  report = kernel.step(requests).value();
   CHECK(report.rows == 3);
   CHECK(report.unfinished == 0);
-  CHECK(kernel.step(feeds).value().rows == 0);
+  CHECK(kernel.step(requests).value().rows == 0);
   CHECK(same_bits(first.out, expected_last(first.tokens)));
   CHECK(same_bits(second.out, expected_last(second.tokens)));
 }
 
-TEST_CASE("no feeds, and feeds without tokens, are fine") {
+TEST_CASE("no requests, and requests without tokens, are fine") {
   Kernel kernel = Kernel::create({.threads = 1}).value();
   CHECK(kernel.step({}).value().rows == 0);
   Context context = kernel.open(tiny()).value();
-  Feed nothing{.context = &context};
+  Request nothing{.context = &context};
   CHECK(kernel.step({&nothing, 1}).value().rows == 0);
   CHECK(nothing.finished());
   CHECK(context.size() == 0);
@@ -107,53 +107,53 @@ TEST_CASE("logits are written where they are asked for and nowhere else") {
   const std::vector<float> all = all_logits(kernel, whole, tokens, kVocab);
 
   Context context = kernel.open(tiny()).value();
-  Feed silent{.context = &context, .tokens = std::span(tokens).first(39), .want = Logits::kNone};
+  Request silent{.context = &context, .tokens = std::span(tokens).first(39), .want = Logits::kNone};
   REQUIRE(kernel.step({&silent, 1}).ok());
   REQUIRE(silent.status.ok());
   CHECK(context.size() == 39);
 
   std::vector<float> wide(kVocab + 3, 42.0f);
-  Feed last{
+  Request last{
       .context = &context, .tokens = std::span(tokens).last(1), .logits = Rows(wide.data(), 1, kVocab, kVocab + 3)};
   REQUIRE(kernel.step({&last, 1}).ok());
   CHECK(same_bits(std::span(wide).first(kVocab), std::span(all).last(kVocab)));
   CHECK((wide[kVocab] == 42.0f && wide[kVocab + 1] == 42.0f && wide[kVocab + 2] == 42.0f));
 }
 
-TEST_CASE("a feed that cannot run gets its error and changes nothing for the others") {
+TEST_CASE("a request that cannot run gets its error and changes nothing for the others") {
   Kernel kernel = Kernel::create({.threads = 1}).value();
   Kernel other_kernel = Kernel::create({.threads = 1}).value();
   Context good = kernel.open(tiny()).value();
   Context bad = kernel.open(tiny()).value();
   Context foreign = other_kernel.open(tiny()).value();
-  Fed fine(good, tokens_from(5, 20));
-  Fed wrong(bad, tokens_from(6, 20));
+  OneRequest fine(good, tokens_from(5, 20));
+  OneRequest wrong(bad, tokens_from(6, 20));
   Code expected = Code::kInvalidArgument;
 
-  SECTION("no context") { wrong.feed.context = nullptr; }
-  SECTION("a context of another kernel") { wrong.feed.context = &foreign; }
-  SECTION("the same context twice") { wrong.feed.context = &good; }
+  SECTION("no context") { wrong.request.context = nullptr; }
+  SECTION("a context of another kernel") { wrong.request.context = &foreign; }
+  SECTION("the same context twice") { wrong.request.context = &good; }
   SECTION("a token beyond the vocabulary") { wrong.tokens[19] = kVocab; }
   SECTION("a negative token") { wrong.tokens[0] = -1; }
-  SECTION("more done than there is") { wrong.feed.done = 21; }
+  SECTION("more done than there is") { wrong.request.done = 21; }
   SECTION("logits of another width") {
-    wrong.feed.logits.width = kVocab - 1;
+    wrong.request.logits.width = kVocab - 1;
     expected = Code::kShape;
   }
   SECTION("no room for all logits") {
-    wrong.feed.want = Logits::kAll;
+    wrong.request.want = Logits::kAll;
     expected = Code::kShape;
   }
   SECTION("a moved-from context") {
     Context gone = std::move(bad);
     static_cast<void>(gone);
   }
-  std::array<Feed, 2> feeds = {fine.feed, wrong.feed};
-  REQUIRE(kernel.step(feeds).ok());
-  CHECK(feeds[0].status.ok());
+  std::array<Request, 2> requests = {fine.request, wrong.request};
+  REQUIRE(kernel.step(requests).ok());
+  CHECK(requests[0].status.ok());
   CHECK(same_bits(fine.out, expected_last(fine.tokens)));
-  CHECK(feeds[1].status.code() == expected);
-  CHECK_FALSE(feeds[1].status.message().empty());
+  CHECK(requests[1].status.code() == expected);
+  CHECK_FALSE(requests[1].status.message().empty());
   CHECK(bad.size() == 0);
   CHECK(foreign.size() == 0);
   CHECK(good.size() == 20);
@@ -168,36 +168,36 @@ TEST_CASE("a cancel before, between and in the middle of steps leaves the contex
   });
   Kernel kernel = Kernel::create({.max_step_rows = 16, .host_executor = &executor}).value();
   Context context = kernel.open(tiny()).value();
-  Fed fed(context, tokens_from(8, 40));
-  fed.feed.cancel = &cancel;
+  OneRequest one(context, tokens_from(8, 40));
+  one.request.cancel = &cancel;
   std::size_t kept = 0;
 
   SECTION("before") { cancel = true; }
   SECTION("between") {
-    REQUIRE(kernel.step({&fed.feed, 1}).ok());
+    REQUIRE(kernel.step({&one.request, 1}).ok());
     kept = 16;
     cancel = true;
   }
   SECTION("in the middle of the first piece") { cancel_at = 5; }
   SECTION("in the middle of the second piece") {
-    REQUIRE(kernel.step({&fed.feed, 1}).ok());
+    REQUIRE(kernel.step({&one.request, 1}).ok());
     kept = 16;
     cancel_at = executor.runs() + 5;
   }
-  for (int i = 0; i < 10 && !fed.feed.finished(); ++i) REQUIRE(kernel.step({&fed.feed, 1}).ok());
-  CHECK(fed.feed.status.code() == Code::kCancelled);
-  CHECK(fed.feed.done == kept);
+  for (int i = 0; i < 10 && !one.request.finished(); ++i) REQUIRE(kernel.step({&one.request, 1}).ok());
+  CHECK(one.request.status.code() == Code::kCancelled);
+  CHECK(one.request.done == kept);
   CHECK(context.size() == kept);
 
   // It goes on as if nothing had been.
   cancel_at = SIZE_MAX;
   cancel = false;
-  fed.feed.status = Status();
-  while (!fed.feed.finished()) REQUIRE(kernel.step({&fed.feed, 1}).ok());
-  CHECK(same_bits(fed.out, expected_last(fed.tokens)));
+  one.request.status = Status();
+  while (!one.request.finished()) REQUIRE(kernel.step({&one.request, 1}).ok());
+  CHECK(same_bits(one.out, expected_last(one.tokens)));
 }
 
-TEST_CASE("a cancel of one feed leaves its neighbours' bits alone") {
+TEST_CASE("a cancel of one request leaves its neighbours' bits alone") {
   std::atomic<bool> cancel{false};
   Interrupting executor([&](std::size_t run) {
     if (run == 7) cancel = true;
@@ -206,13 +206,13 @@ TEST_CASE("a cancel of one feed leaves its neighbours' bits alone") {
   Kernel kernel = Kernel::create({.host_executor = &executor}).value();
   Context a = kernel.open(tiny()).value();
   Context b = kernel.open(tiny()).value();
-  Fed gone(a, tokens_from(1, 20)), stays(b, tokens_from(2, 20));
-  gone.feed.cancel = &cancel;
-  std::array<Feed, 2> feeds = {gone.feed, stays.feed};
-  REQUIRE(kernel.step(feeds).ok());
-  CHECK(feeds[0].status.code() == Code::kCancelled);
+  OneRequest gone(a, tokens_from(1, 20)), stays(b, tokens_from(2, 20));
+  gone.request.cancel = &cancel;
+  std::array<Request, 2> requests = {gone.request, stays.request};
+  REQUIRE(kernel.step(requests).ok());
+  CHECK(requests[0].status.code() == Code::kCancelled);
   CHECK(a.size() == 0);
-  CHECK(feeds[1].status.ok());
+  CHECK(requests[1].status.ok());
   CHECK(same_bits(stays.out, expected_last(stays.tokens)));
 }
 
@@ -229,14 +229,14 @@ TEST_CASE("an executor that fails or throws gives an error and an unchanged cont
   });
   Kernel kernel = Kernel::create({.host_executor = &host}).value();
   Context context = kernel.open(tiny()).value();
-  Fed fed(context, tokens_from(4, 10));
-  REQUIRE(kernel.step({&fed.feed, 1}).ok());
-  CHECK(fed.feed.status.code() == (throws ? Code::kHostException : Code::kNoThreads));
+  OneRequest one(context, tokens_from(4, 10));
+  REQUIRE(kernel.step({&one.request, 1}).ok());
+  CHECK(one.request.status.code() == (throws ? Code::kHostException : Code::kNoThreads));
   CHECK(context.size() == 0);
   fail = false;
-  fed.feed.status = Status();
-  REQUIRE(kernel.step({&fed.feed, 1}).ok());
-  CHECK(same_bits(fed.out, expected_last(fed.tokens)));
+  one.request.status = Status();
+  REQUIRE(kernel.step({&one.request, 1}).ok());
+  CHECK(same_bits(one.out, expected_last(one.tokens)));
 }
 
 TEST_CASE("a step inside a step is refused and changes nothing") {
@@ -249,10 +249,10 @@ TEST_CASE("a step inside a step is refused and changes nothing") {
   Kernel kernel = Kernel::create({.host_executor = &executor}).value();
   inner = &kernel;
   Context context = kernel.open(tiny()).value();
-  Fed fed(context, tokens_from(4, 10));
-  REQUIRE(kernel.step({&fed.feed, 1}).ok());
+  OneRequest one(context, tokens_from(4, 10));
+  REQUIRE(kernel.step({&one.request, 1}).ok());
   CHECK(came == Code::kPrecondition);
-  CHECK(same_bits(fed.out, expected_last(fed.tokens)));
+  CHECK(same_bits(one.out, expected_last(one.tokens)));
 }
 
 TEST_CASE("memory ends in a typed error, and what was there goes on") {
@@ -274,30 +274,31 @@ TEST_CASE("memory ends in a typed error, and what was there goes on") {
         Kernel::create({.threads = 1, .memory_bytes = workspace + 3 * page + 4096, .max_step_rows = 32}).value();
     Context a = kernel.open(tiny()).value();
     Context b = kernel.open(tiny()).value();
-    Fed first(a, tokens_from(1, 60)), second(b, tokens_from(2, 60));
-    std::array<Feed, 2> feeds = {first.feed, second.feed};
-    for (int i = 0; i < 10 && !(feeds[0].finished() && feeds[1].finished()); ++i) REQUIRE(kernel.step(feeds).ok());
-    CHECK(feeds[0].status.ok());
+    OneRequest first(a, tokens_from(1, 60)), second(b, tokens_from(2, 60));
+    std::array<Request, 2> requests = {first.request, second.request};
+    for (int i = 0; i < 10 && !(requests[0].finished() && requests[1].finished()); ++i)
+      REQUIRE(kernel.step(requests).ok());
+    CHECK(requests[0].status.ok());
     CHECK(same_bits(first.out, expected_last(first.tokens)));
-    CHECK(feeds[1].status.code() == Code::kBudget);
-    CHECK(b.size() == feeds[1].done);
+    CHECK(requests[1].status.code() == Code::kBudget);
+    CHECK(b.size() == requests[1].done);
     CHECK(kernel.memory().used() <= kernel.memory().limit());
 
     REQUIRE(a.truncate(0).ok());  // room again: it goes on where it stopped
-    feeds[1].status = Status();
-    while (!feeds[1].finished()) REQUIRE(kernel.step({&feeds[1], 1}).ok());
-    CHECK(feeds[1].status.ok());
+    requests[1].status = Status();
+    while (!requests[1].finished()) REQUIRE(kernel.step({&requests[1], 1}).ok());
+    CHECK(requests[1].status.ok());
     CHECK(same_bits(second.out, expected_last(second.tokens)));
   }
   SECTION("a context's own limit of positions") {
     Context context = roomy.open(tiny(), {.max_positions = 10}).value();
-    Fed fed(context, tokens_from(1, 11));
-    REQUIRE(roomy.step({&fed.feed, 1}).ok());
-    CHECK(fed.feed.status.code() == Code::kBudget);
+    OneRequest one(context, tokens_from(1, 11));
+    REQUIRE(roomy.step({&one.request, 1}).ok());
+    CHECK(one.request.status.code() == Code::kBudget);
     CHECK(context.size() == 0);
-    Fed fits(context, tokens_from(1, 10));
-    REQUIRE(roomy.step({&fits.feed, 1}).ok());
-    CHECK(fits.feed.status.ok());
+    OneRequest fits(context, tokens_from(1, 10));
+    REQUIRE(roomy.step({&fits.request, 1}).ok());
+    CHECK(fits.request.status.ok());
     CHECK(same_bits(fits.out, expected_last(fits.tokens)));
   }
 }
@@ -312,9 +313,9 @@ TEST_CASE("contexts of several models run in one step") {
   Context b = kernel.open(other).value();
   Context alone = kernel.open(other).value();
   const std::vector<float> expected = all_logits(kernel, alone, tokens, kVocab);
-  Fed first(a, tokens), second(b, tokens);
-  std::array<Feed, 2> feeds = {first.feed, second.feed};
-  CHECK(kernel.step(feeds).value().rows == 24);
+  OneRequest first(a, tokens), second(b, tokens);
+  std::array<Request, 2> requests = {first.request, second.request};
+  CHECK(kernel.step(requests).value().rows == 24);
   CHECK(same_bits(first.out, expected_last(tokens)));
   CHECK(same_bits(second.out, std::span(expected).last(kVocab)));
 }
@@ -325,8 +326,8 @@ TEST_CASE("a context outlives its kernel and its model") {
     const Model model = Model::load(data_folder("tiny_tied")).value();
     Kernel kernel = Kernel::create({.threads = 1}).value();
     context = kernel.open(model).value();
-    Fed fed(*context, tokens_from(1, 40));
-    REQUIRE(kernel.step({&fed.feed, 1}).ok());
+    OneRequest one(*context, tokens_from(1, 40));
+    REQUIRE(kernel.step({&one.request, 1}).ok());
   }
   CHECK(context->size() == 40);
   CHECK(context->truncate(3).ok());
@@ -337,12 +338,12 @@ TEST_CASE("a context outlives its kernel and its model") {
 TEST_CASE("a pathway without edits is the model") {
   Kernel kernel = Kernel::create({.threads = 1}).value();
   const Pathway pathway(tiny());
-  CHECK(pathway.fingerprint() == tiny().fingerprint());
+  CHECK(pathway.hash() == tiny().fingerprint());
   Context context = kernel.open(pathway).value();
-  CHECK(context.program() == pathway.fingerprint());
-  Fed fed(context, tokens_from(2, 9));
-  REQUIRE(kernel.step({&fed.feed, 1}).ok());
-  CHECK(same_bits(fed.out, expected_last(fed.tokens)));
+  CHECK(context.pathway_hash() == pathway.hash());
+  OneRequest one(context, tokens_from(2, 9));
+  REQUIRE(kernel.step({&one.request, 1}).ok());
+  CHECK(same_bits(one.out, expected_last(one.tokens)));
 }
 
 TEST_CASE("options that make no sense are refused") {

@@ -37,58 +37,58 @@ Model model_with_a_loud_token() {
   return load(parts).value();
 }
 
-struct Fed {
+struct OneRequest {
   Context context;
   std::vector<TokenId> tokens;
   std::vector<float> logits = std::vector<float>(kVocab);
-  Feed feed = {};
+  Request request = {};
 
-  Fed(Kernel& kernel, const Model& model, std::vector<TokenId> tokens_in)
+  OneRequest(Kernel& kernel, const Model& model, std::vector<TokenId> tokens_in)
       : context(kernel.open(model).value()), tokens(std::move(tokens_in)) {
-    feed.context = &context;
-    feed.tokens = tokens;
-    feed.logits = Rows(logits.data(), 1, kVocab);
+    request.context = &context;
+    request.tokens = tokens;
+    request.logits = Rows(logits.data(), 1, kVocab);
   }
-  Fed(const Fed&) = delete;
-  Fed& operator=(const Fed&) = delete;
+  OneRequest(const OneRequest&) = delete;
+  OneRequest& operator=(const OneRequest&) = delete;
 };
 
-void run(Kernel& kernel, std::vector<Feed*> feeds) {
-  std::vector<Feed> together;
-  for (const Feed* feed : feeds) together.push_back(*feed);
-  while (std::any_of(together.begin(), together.end(), [](const Feed& feed) { return !feed.finished(); })) {
+void run(Kernel& kernel, std::vector<Request*> requests) {
+  std::vector<Request> together;
+  for (const Request* request : requests) together.push_back(*request);
+  while (std::any_of(together.begin(), together.end(), [](const Request& request) { return !request.finished(); })) {
     REQUIRE(kernel.step(together).ok());
   }
-  for (std::size_t i = 0; i < feeds.size(); ++i) *feeds[i] = together[i];
+  for (std::size_t i = 0; i < requests.size(); ++i) *requests[i] = together[i];
 }
 
 }  // namespace
 
-TEST_CASE("a value that pages cannot hold ends its feed with a typed error, and no other feed notices") {
+TEST_CASE("a value that pages cannot hold ends its request with a typed error, and no other request notices") {
   const Model model = model_with_a_loud_token();
   for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
     INFO(name(type));
     Kernel kernel = Kernel::create({.threads = 2, .kv_type = type}).value();
-    Fed alone(kernel, model, {1, 2, 3}), calm(kernel, model, {1, 2, 3}), loud(kernel, model, {4, kLoud, 5});
-    run(kernel, {&alone.feed});
-    REQUIRE(alone.feed.status.ok());
-    run(kernel, {&loud.feed, &calm.feed});
-    CHECK(calm.feed.status.ok());
+    OneRequest alone(kernel, model, {1, 2, 3}), calm(kernel, model, {1, 2, 3}), loud(kernel, model, {4, kLoud, 5});
+    run(kernel, {&alone.request});
+    REQUIRE(alone.request.status.ok());
+    run(kernel, {&loud.request, &calm.request});
+    CHECK(calm.request.status.ok());
     CHECK(same_bits(calm.logits, alone.logits));
     if (type != KvType::kF16) {
-      CHECK(loud.feed.status.ok());
+      CHECK(loud.request.status.ok());
       CHECK(loud.context.size() == 3);
       continue;
     }
-    CHECK(loud.feed.status.code() == Code::kUnsupported);
-    CHECK(std::string(loud.feed.status.came()).find("at position 1, layer 0") != std::string::npos);
+    CHECK(loud.request.status.code() == Code::kUnsupported);
+    CHECK(std::string(loud.request.status.came()).find("at position 1, layer 0") != std::string::npos);
     CHECK(loud.context.size() == 0);
     CHECK(loud.context.usage().bytes == loud.context.usage().table_bytes);
     loud.tokens = {1, 2, 3};  // it goes on
-    loud.feed.tokens = loud.tokens;
-    loud.feed.status = {};
-    run(kernel, {&loud.feed});
-    CHECK(loud.feed.status.ok());
+    loud.request.tokens = loud.tokens;
+    loud.request.status = {};
+    run(kernel, {&loud.request});
+    CHECK(loud.request.status.ok());
     CHECK(same_bits(loud.logits, alone.logits));
   }
 }

@@ -85,11 +85,11 @@ TEST_CASE("a warm step allocates nothing") {
   std::vector<TokenId> tokens(40, 5);
   std::vector<float> out(2 * V);
   const auto step = [&](std::size_t rows) {
-    std::array<Feed, 2> feeds = {
-        Feed{.context = &context, .tokens = std::span(tokens).first(rows), .logits = Rows(out.data(), 1, V)},
-        Feed{.context = &other, .tokens = std::span(tokens).first(1), .logits = Rows(out.data() + V, 1, V)}};
-    const auto report = kernel.step(feeds);
-    return report.ok() && feeds[0].status.ok() && feeds[1].status.ok();
+    std::array<Request, 2> requests = {
+        Request{.context = &context, .tokens = std::span(tokens).first(rows), .logits = Rows(out.data(), 1, V)},
+        Request{.context = &other, .tokens = std::span(tokens).first(1), .logits = Rows(out.data() + V, 1, V)}};
+    const auto report = kernel.step(requests);
+    return report.ok() && requests[0].status.ok() && requests[1].status.ok();
   };
   // Every row count that follows has run once: each has its own pieces of 64, 16, 4 and 1 rows.
   REQUIRE(step(40));

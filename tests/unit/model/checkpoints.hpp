@@ -84,12 +84,12 @@ inline Result<std::vector<float>> logits(const Model& model, std::span<const Tok
                 Kernel::create({.memory_bytes = 64 << 20, .max_step_rows = 16, .executor = ExecutorKind::kSerial}));
   MOXIE_TRY_LET(Context context, kernel.open(model));
   std::vector<float> values(tokens.size() * model.config().vocab_size);
-  Feed feed{.context = &context,
-            .tokens = tokens,
-            .want = Logits::kAll,
-            .logits = Rows(values.data(), tokens.size(), model.config().vocab_size)};
-  while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
-  MOXIE_TRY(feed.status);
+  Request request{.context = &context,
+                  .tokens = tokens,
+                  .want = Logits::kAll,
+                  .logits = Rows(values.data(), tokens.size(), model.config().vocab_size)};
+  while (!request.finished()) MOXIE_TRY(kernel.step({&request, 1}).status());
+  MOXIE_TRY(request.status);
   return values;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config_fields.hpp"
-#include "model/rope.hpp"
+#include "model/run/rope.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;

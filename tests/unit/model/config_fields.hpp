@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/config.hpp"
+#include "model/load/config.hpp"
 #include "support/catch.hpp"
 
 namespace moxie::test {

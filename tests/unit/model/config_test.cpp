@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/config.hpp"
+#include "model/load/config.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -120,7 +120,7 @@ TEST_CASE("an epsilon or a theta is a number that the arithmetic can carry") {
   CHECK(read(changed({{"rms_norm_eps", "1"}})).value().rms_norm_eps == 1.0);
 }
 
-TEST_CASE("another model, activation or quantisation is named as what is not supported") {
+TEST_CASE("another model, activation or quantization is named as what is not supported") {
   for (const auto& [value, came] : std::vector<Wrong>{{R"("gemma3")", R"("gemma3")"},
                                                       {R"("deepseek_v4")", R"("deepseek_v4")"},
                                                       {R"("QWEN3_MOE")", R"("QWEN3_MOE")"},

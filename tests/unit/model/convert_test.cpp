@@ -79,9 +79,9 @@ TEST_CASE("every tensor is where it belongs, in the type that it should have, wh
     CHECK(std::ranges::equal(found.bytes, b.find(tensor.name)->bytes));
     std::vector<float> values(tensor.bytes.size() / sizeof(float));
     std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    std::vector<std::byte> quantised(found.bytes.size());
-    REQUIRE(quantize(found.type, values, quantised).ok());
-    CHECK(std::ranges::equal(found.bytes, quantised));
+    std::vector<std::byte> quantized(found.bytes.size());
+    REQUIRE(quantize(found.type, values, quantized).ok());
+    CHECK(std::ranges::equal(found.bytes, quantized));
     CHECK(widened(found, values.size()).size() == values.size());
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeepSeek's latent attention as files have it: split or not, quantised, packed; and what keys may say of it.
+// DeepSeek's latent attention as files have it: split or not, quantized, packed; and what keys may say of it.
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -72,20 +72,20 @@ TEST_CASE("a file in which kv_b is not split gives the same bits") {
   }
 }
 
-TEST_CASE("blocks of an unsplit kv_b are turned as what they stand for") {
+TEST_CASE("blocks of an unsplit kv_b are rotated as what they stand for") {
   const std::vector<float> expected = bits("deepseek_v2_lite");
-  const std::vector<float> quantised =
+  const std::vector<float> quantized =
       logits(load(unsplit("deepseek_v2_lite", ElementType::kQ8_0).parts).value()).value();
-  CHECK_FALSE(same_bits(quantised, expected));
-  CHECK(largest_difference(quantised, expected) < 0.05);
+  CHECK_FALSE(same_bits(quantized, expected));
+  CHECK(largest_difference(quantized, expected) < 0.05);
   // Packing leaves such a tensor as it is.
   const TemporaryFolder folder;
   write_file(folder / "m.gguf", unsplit("deepseek_v2_lite", ElementType::kQ8_0).parts.bytes());
   REQUIRE(pack_gguf(folder / "m.gguf", folder / "packed.gguf", {}).ok());
-  CHECK(same_bits(logits(Model::load(folder / "packed.gguf", native()).value()).value(), quantised));
+  CHECK(same_bits(logits(Model::load(folder / "packed.gguf", native()).value()).value(), quantized));
 }
 
-TEST_CASE("quantised heads of a split kv_b are used as they lie") {
+TEST_CASE("quantized heads of a split kv_b are used as they lie") {
   const TemporaryFolder folder;
   REQUIRE(convert("deepseek_v2_lite", folder / "m.gguf", GgufFileType::kQ8_0).ok());
   const Checkpoint checkpoint = Checkpoint::open(folder / "m.gguf").value();
@@ -94,11 +94,11 @@ TEST_CASE("quantised heads of a split kv_b are used as they lie") {
   CHECK(std::ranges::equal(keys.dims, std::vector<std::uint64_t>{4, 32, 32}));  // [A, rank, nope]
   CHECK(checkpoint.find("blk.1.attn_v_b.weight")->type == ElementType::kQ8_0);
   CHECK(checkpoint.find("blk.1.ffn_gate_inp.weight")->type == ElementType::kF32);
-  const std::vector<float> quantised = logits(Model::load(folder / "m.gguf", native()).value()).value();
-  CHECK(largest_difference(quantised, bits("deepseek_v2_lite")) < 0.1);
+  const std::vector<float> quantized = logits(Model::load(folder / "m.gguf", native()).value()).value();
+  CHECK(largest_difference(quantized, bits("deepseek_v2_lite")) < 0.1);
 }
 
-TEST_CASE("keys of a head are turned, and its values are not") {
+TEST_CASE("keys of a head are rotated, and its values are not") {
   const TemporaryFolder folder;
   REQUIRE(convert("deepseek_v3", folder / "m.gguf").ok());
   const Checkpoint from = Checkpoint::open(data_folder("deepseek_v3")).value();

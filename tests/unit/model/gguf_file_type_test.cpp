@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mixes, against what llama.cpp's quantiser chose for files of these shapes.
+// The mixes, against what llama.cpp's quantizer chose for files of these shapes.
 #include <set>
 #include <string>
 #include <vector>

@@ -44,7 +44,7 @@ TEST_CASE("blocks and scales are the floats that transformers makes of them, gat
           std::tuple("ffn_up_exps", &gate_up, H, std::size_t{2}, std::size_t{1}),
           std::tuple("ffn_down_exps", &down, D, std::size_t{1}, std::size_t{0})}) {
       const Tensor tensor = made.find(std::string("blk.1.") + name + ".weight").value();
-      CHECK(tensor.type == ElementType::kMXFP4);  // what is quantised stays so
+      CHECK(tensor.type == ElementType::kMXFP4);  // what is quantized stays so
       const std::vector<float> values = widened(tensor);
       const std::size_t in = values.size() / N / rows;
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -58,9 +58,9 @@ TEST_CASE("blocks and scales are the floats that transformers makes of them, gat
 
 TEST_CASE("mxfp4 weights give logits within the rounding of activations of those in f32, and its own bits from GGUF") {
   const Model exact = Model::load(data_folder("gpt_oss"), native()).value();
-  const Model quantised = Model::load(data_folder("gpt_oss_mxfp4"), native()).value();
+  const Model quantized = Model::load(data_folder("gpt_oss_mxfp4"), native()).value();
   const std::vector<float> a = logits(exact).value();
-  const std::vector<float> b = logits(quantised).value();
+  const std::vector<float> b = logits(quantized).value();
   float largest = 0, off = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     largest = std::max(largest, std::fabs(a[i]));

@@ -88,18 +88,18 @@ struct Outcome {
   std::vector<float> logits;
 };
 
-/// Feeds tokens to a fresh context, one step, and tells everything that came of it.
+/// Requests tokens to a fresh context, one step, and tells everything that came of it.
 Outcome feed(const Model& model, std::vector<TokenId> tokens) {
   Kernel kernel = Kernel::create({.memory_bytes = 64 << 20, .executor = ExecutorKind::kSerial}).value();
   Context context = kernel.open(model).value();
   Outcome outcome;
   outcome.logits.resize(tokens.size() * model.config().vocab_size);
-  Feed feed{.context = &context,
-            .tokens = tokens,
-            .want = Logits::kAll,
-            .logits = Rows(outcome.logits.data(), tokens.size(), model.config().vocab_size)};
-  REQUIRE(kernel.step({&feed, 1}).ok());
-  outcome.status = feed.status;
+  Request request{.context = &context,
+                  .tokens = tokens,
+                  .want = Logits::kAll,
+                  .logits = Rows(outcome.logits.data(), tokens.size(), model.config().vocab_size)};
+  REQUIRE(kernel.step({&request, 1}).ok());
+  outcome.status = request.status;
   outcome.size = context.size();
   return outcome;
 }

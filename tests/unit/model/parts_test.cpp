@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/parts.hpp"
+#include "model/run/parts.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -205,7 +205,7 @@ TEST_CASE("a turn takes the pairs (i, i + C/2) round by their own angles") {
   for (std::size_t element = 0; element < width; ++element) {
     std::vector<float> head(width, 0.0f);
     head[element] = 1.0f;
-    rope.turn(table.data(), head.data());
+    rope.rotate(table.data(), head.data());
     const std::size_t i = element % 5;
     for (std::size_t c = 0; c < width; ++c) {
       float expected = 0.0f;
@@ -224,7 +224,7 @@ TEST_CASE("a turn is what double says, and at position 0 nothing at all") {
     for (const Position position : {0, 1, 1000, 1 << 20}) {
       rope.fill(position, table.data());
       std::vector<float> y = x;
-      rope.turn(table.data(), y.data());
+      rope.rotate(table.data(), y.data());
       if (position == 0) CHECK(y == x);
       for (std::size_t i = 0; i < width / 2; ++i) {
         const Turn turn = turn_of(position, i, width, 1e6);
@@ -247,7 +247,7 @@ TEST_CASE("an embedding narrower than the head turns its first elements, by angl
     const std::vector<float> x = noise(head, width, 5.0f);
     std::vector<float> table(width), y = x;
     rope.fill(77, table.data());
-    rope.turn(table.data(), y.data());
+    rope.rotate(table.data(), y.data());
     for (std::size_t i = 0; i < width / 2; ++i) {
       const Turn turn = turn_of(77, i, width, 500);
       const auto low = static_cast<long double>(x[i]);
@@ -270,9 +270,9 @@ TEST_CASE("the product of a turned query and a turned key depends on how far the
     std::vector<float> q = query;
     std::vector<float> k = key;
     rope.fill(at, table.data());
-    rope.turn(table.data(), q.data());
+    rope.rotate(table.data(), q.data());
     rope.fill(from, table.data());
-    rope.turn(table.data(), k.data());
+    rope.rotate(table.data(), k.data());
     double sum = 0;
     for (std::size_t i = 0; i < width; ++i) sum += static_cast<double>(q[i]) * static_cast<double>(k[i]);
     return sum;
@@ -284,14 +284,14 @@ TEST_CASE("the product of a turned query and a turned key depends on how far the
   CHECK(std::fabs(product(18, 0) - near) > 1e-2);
 }
 
-TEST_CASE("rows are split over a team so that each is visited once") {
+TEST_CASE("rows are split over the workers so that each is visited once") {
   for (const std::size_t threads : {1u, 3u}) {
     const auto executor = make_executor(ExecutorKind::kThreads, threads).value();
     std::vector<Workspace> workspaces(executor->width());
-    Team team(*executor, workspaces);
+    Workers workers(*executor, workspaces);
     for (const std::size_t rows : {0u, 1u, 2u, 11u, 12u, 13u, 1000u}) {
       std::vector<std::atomic<int>> visits(rows);
-      REQUIRE(model::each_row(team, rows, [&](std::size_t row) { visits[row].fetch_add(1); }).ok());
+      REQUIRE(model::each_row(workers, rows, [&](std::size_t row) { visits[row].fetch_add(1); }).ok());
       CHECK(std::all_of(visits.begin(), visits.end(), [](const auto& count) { return count == 1; }));
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stretched rotary embeddings; parts_test.cpp has the plain one.
-#include "model/rope.hpp"
+#include "model/run/rope.hpp"
 
 #include <cmath>
 #include <vector>
@@ -96,7 +96,7 @@ TEST_CASE("a rope with factors turns by angles divided, scaled, and only the ele
     CHECK(std::abs(static_cast<double>(table[2 + i]) - 1.5 * std::sin(angle)) < 1e-7);
   }
   std::vector<float> head = {1, 2, 3, 4, 5, 6};  // of six elements four turn
-  rope.turn(table.data(), head.data());
+  rope.rotate(table.data(), head.data());
   CHECK(head[4] == 5);
   CHECK(head[5] == 6);
   CHECK(head[0] == 1 * table[0] - 3 * table[2]);
@@ -104,7 +104,7 @@ TEST_CASE("a rope with factors turns by angles divided, scaled, and only the ele
   CHECK(head[1] == 2 * table[1] - 4 * table[3]);
 }
 
-TEST_CASE("neighbours are turned as halves are, in another order") {
+TEST_CASE("neighbours are rotated as halves are, in another order") {
   const Rope rope(10, 1e4, {}, 1.25);
   std::vector<float> table(rope.table_width());
   rope.fill(77, table.data());
@@ -113,7 +113,7 @@ TEST_CASE("neighbours are turned as halves are, in another order") {
     halves[i] = neighbours[2 * i] = static_cast<float>(i) + 0.5f;
     halves[5 + i] = neighbours[2 * i + 1] = 2.0f - static_cast<float>(i);
   }
-  rope.turn(table.data(), halves.data());
+  rope.rotate(table.data(), halves.data());
   rope.turn_neighbours(table.data(), neighbours.data());
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(neighbours[2 * i] == halves[i]);

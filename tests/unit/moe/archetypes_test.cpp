@@ -12,7 +12,7 @@
 #include <moxie/router/any_router.hpp>
 
 #include "support/catch.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using test::Movable;
@@ -32,9 +32,9 @@ void check_identity(const MoeLayer<R, B, S>& layer, float factor) {
   const float x[] = {1.0f, 2.0f, 3.0f};
   float y[3] = {};
   const MoeScratch bytes = layer.scratch_bytes(1);
-  test::TeamOf of(SerialExecutor(), bytes.own, bytes.worker);
-  Team team = of.team();
-  REQUIRE(layer.run({.logits = {logits, 1, 2}, .hidden = {x, 1, 3}}, {y, 1, 3}, team).ok());
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
+  REQUIRE(layer.run({.logits = {logits, 1, 2}, .hidden = {x, 1, 3}}, {y, 1, 3}, workers).ok());
   for (std::size_t d = 0; d < 3; ++d) CHECK(y[d] == factor * x[d]);
 }
 

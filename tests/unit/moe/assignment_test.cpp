@@ -44,13 +44,13 @@ struct Case {
 TEST_CASE("the example of the documentation") {
   Case c(2, 2, {2, 0, 2, 1}, {0.1f, 0.2f, 0.3f, 0.4f});
   const Assignment a = c.make(3, 64).value();
-  CHECK(a.num_places() == 4);
+  CHECK(a.num_pairs() == 4);
   CHECK(a.num_tasks() == 3);
   CHECK(list(a.rows_of(a.block(0))) == List{0});
   CHECK(list(a.rows_of(a.block(1))) == List{1});
   CHECK(list(a.rows_of(a.block(2))) == List{0, 1});
-  CHECK(list(a.places_of(0)) == List{0, 2});
-  CHECK(list(a.places_of(1)) == List{1, 3});
+  CHECK(list(a.pairs_of(0)) == List{0, 2});
+  CHECK(list(a.pairs_of(1)) == List{1, 3});
   CHECK(a.weight(0) == 0.2f);
   CHECK(a.weight(1) == 0.4f);
   CHECK(a.weight(2) == 0.1f);
@@ -69,19 +69,19 @@ TEST_CASE("blocks cut an expert's rows, and experts without rows have none") {
   }
 }
 
-TEST_CASE("rows that chose nobody, or fewer than K, have fewer places") {
+TEST_CASE("rows that chose nobody, or fewer than K, have fewer pairs") {
   Case c(3, 3, {kNoExpert, kNoExpert, kNoExpert, 4, 0, kNoExpert, 2, kNoExpert, kNoExpert});
   const Assignment a = c.make(5, 64).value();
-  CHECK(a.num_places() == 3);
-  CHECK(list(a.places_of(0)).empty());
-  CHECK(list(a.places_of(1)) == List{0, 2});
-  CHECK(list(a.places_of(2)) == List{1});
+  CHECK(a.num_pairs() == 3);
+  CHECK(list(a.pairs_of(0)).empty());
+  CHECK(list(a.pairs_of(1)) == List{0, 2});
+  CHECK(list(a.pairs_of(2)) == List{1});
 }
 
 TEST_CASE("no rows have no tasks") {
   Case none(0, 2, {});
   const Assignment a = none.make(4, 8).value();
-  CHECK(a.num_places() == 0);
+  CHECK(a.num_pairs() == 0);
   CHECK(a.num_tasks() == 0);
 }
 
@@ -113,24 +113,24 @@ TEST_CASE("every pair is found once, from both sides, for random decisions") {
         }
       }
     }
-    List expert_of_place;
+    List expert_of_pair;
     for (std::size_t task = 0; task < a.num_tasks(); ++task) {
       const Assignment::Block block = a.block(task);
-      CHECK(block.begin == expert_of_place.size());
+      CHECK(block.begin == expert_of_pair.size());
       CHECK((block.count >= 1 && block.count <= block_rows));
       for (const std::size_t row : a.rows_of(block)) by_task[block.expert].push_back(row);
-      expert_of_place.resize(block.begin + block.count, block.expert);
+      expert_of_pair.resize(block.begin + block.count, block.expert);
     }
     CHECK(by_task == rows_of_expert);
     for (std::size_t t = 0; t < T; ++t) {
       List experts;
-      for (const std::size_t place : a.places_of(t)) experts.push_back(expert_of_place[place]);
+      for (const std::size_t pair : a.pairs_of(t)) experts.push_back(expert_of_pair[pair]);
       CHECK(experts == experts_of_row[t]);  // ascending, by construction of the right side
     }
   }
 }
 
-TEST_CASE("what is no decision is refused with its place") {
+TEST_CASE("what is no decision is refused with its pair") {
   CHECK(Case(1, 2, {0, 3}).error(3) ==
         "test: needed an expert in [0, 3) or kNoExpert from the router at row 0, slot 1, came 3");
   CHECK(Case(2, 1, {0, -2}).error(3) ==

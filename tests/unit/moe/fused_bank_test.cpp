@@ -15,7 +15,7 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 #include "support/experts.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using moe::FusedBank;
@@ -60,10 +60,10 @@ std::vector<Mlp> experts_of(const Kind& kind, std::size_t N) {
 template <class Layer, class E>
 std::vector<float> run(const Layer& layer, ConstRows logits, ConstRows x, E executor) {
   const MoeScratch bytes = layer.scratch_bytes(x.rows);
-  test::TeamOf<E> of(std::move(executor), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf<E> of(std::move(executor), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   std::vector<float> y(x.rows * x.width, NAN);
-  const Status status = layer.run({.logits = logits, .hidden = x}, {y.data(), x.rows, x.width}, team);
+  const Status status = layer.run({.logits = logits, .hidden = x}, {y.data(), x.rows, x.width}, workers);
   CHECK(status.message() == "");
   CHECK(of.is_intact());
   return y;

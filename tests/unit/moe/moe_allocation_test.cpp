@@ -11,7 +11,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/experts.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 
@@ -29,8 +29,8 @@ TEST_CASE("a layer of any types allocates nothing while it runs") {
   test::fill_random({logits.data(), kMaxT, kN}, 1);
   test::fill_random({x.data(), kMaxT, kD}, 2);
   const MoeScratch bytes = layer.scratch_bytes(kMaxT);
-  test::TeamOf of(SerialExecutor(), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
 
   const std::size_t at_first = test::allocations_so_far();
   const std::vector<float> proof(logits);  // the counter counts
@@ -39,7 +39,8 @@ TEST_CASE("a layer of any types allocates nothing while it runs") {
   const std::size_t before = test::allocations_so_far();
   bool ok = true;
   for (const std::size_t T : {std::size_t{1}, std::size_t{2}, std::size_t{65}, kMaxT}) {
-    ok = layer.run({.logits = {logits.data(), T, kN}, .hidden = {x.data(), T, kD}}, {y.data(), T, kD}, team).ok() && ok;
+    ok = layer.run({.logits = {logits.data(), T, kN}, .hidden = {x.data(), T, kD}}, {y.data(), T, kD}, workers).ok() &&
+         ok;
   }
   const std::size_t after = test::allocations_so_far();
   CHECK(ok);

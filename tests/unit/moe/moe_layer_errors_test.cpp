@@ -15,7 +15,7 @@
 #include "support/catch.hpp"
 #include "support/experts.hpp"
 #include "support/routers.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using test::LogitsSayAll;
@@ -39,10 +39,10 @@ Status run(const Layer& layer, std::size_t threads = 3) {
   std::vector<float> logits(kT * N), x(kT * 2, 1.0f), y(kT * 2);
   for (std::size_t t = 0; t < kT; ++t) logits[t * N] = 1.0f;
   const MoeScratch bytes = layer.scratch_bytes(kT);
-  test::TeamOf of(test::host_threads(threads), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf of(test::host_threads(threads), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   const Status status =
-      layer.run({.logits = {logits.data(), kT, N}, .hidden = {x.data(), kT, 2}}, {y.data(), kT, 2}, team);
+      layer.run({.logits = {logits.data(), kT, N}, .hidden = {x.data(), kT, 2}}, {y.data(), kT, 2}, workers);
   CHECK(of.is_intact());
   return status;
 }
@@ -127,15 +127,15 @@ TEST_CASE("an expert that fails is no trouble where it is not called") {
 
 TEST_CASE("an expert that throws is a host exception") {
   CHECK(run(layer_of(LogitsSayAll{2, 1}, {*AnyExpert::create(Throwing{{2}}), good()})).code() == Code::kHostException);
-  // Without AnyExpert's wall, the team's.
+  // Without AnyExpert's wall, the workers's.
   const auto bare = *MoeLayer<LogitsSayAll, ExpertBank<Throwing>>::create(
       LogitsSayAll{1, 1}, *ExpertBank<Throwing>::create({Throwing{{1}}}));
   const MoeScratch bytes = bare.scratch_bytes(1);
-  test::TeamOf of(SerialExecutor(), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   const float one = 1.0f;
   float y = 0.0f;
-  CHECK(bare.run({.logits = {&one, 1, 1}, .hidden = {&one, 1, 1}}, {&y, 1, 1}, team).code() == Code::kHostException);
+  CHECK(bare.run({.logits = {&one, 1, 1}, .hidden = {&one, 1, 1}}, {&y, 1, 1}, workers).code() == Code::kHostException);
 }
 
 TEST_CASE("a layer needs the scratch that it announces, and no less will do") {
@@ -147,10 +147,10 @@ TEST_CASE("a layer needs the scratch that it announces, and no less will do") {
   for (std::size_t t = 0; t < kT; ++t) logits[t * 2 + t % 2] = 1.0f;
   const MoeScratch bytes = layer.scratch_bytes(kT);
   const auto code_with = [&](std::size_t own, std::size_t worker) {
-    test::TeamOf of(SerialExecutor(), own, worker);
-    Team team = of.team();
+    test::WorkersOf of(SerialExecutor(), own, worker);
+    Workers workers = of.workers();
     const Status status =
-        layer.run({.logits = {logits.data(), kT, 2}, .hidden = {x.data(), kT, 2}}, {y.data(), kT, 2}, team);
+        layer.run({.logits = {logits.data(), kT, 2}, .hidden = {x.data(), kT, 2}}, {y.data(), kT, 2}, workers);
     CHECK(of.is_intact());
     return status.code();
   };
@@ -163,24 +163,24 @@ TEST_CASE("a layer needs the scratch that it announces, and no less will do") {
   CHECK(code_with(bytes.own, bytes.worker) == Code::kOk);
 }
 
-TEST_CASE("a team without workspaces is an error") {
+TEST_CASE("a workers without workspaces is an error") {
   const Layer layer = layer_of(LogitsSayAll{1, 1}, {good()});
   SerialExecutor executor;
-  Team team(executor, {});
+  Workers workers(executor, {});
   const float x[] = {1.0f, 1.0f};
   float y[2];
-  CHECK(layer.run({.logits = {x, 1, 1}, .hidden = {x, 1, 2}}, {y, 1, 2}, team).code() == Code::kPrecondition);
+  CHECK(layer.run({.logits = {x, 1, 1}, .hidden = {x, 1, 2}}, {y, 1, 2}, workers).code() == Code::kPrecondition);
 }
 
 TEST_CASE("shapes that do not belong together are refused with both shapes") {
   const Layer layer = layer_of(LogitsSayAll{3, 2}, {good(), good(), good()});
   const MoeScratch bytes = layer.scratch_bytes(4);
-  test::TeamOf of(SerialExecutor(), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   std::vector<float> f(64);
   std::vector<std::int32_t> ids(64);
   const auto message = [&](ConstRows logits, ConstRows hidden, Rows y, RouteOut record) {
-    return std::string(layer.run({.logits = logits, .hidden = hidden}, y, team, &record).message());
+    return std::string(layer.run({.logits = logits, .hidden = hidden}, y, workers, &record).message());
   };
   const ConstRows logits(f.data(), 4, 3), hidden(f.data(), 4, 2);
   const Rows y(f.data(), 4, 2);

@@ -15,7 +15,7 @@
 #include "support/compare.hpp"
 #include "support/experts.hpp"
 #include "support/routers.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 using test::LogitsSayAll;
@@ -31,12 +31,12 @@ std::vector<float> run(const Layer& layer, std::vector<float> logits, std::vecto
                        const RouteOut* record = nullptr) {
   const std::size_t T = x.size() / layer.width();
   const MoeScratch bytes = layer.scratch_bytes(T);
-  test::TeamOf<E> of(std::move(executor), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf<E> of(std::move(executor), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   std::vector<float> y(T * layer.width(), -7.0f);
   const Status status =
       layer.run({.logits = {logits.data(), T, layer.num_experts()}, .hidden = {x.data(), T, layer.width()}},
-                {y.data(), T, layer.width()}, team, record);
+                {y.data(), T, layer.width()}, workers, record);
   CHECK(status.message() == "");
   CHECK(of.is_intact());
   return y;
@@ -242,8 +242,8 @@ TEST_CASE("a router gets layer, positions and residency, each row its own") {
   std::vector<float> x(kT, 1.0f), y(kT), logits(2 * kT);
   for (std::size_t t = 0; t < kT; ++t) positions[t] = static_cast<Position>((t * t) % 7);
   const MoeScratch bytes = layer.scratch_bytes(kT);
-  test::TeamOf of(test::host_threads(3), bytes.own, bytes.worker);
-  Team team = of.team();
+  test::WorkersOf of(test::host_threads(3), bytes.own, bytes.worker);
+  Workers workers = of.workers();
   const std::uint8_t resident[] = {1, 1};
   REQUIRE(layer
               .run({.logits = {logits.data(), kT, 2},
@@ -251,7 +251,7 @@ TEST_CASE("a router gets layer, positions and residency, each row its own") {
                     .layer = 5,
                     .positions = positions,
                     .resident = resident},
-                   {y.data(), kT, 1}, team)
+                   {y.data(), kT, 1}, workers)
               .ok());
   for (std::size_t t = 0; t < kT; ++t) CHECK(y[t] == ((positions[t] + 5) % 2 == 0 ? 1.0f : 10.0f));
 }
@@ -264,8 +264,8 @@ TEST_CASE("scratch never falls as rows are added, and does not wrap") {
     CHECK((now.own >= before.own && now.worker >= before.worker));
     before = now;
   }
-  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
-  CHECK(layer.scratch_bytes(kMost).own == kMost);
-  CHECK(layer.scratch_bytes(kMost / 8).own == kMost);
+  constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
+  CHECK(layer.scratch_bytes(kMax).own == kMax);
+  CHECK(layer.scratch_bytes(kMax / 8).own == kMax);
   CHECK(layer.scratch_bytes(std::size_t{1} << 20).own < (std::size_t{1} << 30));
 }

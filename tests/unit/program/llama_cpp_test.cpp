@@ -83,7 +83,7 @@ TEST_CASE("the comparator tells distributions apart") {
   CHECK(other_choices(a, std::vector<double>{1, 2, 3, 0, 0, 0}, 3) == 0);
 }
 
-TEST_CASE("a file that llama.cpp quantised in every type runs by the documented rule, and as well as there") {
+TEST_CASE("a file that llama.cpp quantized in every type runs by the documented rule, and as well as there") {
   const std::filesystem::path folder = data_folder("llama_cpp");
   const Checkpoint file = Checkpoint::open(folder / "all_types.gguf").value();
   std::set<ElementType> types;
@@ -130,7 +130,7 @@ TEST_CASE("llama.cpp says the same to a file that moxie synth wrote") {
   synth.output = (folder / "m.gguf").native();
   struct Case {
     const char* type;
-    double limit;  ///< both round the activations of quantised weights, each in its own places
+    double limit;  ///< both round the activations of quantized weights, each in its own places
   };
   for (const auto& [type, limit] :
        {Case{"q4_k_m", 5e-4}, Case{"q8_0", 5e-4}, Case{"q4_0", 5e-4}, Case{"bf16", 5e-5}, Case{"f32", 1e-6}}) {

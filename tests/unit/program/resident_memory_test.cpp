@@ -41,14 +41,14 @@ Status load_and_run(const std::filesystem::path& path) {
   MOXIE_TRY_LET(Context context, kernel.open(model));
   const std::vector<TokenId> tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   std::vector<float> logits(model.config().vocab_size);
-  Feed feed{.context = &context,
-            .tokens = tokens,
-            .want = Logits::kLast,
-            .logits = Rows(logits.data(), 1, logits.size()),
-            .cancel = nullptr,
-            .max_rows = SIZE_MAX};
-  while (!feed.finished()) MOXIE_TRY(kernel.step({&feed, 1}).status());
-  return feed.status;
+  Request request{.context = &context,
+                  .tokens = tokens,
+                  .want = Logits::kLast,
+                  .logits = Rows(logits.data(), 1, logits.size()),
+                  .cancel = nullptr,
+                  .max_rows = SIZE_MAX};
+  while (!request.finished()) MOXIE_TRY(kernel.step({&request, 1}).status());
+  return request.status;
 }
 
 /// What a process has in memory at most, beyond what it is made of, while it loads the model and runs it; 0 where that

@@ -11,7 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/compare.hpp"
-#include "support/teams.hpp"
+#include "support/workers.hpp"
 
 using namespace moxie;
 

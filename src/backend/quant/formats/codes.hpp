@@ -7,7 +7,7 @@
 
 #include <moxie/core/element_type.hpp>
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// How an element comes from its block. In every form each product is rounded to f32, then the sum.
 enum class Form : std::uint8_t {

@@ -6,7 +6,7 @@
 
 #include "formats.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace backend::quant {
 namespace {

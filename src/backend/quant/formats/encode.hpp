@@ -3,11 +3,11 @@
 
 #include "formats.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// Chooses scales and codes for the values of one block, all within the format's kLargestValue. Where codes.d or
 /// codes.m comes back infinite, the values are too large for the format and the codes mean nothing.
-/// Source   docs/quantised-types.md, "How values are quantised"
+/// Source   docs/quantized-types.md, "How values are quantized"
 void encode(Q4_0, const float* values, Q4_0::Codes& codes) noexcept;
 void encode(Q4_1, const float* values, Q4_1::Codes& codes) noexcept;
 void encode(Q5_0, const float* values, Q5_0::Codes& codes) noexcept;

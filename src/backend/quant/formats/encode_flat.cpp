@@ -5,7 +5,7 @@
 
 #include "encode.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 namespace {
 
 constexpr std::size_t kWidth = 32;

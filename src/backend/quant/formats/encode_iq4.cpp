@@ -4,7 +4,7 @@
 #include "encode.hpp"
 #include "search.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 namespace {
 
 /// The nearest of kIq4Values, the upper one at a tie: a step for each halfway point that is reached.

@@ -4,7 +4,7 @@
 #include "encode.hpp"
 #include "search.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 namespace {
 
 /// What a block of zero bytes holds.
@@ -14,7 +14,7 @@ void clear(typename F::Codes& codes) noexcept {
   F::unpack(kZero.data(), codes);
 }
 
-/// Quantises the groups' scales or offsets, none negative, to whole multiples of an f16, which is returned.
+/// Quantizes the groups' scales or offsets, none negative, to whole multiples of an f16, which is returned.
 template <class F>
 std::uint16_t encode_multiples(const GroupValues<F>& from, std::array<std::int8_t, F::kGroups>& to) noexcept {
   constexpr auto kHigh = static_cast<float>(F::kScaleHigh);

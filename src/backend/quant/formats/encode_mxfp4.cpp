@@ -5,7 +5,7 @@
 
 #include "encode.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 namespace {
 
 /// The whole part of log2(value) rounded to f32, as llama.cpp takes it: of a value so close below a power of two that

@@ -7,7 +7,7 @@
 // Formats of 32 elements with one scale. In those of 4 and 5 bits, byte j of the codes holds element j
 // in its low half and element j + 16 in its high half.
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 template <ElementType Type, int Bits, bool HasOffset>
 struct FlatFormat : FormatOf<Type, HasOffset ? Form::kScaleAdd : Form::kScale, 32> {

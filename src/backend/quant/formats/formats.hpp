@@ -9,9 +9,9 @@
 #include "k_formats.hpp"
 #include "mxfp4_format.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
-/// Calls visitor(F()) for the format F of a block-quantised type; false, without a call, for other types.
+/// Calls visitor(F()) for the format F of a block-quantized type; false, without a call, for other types.
 template <class Visitor>
 constexpr bool visit_format(ElementType type, Visitor&& visitor) {
   switch (type) {
@@ -37,7 +37,7 @@ inline constexpr std::string_view kSupportedTypes =
     "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS or MXFP4";
 
 constexpr bool is_supported(ElementType type) noexcept {
-  return type == ElementType::kF32 || type == ElementType::kF16 || type == ElementType::kBF16 || is_quantised(type);
+  return type == ElementType::kF32 || type == ElementType::kF16 || type == ElementType::kBF16 || is_quantized(type);
 }
 
 }  // namespace moxie::backend::quant

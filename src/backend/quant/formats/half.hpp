@@ -8,7 +8,7 @@
 
 // f32 to the 16-bit floats, and 16-bit numbers at any alignment. core/element_type.hpp has the way back.
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// f32 to IEEE binary16, to nearest even; a NaN stays one, with the top of its payload.
 constexpr std::uint16_t narrow_f16(float value) noexcept {

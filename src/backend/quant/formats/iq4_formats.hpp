@@ -6,7 +6,7 @@
 
 // Formats of 4 bits whose codes stand for 16 values that lie closer together around zero.
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 inline constexpr std::array<std::int8_t, 16> kIq4Values = {-127, -104, -83, -65, -49, -35, -22, -10,
                                                            1,    13,   25,  38,  53,  69,  89,  113};

@@ -4,10 +4,10 @@
 #include "codes.hpp"
 #include "half.hpp"
 
-// Formats of 256 elements in groups of 16 or 32, whose scales are themselves quantised.
-// Codes are cut into planes: see docs/quantised-types.md for each layout drawn out.
+// Formats of 256 elements in groups of 16 or 32, whose scales are themselves quantized.
+// Codes are cut into planes: see docs/quantized-types.md for each layout drawn out.
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// 12 bytes for eight 6-bit scales and eight 6-bit offsets (Q4_K, Q5_K): the first four of each lie in
 /// the low bits of bytes 0 to 3 and 4 to 7; the last four have their low halves in bytes 8 to 11 and

@@ -9,7 +9,7 @@
 //
 // Source   OCP Microscaling Formats (MX) Specification 1.0: E2M1 elements, E8M0 scales
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// Twice what the codes mean, so that all are whole numbers. Code 8 is the zero with a sign, which numbers do not keep.
 inline constexpr std::array<std::int8_t, 16> kFp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};

@@ -8,7 +8,7 @@
 
 #include "encode.hpp"
 
-namespace moxie {
+namespace moxie::inline abi1 {
 
 namespace backend::quant {
 namespace {
@@ -26,7 +26,7 @@ bool within_limits(const float* values) noexcept {
   return over >> 31 == 0;
 }
 
-/// Says which value of a block that cannot be quantised is to blame.
+/// Says which value of a block that cannot be quantized is to blame.
 template <class F>
 Status refusal(const float* values, std::size_t first) noexcept {
   std::size_t worst = 0;

@@ -25,7 +25,7 @@
 #define MOXIE_QUANT_AVX2 0
 #endif
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// To nearest even, for magnitudes below 2^22.
 constexpr float nearest(float value) noexcept {

@@ -11,13 +11,13 @@
 #include "backend/quant/kernels/tile_packer.hpp"
 #include "backend/worker.hpp"
 
-namespace moxie::backend {
+namespace moxie::inline abi1::backend {
 
 namespace {
 
 using quant::Activations;
 
-/// Weights in tiles of 16 output rows; activations quantised row by row, then integer products.
+/// Weights in tiles of 16 output rows; activations quantized row by row, then integer products.
 class QuantLinear final : public LinearBody {
  public:
   QuantLinear(const quant::QuantOps& ops, const Weights& weights, std::span<const float> bias)
@@ -51,7 +51,7 @@ class QuantLinear final : public LinearBody {
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept override { return 0; }
   [[nodiscard]] quant::ActivationRule rule() const noexcept override { return rule_; }
 
-  void quantise(ConstRows x, std::size_t column, std::size_t row, const BlockTable& table) const noexcept override {
+  void quantize(ConstRows x, std::size_t column, std::size_t row, const BlockTable& table) const noexcept override {
     Activations* out = table.data + column / quant::kSuper * table.stride + row;
     for (std::size_t r = 0; r < x.rows; ++r) {
       ops_.quantize({.x = x.row(r),
@@ -66,12 +66,12 @@ class QuantLinear final : public LinearBody {
 
   Status run(const Operand& x, Rows y, std::size_t begin, std::size_t end, Workspace&) const noexcept override {
     const std::size_t column = begin * quant::kTileRows;
-    for (std::size_t row = 0; row < x.rows.rows; row += quant::kMostRows) {
+    for (std::size_t row = 0; row < x.rows.rows; row += quant::kMaxRows) {
       ops_.gemm[quant::format_index(type_)]({.x = x.blocks + row,
                                              .row_stride = x.stride,
                                              .supers = operand_blocks(),
                                              .chunks = (in_width() + quant::kChunk - 1) / quant::kChunk,
-                                             .rows = std::min(quant::kMostRows, x.rows.rows - row),
+                                             .rows = std::min(quant::kMaxRows, x.rows.rows - row),
                                              .tile = tiles_ + begin * tile_bytes_,
                                              .tile_bytes = tile_bytes_,
                                              .tiles = end - begin,

@@ -4,16 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
-// The packed form of block-quantised weights: docs/design/009-quantised-products.md draws it. Plain
+// The packed form of block-quantized weights: docs/design/009-quantized-products.md draws it. Plain
 // numbers only, so that the files of an ISA path may include it.
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// Output rows of a tile: the lanes of a vector of 32-bit sums.
 inline constexpr std::size_t kTileRows = 16;
 /// Elements along the input that are unpacked at once: 16 vectors of 4 codes for each of 16 rows.
 inline constexpr std::size_t kChunk = 64;
-/// Elements of a super-block, and of one block of quantised activations.
+/// Elements of a super-block, and of one block of quantized activations.
 inline constexpr std::size_t kSuper = 256;
 inline constexpr std::size_t kChunks = kSuper / kChunk;
 
@@ -90,7 +90,7 @@ using TileMXFP4 = TileFormat<4, 0, ScaleForm::kExponent, CodeForm::kFp4, 128>;
 /// The formats by number, in the order of ElementType from kQ4_0.
 inline constexpr std::size_t kFormats = 13;
 
-/// 256 activations of a row, quantised to 8 bits. `scale[0]` stands for all of them, or scale[i] for the
+/// 256 activations of a row, quantized to 8 bits. `scale[0]` stands for all of them, or scale[i] for the
 /// 32 from 32 i.
 struct alignas(64) Activations {
   std::int8_t q[kSuper];
@@ -100,7 +100,7 @@ struct alignas(64) Activations {
   std::int16_t sum[16];    ///< for each group: the sum of its q
 };
 
-/// Elements that share a scale of quantised activations (32 or 256), the elements of a group (16 or 32), and what the
+/// Elements that share a scale of quantized activations (32 or 256), the elements of a group (16 or 32), and what the
 /// codes are off by on a path that multiplies signed ones with `signed_bias` added.
 struct ActivationRule {
   std::size_t block = 0;
@@ -108,7 +108,7 @@ struct ActivationRule {
   std::int32_t bias = 0;
 };
 
-/// Quantises `count` values of a row (a multiple of 32; the rest of the last block is zero). Every rule is
+/// Quantizes `count` values of a row (a multiple of 32; the rest of the last block is zero). Every rule is
 /// one of f32: scale = largest / 127, q = nearest even of x * (127 / largest). A block that holds a NaN
 /// or an infinity gets the scale NaN and zeros.
 struct QuantizeArgs {
@@ -121,7 +121,7 @@ struct QuantizeArgs {
   std::size_t out_stride;  ///< from block to block
 };
 
-/// y[rows, columns] = activations * tiles (+ bias[columns]): the last tile may be cut; at most kMostRows rows.
+/// y[rows, columns] = activations * tiles (+ bias[columns]): the last tile may be cut; at most kMaxRows rows.
 ///
 /// Within a block of activations, integer sums are exact; each group's is widened to f32 and goes into
 /// one chain of fused multiply-adds, groups ascending. The same bits for any number of rows, on every path.
@@ -139,7 +139,7 @@ struct QuantGemmArgs {
   float* y;
   std::size_t y_stride;
 };
-inline constexpr std::size_t kMostRows = 64;
+inline constexpr std::size_t kMaxRows = 64;
 
 struct QuantOps {
   const char* isa;

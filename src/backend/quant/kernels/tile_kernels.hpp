@@ -9,14 +9,14 @@ namespace {
 /// One tile, whose first column is `column`: few rows, or a path with few registers.
 template <class F>
 void narrow_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
-  Vec total[q::kMostRows];
+  Vec total[q::kMaxRows];
   for (std::size_t r = 0; r < a.rows; ++r) total[r] = Vec::zero();
   const std::byte* at = a.tile + tile * a.tile_bytes;
   const Activations* x = a.x;
   for (std::size_t super = 0; super < a.supers; ++super, x += a.row_stride) {
     const std::size_t left = a.chunks - super * kChunks;
     const std::size_t chunks = left < kChunks ? left : kChunks;
-    Vec partial[F::kFlat ? 1 : q::kMostRows];
+    Vec partial[F::kFlat ? 1 : q::kMaxRows];
     if constexpr (!F::kFlat) {
       for (std::size_t r = 0; r < a.rows; ++r) partial[r] = Vec::zero();
     }

@@ -7,6 +7,6 @@
 
 #include "backend/quant/kernels/tile_kernels.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 const QuantOps kAvx2QuantOps = make_quant_ops("avx2", kSignedBias);
 }  // namespace moxie::backend::quant

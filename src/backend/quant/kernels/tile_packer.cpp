@@ -8,7 +8,7 @@
 #include "backend/quant/formats/formats.hpp"
 #include "backend/quant/kernels/tile_format.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 namespace {
 

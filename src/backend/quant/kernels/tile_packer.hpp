@@ -8,7 +8,7 @@
 
 #include "backend/quant/kernels/tile_format.hpp"
 
-namespace moxie::backend::quant {
+namespace moxie::inline abi1::backend::quant {
 
 /// Bytes of one packed tile of 16 rows of that width; of exactly the file's size where the width is a
 /// multiple of 64 elements.

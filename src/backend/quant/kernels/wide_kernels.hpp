@@ -150,7 +150,7 @@ template <class F, std::size_t N>
 void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
   constexpr std::size_t R = kRowsWide;
   Unpacked<F, N> weights;
-  Vec total[q::kMostRows * N];
+  Vec total[q::kMaxRows * N];
   for (std::size_t i = 0; i < a.rows * N; ++i) total[i] = Vec::zero();
   const std::byte* at = a.tile + tile * a.tile_bytes;
   const Activations* x = a.x;

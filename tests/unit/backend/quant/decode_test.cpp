@@ -36,7 +36,7 @@ TEST_CASE("the comparison of decoded rows sees signs of zero, NaN and single bit
 }
 
 TEST_CASE("blocks decode to the bits that gguf-py gives") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     const auto blocks = read_vector<std::byte>(std::string(name(type)) + ".blocks");
     const auto want = read_vector<float>(std::string(name(type)) + ".f32");
@@ -44,19 +44,19 @@ TEST_CASE("blocks decode to the bits that gguf-py gives") {
     for (const float value : want) finite += std::isfinite(value) && value != 0.0f ? 1u : 0u;
     REQUIRE(finite * 3 > want.size());  // vectors that are mostly zero or NaN prove nothing
     Status status;
-    const auto came = dequantised(type, blocks, status);
+    const auto came = dequantized(type, blocks, status);
     REQUIRE(status.ok());
     CHECK(first_difference(came, want) == -1);
   }
 }
 
 TEST_CASE("a block decodes the same alone, among others and at any alignment") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     const ElementTraits& block = traits(type);
     const auto blocks = random_bytes(5 * block.block_bytes, 1);
     Status status;
-    const auto whole = dequantised(type, blocks, status);
+    const auto whole = dequantized(type, blocks, status);
     REQUIRE(status.ok());
     for (std::size_t i = 0; i < 5; ++i) {
       std::vector<std::byte> moved(block.block_bytes + 1);
@@ -71,16 +71,16 @@ TEST_CASE("a block decodes the same alone, among others and at any alignment") {
 }
 
 TEST_CASE("any bytes are blocks") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     for (std::uint32_t seed = 0; seed < 50; ++seed) {
       Status status;
-      const auto values = dequantised(type, random_bytes(8 * traits(type).block_bytes, seed), status);
+      const auto values = dequantized(type, random_bytes(8 * traits(type).block_bytes, seed), status);
       CHECK(status.ok());
     }
     for (const std::byte fill : {std::byte{0x00}, std::byte{0x7c}, std::byte{0x80}, std::byte{0xff}}) {
       Status status;
-      (void)dequantised(type, std::vector<std::byte>(traits(type).block_bytes, fill), status);
+      (void)dequantized(type, std::vector<std::byte>(traits(type).block_bytes, fill), status);
       CHECK(status.ok());
     }
   }
@@ -95,9 +95,9 @@ TEST_CASE("every f16 and every bf16 survives the way to f32 and back") {
   for (const ElementType type : {ElementType::kF16, ElementType::kBF16}) {
     INFO(name(type));
     Status status;
-    const auto values = dequantised(type, bytes, status);
+    const auto values = dequantized(type, bytes, status);
     REQUIRE(status.ok());
-    const auto back = quantised(type, values, status);
+    const auto back = quantized(type, values, status);
     REQUIRE(status.ok());
     const int quiet = type == ElementType::kF16 ? 0x200 : 0x40;
     std::size_t wrong = 0;

@@ -27,9 +27,9 @@ double root_mean_square(const std::vector<float>& a, const std::vector<float>& b
 
 std::vector<float> there_and_back(ElementType type, const std::vector<float>& values) {
   Status status;
-  const auto blocks = quantised(type, values, status);
+  const auto blocks = quantized(type, values, status);
   REQUIRE(status.ok());
-  auto back = dequantised(type, blocks, status);
+  auto back = dequantized(type, blocks, status);
   REQUIRE(status.ok());
   return back;
 }
@@ -43,7 +43,7 @@ TEST_CASE("flat types and IQ4 give the bytes that gguf-py and llama.cpp make") {
   for (const ElementType type : types) {
     INFO(name(type));
     Status status;
-    const auto blocks = quantised(type, values, status);
+    const auto blocks = quantized(type, values, status);
     REQUIRE(status.ok());
     const auto want = read_vector<std::byte>(std::string(name(type)) + ".made");
     REQUIRE(blocks.size() == want.size());
@@ -62,7 +62,7 @@ TEST_CASE("the exponent of MXFP4 is that of the largest magnitude, as f32's loga
       std::vector<float> values(32, 0.25f * largest);
       values[7] = -largest;
       Status status;
-      const auto block = quantised(ElementType::kMXFP4, values, status);
+      const auto block = quantized(ElementType::kMXFP4, values, status);
       REQUIRE(status.ok());
       // log2f is right to the last bit but for one case in millions; double's, rounded, is so too.
       const auto log2 = static_cast<float>(std::log2(static_cast<double>(largest)));
@@ -77,7 +77,7 @@ TEST_CASE("types with searched scales give the values that llama.cpp's blocks st
   for (const ElementType type : kSearchedTypes) {
     INFO(name(type));
     Status status;
-    const auto want = dequantised(type, read_vector<std::byte>(std::string(name(type)) + ".made"), status);
+    const auto want = dequantized(type, read_vector<std::byte>(std::string(name(type)) + ".made"), status);
     REQUIRE(status.ok());
     const auto came = there_and_back(type, values);
     REQUIRE(came.size() == want.size());
@@ -108,9 +108,9 @@ TEST_CASE("normal values come back within the error that the bits allow") {
   CHECK(there_and_back(ElementType::kF32, values) == values);
 }
 
-TEST_CASE("the error of quantised values scales with the values") {
+TEST_CASE("the error of quantized values scales with the values") {
   const auto values = normal_values(8 * 256, 4);
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     const double plain = root_mean_square(there_and_back(type, values), values);
     for (const float factor : {0x1p-3f, 0x1p5f, 0x1p9f}) {
       INFO(name(type) << " times " << factor);
@@ -124,15 +124,15 @@ TEST_CASE("the error of quantised values scales with the values") {
 
 TEST_CASE("blocks do not depend on what stands beside them") {
   const auto values = normal_values(6 * 256, 5);
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     Status status;
-    const auto whole = quantised(type, values, status);
+    const auto whole = quantized(type, values, status);
     REQUIRE(status.ok());
     std::vector<std::byte> pieces;
     for (std::size_t at = 0; at < values.size(); at += 256) {
       const auto from = values.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto piece = quantised(type, std::vector<float>(from, from + 256), status);
+      const auto piece = quantized(type, std::vector<float>(from, from + 256), status);
       REQUIRE(status.ok());
       pieces.insert(pieces.end(), piece.begin(), piece.end());
     }
@@ -141,7 +141,7 @@ TEST_CASE("blocks do not depend on what stands beside them") {
 }
 
 TEST_CASE("zeros, equal values and single values come back as what they are") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     std::vector<float> values(256, 0.0f);
     for (const float value : there_and_back(type, values)) CHECK(value == 0.0f);
@@ -159,7 +159,7 @@ TEST_CASE("zeros, equal values and single values come back as what they are") {
 }
 
 TEST_CASE("values from the smallest to the largest that a type takes leave finite blocks") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     for (int exponent = -149; exponent <= 15; ++exponent) {
       INFO(name(type) << " around 2^" << exponent);
       auto values = normal_values(256, static_cast<std::uint32_t>(exponent + 200));

@@ -26,7 +26,7 @@ std::vector<std::byte> without_zeros(ElementType type, std::vector<std::byte> by
 }  // namespace
 
 TEST_CASE("every format packs what it unpacked to the same bytes") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     const bool known = visit_format(type, [&]<class F>(F) {
       CHECK(F::kType == type);
@@ -46,7 +46,7 @@ TEST_CASE("every format packs what it unpacked to the same bytes") {
 }
 
 TEST_CASE("every bit of a block belongs to one number of its codes") {
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     INFO(name(type));
     visit_format(type, [&]<class F>(F) {
       const auto changed = [](const typename F::Codes& a, const typename F::Codes& b) {

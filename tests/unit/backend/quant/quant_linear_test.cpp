@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products with block-quantised weights: every type on every ISA path, for any number of rows, against a double
-// reference that quantises activations by the documented rule, and bit for bit against each other.
+// Products with block-quantized weights: every type on every ISA path, for any number of rows, against a double
+// reference that quantizes activations by the documented rule, and bit for bit against each other.
 
 #include <string>
 #include <vector>
@@ -17,7 +17,7 @@ namespace {
 /// Up to twice a kernel's block of 64 rows and a little: its ends, and what a register tile may split.
 const std::vector<std::size_t> kRowCounts = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  12,  15,  16,  17,
                                              23, 31, 32, 33, 48, 63, 64, 65, 66, 96, 127, 128, 129, 130};
-constexpr std::size_t kMostRows = 130;
+constexpr std::size_t kMaxRows = 130;
 
 struct Shape {
   std::size_t in, out;
@@ -56,22 +56,22 @@ TEST_CASE("from 0 to 130 rows, every type has the same bits on every ISA path, w
     const std::size_t in = is_flat(type) ? 96 : 256;
     const std::size_t out = 18;
     const QuantProblem p(type, in, out);
-    const std::vector<float> x = activation_rows(kMostRows, in);
+    const std::vector<float> x = activation_rows(kMaxRows, in);
     const std::vector<float> expected =
-        apply(Linear::create(quant_backend(Isa::kPortable), p.view()).value(), x, kMostRows);
-    CHECK(difference(ConstRows(expected.data(), kMostRows, out), quant_reference(p, x, kMostRows),
-                     quant_roundings(in)) == "");
+        apply(Linear::create(quant_backend(Isa::kPortable), p.view()).value(), x, kMaxRows);
+    CHECK(difference(ConstRows(expected.data(), kMaxRows, out), quant_reference(p, x, kMaxRows), quant_roundings(in)) ==
+          "");
     for (const Isa isa : quant_isas()) {
       const Linear linear = Linear::create(quant_backend(isa), p.view()).value();
       for (const std::size_t count : kRowCounts) {
         CAPTURE(name(type), name(isa), count);
         CHECK(same_bits(apply(linear, x, count), std::span(expected).first(count * out)));
-        const std::size_t at = (kMostRows - count) / 2;  // elsewhere in the batch
+        const std::size_t at = (kMaxRows - count) / 2;  // elsewhere in the batch
         if (count <= 16 || count > 64) continue;
         CHECK(same_bits(apply(linear, std::span(x).subspan(at * in), count),
                         std::span(expected).subspan(at * out, count * out)));
       }
-      for (std::size_t r = 0; r < kMostRows; r += 7) {
+      for (std::size_t r = 0; r < kMaxRows; r += 7) {
         CHECK(same_bits(apply(linear, std::span(x).subspan(r * in), 1), std::span(expected).subspan(r * out, out)));
       }
     }
@@ -98,7 +98,7 @@ TEST_CASE("rows with a NaN or an infinity concern themselves alone") {
   }
 }
 
-TEST_CASE("teams, biases and strides keep the bits of quantised products") {
+TEST_CASE("workers, biases and strides keep the bits of quantized products") {
   const QuantProblem p(ElementType::kQ4_K, 256, 70);
   const std::vector<float> bias = noise(70, 6);
   const std::vector<float> x = noise(90 * 256, 2);
@@ -114,9 +114,9 @@ TEST_CASE("teams, biases and strides keep the bits of quantised products") {
     for (std::size_t i = 0; i < threads; ++i) {
       workspaces.emplace_back(memory.bytes().subspan(i * linear.scratch_bytes(90), linear.scratch_bytes(90)));
     }
-    Team team(*executor, workspaces);
+    Workers workers(*executor, workspaces);
     std::vector<float> y(90 * 73, 42.0f);
-    REQUIRE(linear.apply(ConstRows(x.data(), 90, 256), Rows(y.data(), 90, 70, 73), team).ok());
+    REQUIRE(linear.apply(ConstRows(x.data(), 90, 256), Rows(y.data(), 90, 70, 73), workers).ok());
     for (std::size_t r = 0; r < 90; ++r) {
       REQUIRE(same_bits(std::span(y).subspan(r * 73, 70), std::span(expected).subspan(r * 70, 70)));
       REQUIRE(y[r * 73 + 70] == 42.0f);

@@ -18,7 +18,7 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 
-// Products with block-quantised weights, and what they should be in double.
+// Products with block-quantized weights, and what they should be in double.
 
 namespace moxie::test {
 
@@ -73,7 +73,7 @@ struct QuantProblem {
   std::size_t in, out;
   std::vector<std::byte> blocks;
 
-  /// Quantised noise.
+  /// Quantized noise.
   QuantProblem(ElementType type_in, std::size_t in_width, std::size_t out_width)
       : type(type_in), in(in_width), out(out_width), blocks(in * out / traits(type).block_elements * block_bytes()) {
     REQUIRE(quantize(type, noise(in * out, 7), blocks).ok());
@@ -114,7 +114,7 @@ struct QuantProblem {
 };
 
 /// Activations by the rule of docs/design/009: what each stands for.
-inline std::vector<double> quantised_activations(ElementType type, std::span<const float> x) {
+inline std::vector<double> quantized_activations(ElementType type, std::span<const float> x) {
   const std::size_t block = traits(type).block_elements;
   std::vector<double> values(x.size());
   for (std::size_t begin = 0; begin < x.size(); begin += block) {
@@ -133,7 +133,7 @@ inline std::vector<double> quantised_activations(ElementType type, std::span<con
 inline Reference quant_reference(const QuantProblem& p, std::span<const float> x, std::size_t rows) {
   const std::vector<float> weights = p.weights();
   const std::vector<double> magnitudes = p.magnitudes();
-  const std::vector<double> activations = quantised_activations(p.type, x.first(rows * p.in));
+  const std::vector<double> activations = quantized_activations(p.type, x.first(rows * p.in));
   Reference reference(rows, p.out);
   for (std::size_t r = 0; r < rows; ++r) {
     const double* a = activations.data() + r * p.in;

@@ -12,7 +12,7 @@ using namespace moxie::test;
 
 namespace {
 
-/// Where the f16 numbers of a block lie, as docs/quantised-types.md has them; the second is -1 where there is one.
+/// Where the f16 numbers of a block lie, as docs/quantized-types.md has them; the second is -1 where there is one.
 std::array<int, 2> halves_of(ElementType type) {
   switch (type) {
     case ElementType::kQ4_1:

@@ -26,13 +26,13 @@ TEST_CASE("a type that is no format of weights is refused with the list of those
     for (const Status& status : {dequantize(type, bytes, values), quantize(type, values, bytes)}) {
       CHECK(status.code() == Code::kUnsupported);
       CHECK(mentions(status, name(type)));
-      for (const ElementType supported : quantised_types()) CHECK(mentions(status, name(supported)));
+      for (const ElementType supported : quantized_types()) CHECK(mentions(status, name(supported)));
     }
   }
 }
 
 TEST_CASE("sizes that are no whole blocks, or do not belong together, are refused") {
-  auto types = quantised_types();
+  auto types = quantized_types();
   for (const ElementType type : {ElementType::kF32, ElementType::kF16, ElementType::kBF16}) types.push_back(type);
   for (const ElementType type : types) {
     INFO(name(type));
@@ -67,7 +67,7 @@ TEST_CASE("sizes that are no whole blocks, or do not belong together, are refuse
 TEST_CASE("values that no scale can reach are refused with their place") {
   const float nan = std::nanf("");
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     for (const float bad :
          {nan, -nan, kInfinity, -kInfinity, std::numeric_limits<float>::max(), -1e30f, 0x1p31f, 1e9f}) {
       if (type == ElementType::kMXFP4 && std::isfinite(bad)) continue;  // its scales reach all
@@ -75,7 +75,7 @@ TEST_CASE("values that no scale can reach are refused with their place") {
       auto values = normal_values(512, 9);
       values[300] = bad;
       Status status;
-      (void)quantised(type, values, status);
+      (void)quantized(type, values, status);
       CHECK(status.code() == Code::kInvalidArgument);
       CHECK(mentions(status, "at element 300"));
       CHECK(mentions(status, name(type)));
@@ -87,7 +87,7 @@ TEST_CASE("f16 and bf16 take every f32") {
   const std::vector<float> values = {std::nanf(""), -std::numeric_limits<float>::infinity(), 1e30f, -0.0f};
   for (const ElementType type : {ElementType::kF16, ElementType::kBF16}) {
     Status status;
-    const auto back = dequantised(type, quantised(type, values, status), status);
+    const auto back = dequantized(type, quantized(type, values, status), status);
     REQUIRE(status.ok());
     CHECK(std::isnan(back[0]));
     CHECK(back[1] == values[1]);
@@ -96,10 +96,10 @@ TEST_CASE("f16 and bf16 take every f32") {
   }
 }
 
-TEST_CASE("random bit patterns as values are quantised or refused, and leave finite blocks where they are not") {
+TEST_CASE("random bit patterns as values are quantized or refused, and leave finite blocks where they are not") {
   std::size_t taken = 0;
   std::size_t refused = 0;
-  for (const ElementType type : quantised_types()) {
+  for (const ElementType type : quantized_types()) {
     for (std::uint32_t seed = 0; seed < 200; ++seed) {
       const auto bytes = random_bytes(1024, seed);
       std::vector<float> values(256);
@@ -108,14 +108,14 @@ TEST_CASE("random bit patterns as values are quantised or refused, and leave fin
         for (float& value : values) value = std::fabs(value) < 0x1p40f ? std::fmod(value, 60000.0f) : 1.0f;
       }
       Status status;
-      const auto blocks = quantised(type, values, status);
+      const auto blocks = quantized(type, values, status);
       if (!status.ok()) {
         CHECK(status.code() == Code::kInvalidArgument);
         ++refused;
         continue;
       }
       ++taken;
-      for (const float value : dequantised(type, blocks, status)) REQUIRE(std::isfinite(value));
+      for (const float value : dequantized(type, blocks, status)) REQUIRE(std::isfinite(value));
     }
   }
   CHECK(taken > 1000);

@@ -23,7 +23,7 @@ inline constexpr ElementType kSearchedTypes[] = {ElementType::kQ2_K,  ElementTyp
                                                  ElementType::kQ5_K,  ElementType::kQ6_K, ElementType::kIQ4_NL,
                                                  ElementType::kIQ4_XS};
 
-inline std::vector<ElementType> quantised_types() {
+inline std::vector<ElementType> quantized_types() {
   std::vector<ElementType> types(std::begin(kFlatTypes), std::end(kFlatTypes));
   types.insert(types.end(), std::begin(kSearchedTypes), std::end(kSearchedTypes));
   return types;
@@ -55,13 +55,13 @@ inline std::vector<float> normal_values(std::size_t count, std::uint32_t seed) {
   return values;
 }
 
-inline std::vector<std::byte> quantised(ElementType type, const std::vector<float>& values, Status& status) {
+inline std::vector<std::byte> quantized(ElementType type, const std::vector<float>& values, Status& status) {
   std::vector<std::byte> blocks(values.size() / traits(type).block_elements * traits(type).block_bytes);
   status = quantize(type, values, blocks);
   return blocks;
 }
 
-inline std::vector<float> dequantised(ElementType type, const std::vector<std::byte>& blocks, Status& status) {
+inline std::vector<float> dequantized(ElementType type, const std::vector<std::byte>& blocks, Status& status) {
   std::vector<float> values(blocks.size() / traits(type).block_bytes * traits(type).block_elements);
   status = dequantize(type, blocks, values);
   return values;

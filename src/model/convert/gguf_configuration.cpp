@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/convert/gguf_parts.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include <moxie/core/checked.hpp>
+#include <moxie/core/text.hpp>
+
+#include "model/convert/gguf_key_writer.hpp"
+#include "model/run/rope.hpp"
+
+namespace moxie::inline abi1::model {
+
+namespace {
+
+using Type = RopeScaling::Type;
+
+Status check_biases(const Family& family, const ModelConfig& config) {
+  const auto check = [&](std::string_view what, bool has, bool allowed, bool needed) {
+    if (has ? allowed : !needed) return Status();
+    return cannot_say(Text(what, has ? " false" : " true", ", as GGUF's ", family.gguf.architecture, " has"),
+                      has ? "true" : "false");
+  };
+  const GgufForm::Biases biases = family.gguf.biases;
+  const bool any = biases == GgufForm::Biases::kAny;
+  const bool output = biases == GgufForm::Biases::kAttention;
+  const bool must = biases == GgufForm::Biases::kQueryKeyValue || output;
+  MOXIE_TRY(check("attention_bias", config.attention_bias, any || must, must));
+  MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any || output, output));
+  return check("mlp_bias", config.mlp_bias, any, false);
+}
+
+Status check_rope(const Family& family, const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  if (scaling.type == Type::kLlama3 && !family.gguf.rope_factors) {
+    return cannot_say(Text("rope of type default, linear or yarn, as GGUF's ", family.gguf.architecture, " has"),
+                      "llama3");
+  }
+  if (scaling.type != Type::kYarn) return {};
+  if (!scaling.truncate && !family.gguf.truncate_key) {
+    return cannot_say("truncate true, as GGUF's yarn means", "false");
+  }
+  if (family.latent_attention) return {};  // check_gguf_can_say_latent() knows
+  if (const double usual = yarn_attention_factor(scaling.factor); scaling.attention_factor != usual) {
+    return cannot_say(Text("attention_factor ", usual, ", as GGUF's yarn has for factor ", scaling.factor),
+                      Text(scaling.attention_factor));
+  }
+  return {};
+}
+
+Status set_rope(GgufKeyWriter& keys, const Family& family, const ModelConfig& config) {
+  MOXIE_TRY(keys.number("rope.freq_base", config.rope_theta));
+  const RopeScaling& scaling = config.rope_scaling;
+  if (scaling.type != Type::kLinear && scaling.type != Type::kYarn) return {};
+  MOXIE_TRY(keys.text("rope.scaling.type", scaling.type == Type::kYarn ? "yarn" : "linear"));
+  MOXIE_TRY(keys.number("rope.scaling.factor", scaling.factor));
+  if (scaling.type != Type::kYarn) return {};
+  MOXIE_TRY(keys.size("rope.scaling.original_context_length", scaling.original_max_position_embeddings));
+  if (family.gguf.truncate_key) MOXIE_TRY(keys.flag("rope.scaling.yarn_truncate", scaling.truncate));
+  MOXIE_TRY(keys.number("rope.scaling.yarn_beta_fast", scaling.beta_fast));
+  return keys.number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
+}
+
+/// The width of dense layers. Where there are none, llama.cpp wants the key all the same.
+std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
+  if (config.num_experts == 0 || config.intermediate_size != 0) return config.intermediate_size;
+  if (family.gguf.expert_width == "feed_forward_length") return config.moe_intermediate_size;
+  return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
+}
+
+Status check_windows(const Family& family, const ModelConfig& config) {
+  const std::string_view name = family.gguf.architecture;
+  if (!family.gguf.alternating_windows) {
+    for (const std::size_t window : config.sliding_windows) {
+      if (window == 0 || window >= config.max_position_embeddings) continue;
+      return cannot_say(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
+    }
+    return {};
+  }
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const bool slides = config.sliding_windows[layer] != 0;
+    if (slides == (layer % 2 == 0)) continue;
+    return cannot_say(Text("layer_types sliding_attention in even layers alone, as GGUF's ", name, " has"),
+                      Text(slides ? "sliding_attention" : "full_attention", " in layer ", layer));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
+  const std::string_view name = family.gguf.architecture;
+  if (family.latent_attention) MOXIE_TRY(check_gguf_can_say_latent(config));
+  if (family.experts && !family.gguf.routing_keys) {
+    if (std::ranges::find(config.moe_layers, false) != config.moe_layers.end()) {
+      return cannot_say(Text("experts in every layer, as GGUF's ", name, " has"), "a layer without");
+    }
+    if (config.norm_topk_prob != family.gguf.norm_topk_prob) {
+      return cannot_say(
+          Text("norm_topk_prob ", family.gguf.norm_topk_prob ? "true" : "false", ", as GGUF's ", name, " means"),
+          config.norm_topk_prob ? "true" : "false");
+    }
+  }
+  MOXIE_TRY(check_windows(family, config));
+  if (config.tie_word_embeddings && family.gguf.own_head) {
+    return cannot_say(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
+  }
+  // llama.cpp wants both norms as wide as a row of the model.
+  if (config.query_key_norm == QueryKeyNorm::kWhole &&
+      std::uint64_t{config.num_key_value_heads} * config.head_dim != config.hidden_size) {
+    return cannot_say(Text("num_key_value_heads * head_dim ", config.hidden_size, ", as GGUF's ", name, " has"),
+                      Text(config.num_key_value_heads, " * ", config.head_dim));
+  }
+  MOXIE_TRY(check_biases(family, config));
+  return check_rope(family, config);
+}
+
+Status set_gguf_configuration(GgufWriter& writer, const Family& family, const ModelConfig& config, GgufFileType type,
+                              std::string_view model_name) {
+  MOXIE_TRY(writer.set_string("general.architecture", family.gguf.architecture));
+  MOXIE_TRY(writer.set_string("general.name", model_name));
+  MOXIE_TRY(writer.set_u32("general.file_type", static_cast<std::uint32_t>(type)));
+  MOXIE_TRY(writer.set_u32("general.quantization_version", 2));
+  GgufKeyWriter keys(writer, family.gguf.architecture);
+  MOXIE_TRY(keys.size("block_count", config.num_hidden_layers));
+  MOXIE_TRY(keys.size("context_length", config.max_position_embeddings));
+  MOXIE_TRY(keys.size("embedding_length", config.hidden_size));
+  MOXIE_TRY(keys.size("feed_forward_length", dense_width(family, config)));
+  MOXIE_TRY(keys.size("attention.head_count", config.num_attention_heads));
+  MOXIE_TRY(keys.size("attention.head_count_kv", config.num_key_value_heads));
+  if (family.latent_attention) {
+    MOXIE_TRY(set_gguf_latent(keys, config));
+  } else {
+    MOXIE_TRY(keys.size("attention.key_length", config.head_dim));
+    MOXIE_TRY(keys.size("attention.value_length", config.head_dim));
+  }
+  MOXIE_TRY(keys.size("rope.dimension_count", config.rotary_dim));
+  if (family.gguf.alternating_windows) {
+    MOXIE_TRY(keys.size("attention.sliding_window", config.sliding_windows[0]));
+  }
+  if (family.experts) {
+    MOXIE_TRY(keys.size("expert_count", config.num_experts));
+    MOXIE_TRY(keys.size("expert_used_count", config.num_experts_per_tok));
+    if (family.gguf.expert_width != "feed_forward_length") {
+      MOXIE_TRY(keys.size(family.gguf.expert_width, config.moe_intermediate_size));
+    }
+    if (family.shared_expert) {
+      MOXIE_TRY(keys.size("expert_shared_feed_forward_length", config.shared_expert_intermediate_size));
+    }
+  }
+  MOXIE_TRY(keys.number("attention.layer_norm_rms_epsilon", config.rms_norm_eps));
+  return set_rope(keys, family, config);
+}
+
+}  // namespace moxie::model

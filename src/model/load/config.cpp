@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/load/config.hpp"
+
+#include <optional>
+
+#include <moxie/core/text.hpp>
+
+#include "format/json.hpp"
+#include "model/families/family.hpp"
+#include "model/load/config_checks.hpp"
+#include "model/load/config_fields.hpp"
+
+namespace moxie::inline abi1::model {
+
+namespace {
+
+using format::JsonDocument;
+using format::JsonValue;
+
+/// Of another class, a classifier say, the weights would run and mean nothing.
+void check_architecture(ConfigFields& fields, const Family& family) {
+  if (!fields.has("architectures")) return;
+  const JsonValue list = fields.find("architectures");
+  if (!list.is_array()) return fields.fail(Code::kFormat, "architectures as a list", list.describe());
+  for (const JsonValue::Member& member : list) {
+    if (member.value.as_string() == family.architecture) continue;
+    return fields.fail(Code::kUnsupported,
+                       Text("architectures [", family.architecture, "], as model_type ", family.model_type, " has"),
+                       member.value.describe());
+  }
+}
+
+void check_supported(ConfigFields& fields, const Family& family) {
+  const JsonValue activation = fields.find("hidden_act");
+  if (activation && activation.as_string() != "silu") {
+    fields.fail(Code::kUnsupported, "hidden_act silu", activation.describe());
+  }
+  const JsonValue quantized = fields.find("quantization_config");
+  if (fields.has("quantization_config") &&
+      !(family.stacked_experts && quantized.find("quant_method").as_string() == "mxfp4")) {
+    fields.fail(Code::kUnsupported,
+                Text("weights of F32, BF16 or F16 without quantization_config",
+                     family.stacked_experts ? ", or one of quant_method mxfp4" : ""),
+                quantized.find("quant_method") ? quantized.find("quant_method").describe() : quantized.describe());
+  }
+}
+
+void read_attention(ConfigFields& fields, ModelConfig& config) {
+  config.num_attention_heads = fields.size("num_attention_heads", 1, kMaxSize);
+  config.num_key_value_heads =
+      fields.size_or("num_key_value_heads", config.num_attention_heads, 1, config.num_attention_heads);
+  if (config.num_attention_heads % config.num_key_value_heads != 0) {
+    fields.fail(Code::kFormat,
+                Text("num_attention_heads as a multiple of num_key_value_heads ", config.num_key_value_heads),
+                Text(config.num_attention_heads));
+  }
+  config.head_dim = fields.size_or("head_dim", config.hidden_size / config.num_attention_heads, 2, kMaxSize);
+  if (config.head_dim % 2 != 0 || config.head_dim == 0) {
+    fields.fail(Code::kFormat, "an even head_dim (rotary embedding rotates pairs)", Text(config.head_dim));
+  }
+  if (config.head_dim > kMaxAttentionWidth / config.num_attention_heads) {
+    fields.fail(Code::kFormat, Text("num_attention_heads * head_dim at most ", kMaxAttentionWidth),
+                Text(config.num_attention_heads, " * ", config.head_dim));
+  }
+}
+
+/// Latent attention: all heads have keys and values of their own, made of what the cache keeps once for all.
+void read_latent_attention(ConfigFields& fields, ModelConfig& config) {
+  config.num_attention_heads = fields.size("num_attention_heads", 1, kMaxSize);
+  const std::size_t A = config.num_attention_heads;
+  if (fields.size_or("num_key_value_heads", A, 1, kMaxSize) != A) {
+    fields.fail(Code::kFormat, Text("num_key_value_heads ", A, ", as num_attention_heads"),
+                fields.find("num_key_value_heads").describe());
+  }
+  config.num_key_value_heads = 1;
+  config.q_lora_rank = fields.size_or("q_lora_rank", 0, 1, kMaxSize);
+  config.kv_lora_rank = fields.size("kv_lora_rank", 1, kMaxSize);
+  config.qk_nope_head_dim = fields.size("qk_nope_head_dim", 1, kMaxSize);
+  config.qk_rope_head_dim = fields.size("qk_rope_head_dim", 2, kMaxSize);
+  config.v_head_dim = fields.size("v_head_dim", 1, kMaxSize);
+  config.head_dim = config.qk_rope_head_dim;
+  check_latent_attention(fields, config);
+}
+
+/// What all families have.
+void read_shape(ConfigFields& fields, const Family& family, ModelConfig& config) {
+  config.hidden_size = fields.size("hidden_size", 1, kMaxSize);
+  config.num_hidden_layers = fields.size("num_hidden_layers", 1, kMaxLayers);
+  if (family.latent_attention) {
+    read_latent_attention(fields, config);
+  } else {
+    read_attention(fields, config);
+  }
+  config.vocab_size = fields.size("vocab_size", 1, kMaxVocabulary);
+  config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMaxPositions);
+  config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kMinEpsilon, kMaxEpsilon);
+  config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", false);
+}
+
+}  // namespace
+
+Result<ModelConfig> read_config(std::string_view json) {
+  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, {}, ConfigFields::kWhere));
+  ConfigFields fields(document.root());
+  const JsonValue type = fields.find("model_type");
+  const Family* const family = find_family(type.as_string().value_or(""));
+  if (family == nullptr) {
+    return Status(Code::kUnsupported, ConfigFields::kWhere, Text("model_type ", known_model_types()), type.describe());
+  }
+  ModelConfig config = config_of(*family);
+  check_architecture(fields, *family);
+  read_shape(fields, *family, config);
+  read_rope(fields, config, family->default_theta);
+  check_supported(fields, *family);
+  MOXIE_TRY(fields.status());
+  config.moe_layers.assign(config.num_hidden_layers, false);
+  config.sliding_windows.assign(config.num_hidden_layers, 0);
+  family->read(fields, config);
+  for (const bool moe : config.moe_layers) {
+    if (!moe && config.intermediate_size == 0) config.intermediate_size = fields.size("intermediate_size", 1, kMaxSize);
+  }
+  MOXIE_TRY(fields.status());
+  return config;
+}
+
+}  // namespace moxie::model

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+#include <moxie/core/status.hpp>
+#include <moxie/model/model_config.hpp>
+
+#include "format/json.hpp"
+#include "model/load/config_checks.hpp"
+
+namespace moxie::inline abi1::model {
+
+/// Reads fields of config.json and keeps the first error, so that the caller reads like a list.
+class ConfigFields {
+ public:
+  static constexpr std::string_view kWhere = "config.json";
+
+  explicit ConfigFields(format::JsonValue root) noexcept : root_(root) {}
+
+  [[nodiscard]] format::JsonValue root() const noexcept { return root_; }
+  [[nodiscard]] format::JsonValue find(std::string_view key) const noexcept { return root_.find(key); }
+  [[nodiscard]] const Status& status() const noexcept { return status_; }
+
+  /// Whether the field is there and not null, which is how transformers writes what is not set.
+  [[nodiscard]] bool has(std::string_view key) const noexcept;
+
+  std::size_t size(std::string_view key, std::uint64_t least, std::uint64_t most);
+  /// Of either name, for transformers has renamed some; of both where they agree.
+  std::size_t size(std::string_view key, std::string_view other, std::uint64_t least, std::uint64_t most);
+  std::size_t size_or(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most);
+  bool flag_or(std::string_view key, bool otherwise);
+  double number(format::JsonValue value, std::string_view key, double least, double most);
+  /// Of all `places` that have the field and not null, where they agree; nothing where none has it.
+  std::optional<double> agreed(std::initializer_list<format::JsonValue> places, std::string_view key, double least,
+                               double most);
+  /// For what transformers can do and moxie does not.
+  void refuse_unless_null(std::string_view key);
+  void fail(Code code, std::string_view needed, std::string_view came);
+
+ private:
+  format::JsonValue root_;
+  Status status_;
+};
+
+// Parts of a configuration that several families have. Each needs config.num_hidden_layers.
+
+/// rope_theta and the scaling, in the older form (rope_theta, rope_scaling) and the newer (rope_parameters).
+/// `default_theta`: where the file has none; 0 where it must.
+void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta);
+
+/// moe_layers by `decoder_sparse_step` and `mlp_only_layers`.
+void read_sparse_layers(ConfigFields& fields, ModelConfig& config);
+/// N, K and H, the last under the name `width`, where a layer has experts.
+void read_experts(ConfigFields& fields, ModelConfig& config, std::string_view width);
+
+/// `sliding_window`, where it is there, in every layer.
+void read_window_of_all_layers(ConfigFields& fields, ModelConfig& config);
+/// Which layers have the window where `use_sliding_window` is true and no `layer_types` says it.
+enum class WindowRule : std::uint8_t {
+  kAllLayers,
+  kFromLayer,       ///< those from `max_window_layers` on
+  kEvenBelowLayer,  ///< the even ones below it
+};
+void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule);
+/// By `layer_types`, or in the even layers.
+void read_alternating_windows(ConfigFields& fields, ModelConfig& config);
+
+}  // namespace moxie::model

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rotary embedding in config.json: `rope_scaling` beside `rope_theta`, or both in `rope_parameters`.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include <moxie/core/text.hpp>
+
+#include "model/load/config_fields.hpp"
+#include "model/run/rope.hpp"
+
+namespace moxie::inline abi1::model {
+
+namespace {
+
+using format::JsonValue;
+using Type = RopeScaling::Type;
+
+/// Fields that a scaling may have, whether or not its type uses them.
+constexpr std::array<std::string_view, 15> kKnown = {
+    "rope_type",        "type",           "rope_theta", "factor",           "low_freq_factor",
+    "high_freq_factor", "beta_fast",      "beta_slow",  "attention_factor", "original_max_position_embeddings",
+    "mscale",           "mscale_all_dim", "truncate",   "finetuned",        "partial_rotary_factor"};
+
+std::optional<Type> parse_type(JsonValue value) {
+  const auto name = value.as_string();
+  if (name == "default") return Type::kNone;
+  if (name == "linear") return Type::kLinear;
+  if (name == "llama3") return Type::kLlama3;
+  if (name == "yarn") return Type::kYarn;
+  return std::nullopt;
+}
+
+/// The type that one of the two fields names, under either name; nothing where it is not there. A field that names
+/// none but gives parameters means one that it does not say.
+std::optional<Type> read_type(ConfigFields& fields, std::string_view key) {
+  if (!fields.has(key)) return std::nullopt;
+  const JsonValue rope = fields.find(key);
+  const Text needed(key, " of type default, linear, llama3 or yarn, or none");
+  const auto refuse = [&](std::string_view wanted, std::string_view came) {
+    fields.fail(Code::kUnsupported, wanted, came);
+    return std::nullopt;
+  };
+  if (!rope.is_object()) return refuse(needed, rope.describe());
+  std::optional<Type> found;
+  for (const JsonValue::Member& member : rope) {
+    if (member.key != "rope_type" && member.key != "type") continue;
+    const std::optional<Type> type = parse_type(member.value);
+    if (member.value.as_string() == "dynamic") {
+      return refuse(Text(needed, " (under a dynamic one a row would depend on how long its context becomes)"),
+                    member.value.describe());
+    }
+    if (!type) return refuse(needed, member.value.describe());
+    if (found && *found != *type) {
+      fields.fail(Code::kFormat, Text("one type in ", key), member.value.describe());
+    }
+    found = type;
+  }
+  for (const JsonValue::Member& member : rope) {
+    if (!found && member.key != "rope_theta") {
+      return refuse(needed, Text("'", member.key.substr(0, 100), "' and no type"));
+    }
+    if (found && *found != Type::kNone && std::ranges::find(kKnown, member.key) == kKnown.end()) {
+      return refuse(Text(key, " without '", member.key.substr(0, 100), "'"), member.value.describe());
+    }
+  }
+  return found;
+}
+
+std::optional<Type> read_types(ConfigFields& fields) {
+  const std::optional<Type> newer = read_type(fields, "rope_parameters");
+  const std::optional<Type> older = read_type(fields, "rope_scaling");
+  if (newer && older && *newer != *older) {
+    fields.fail(Code::kFormat, "rope_parameters and rope_scaling of one type", fields.find("rope_scaling").describe());
+  }
+  return newer ? newer : older;
+}
+
+}  // namespace
+
+void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta) {
+  RopeScaling& scaling = config.rope_scaling;
+  scaling.type = read_types(fields).value_or(Type::kNone);
+  const JsonValue newer = fields.find("rope_parameters");
+  const JsonValue older = fields.find("rope_scaling");
+  const std::optional<double> theta = fields.agreed({newer, older, fields.root()}, "rope_theta", kMinTheta, kMaxTheta);
+  config.rope_theta = theta ? *theta
+                      : default_theta != 0
+                          ? default_theta
+                          : fields.number(fields.find("rope_theta"), "rope_theta", kMinTheta, kMaxTheta);
+  const auto partial =
+      fields.agreed({newer, older, fields.root()}, "partial_rotary_factor", 0, kMaxRopeFactor).value_or(1);
+  if (partial != 1) {
+    fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
+                Text(partial));
+  }
+  config.rotary_dim = config.head_dim;
+  if (scaling.type == Type::kNone) return;
+
+  const auto number = [&](std::string_view key, double least, std::optional<double> otherwise) {
+    const std::optional<double> found = fields.agreed({newer, older}, key, least, kMaxRopeFactor);
+    if (found) return *found;
+    return otherwise ? *otherwise : fields.number({}, key, least, kMaxRopeFactor);
+  };
+  scaling.factor = number("factor", 1, std::nullopt);
+  if (scaling.type == Type::kLinear) return;
+  const double length = fields
+                            .agreed({newer, older, fields.root()}, "original_max_position_embeddings", 1,
+                                    static_cast<double>(kMaxPositions))
+                            .value_or(static_cast<double>(config.max_position_embeddings));
+  scaling.original_max_position_embeddings = static_cast<std::size_t>(length);
+  if (scaling.type == Type::kLlama3) {
+    scaling.low_freq_factor = number("low_freq_factor", kMinRopeFactor, std::nullopt);
+    scaling.high_freq_factor = number("high_freq_factor", kMinRopeFactor, std::nullopt);
+    if (!(scaling.high_freq_factor > scaling.low_freq_factor)) {
+      fields.fail(Code::kFormat, Text("high_freq_factor above low_freq_factor ", scaling.low_freq_factor),
+                  Text(scaling.high_freq_factor));
+    }
+    return;
+  }
+  if (!(config.rope_theta > 1)) fields.fail(Code::kFormat, "rope_theta above 1 for yarn", Text(config.rope_theta));
+  scaling.beta_fast = number("beta_fast", kMinRopeFactor, 32);
+  scaling.beta_slow = number("beta_slow", kMinRopeFactor, 1);
+  const JsonValue truncate = newer.find("truncate") ? newer.find("truncate") : older.find("truncate");
+  if (truncate && !truncate.is_null()) {
+    if (!truncate.as_bool()) fields.fail(Code::kFormat, "truncate as true or false", truncate.describe());
+    scaling.truncate = truncate.as_bool().value_or(true);
+  }
+  const double mscale = number("mscale", 0, 0);
+  const double all = number("mscale_all_dim", 0, 0);
+  const double usual = mscale != 0 && all != 0
+                           ? yarn_attention_factor(scaling.factor, mscale) / yarn_attention_factor(scaling.factor, all)
+                           : yarn_attention_factor(scaling.factor);
+  scaling.attention_factor = number("attention_factor", kMinRopeFactor, usual);
+  scaling.yarn_log_multiplier = static_cast<float>(0.1 * all);
+}
+
+}  // namespace moxie::model

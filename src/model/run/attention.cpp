@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/run/attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "backend/linear_parallel.hpp"
+
+namespace moxie::inline abi1::model {
+
+DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
+  ScratchSize own;
+  std::size_t worker = 0;
+  each_linear([&](const Linear& linear) {
+    own.bytes(backend::operand_bytes(linear.body(), rows));
+    worker = std::max(worker, linear.body().scratch_bytes(rows));
+  });
+  return {.own = own.total(), .worker = worker};
+}
+
+Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
+                          const Buffers& buffers, Workers& workers) const noexcept {
+  const backend::Product products[] = {
+      {&parts_.query.body(), buffers.query}, {&parts_.key.body(), buffers.key}, {&parts_.value.body(), buffers.value}};
+  MOXIE_TRY(backend::run_products(x, products, workers));
+  const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
+    const std::size_t width = heads * parts_.head_width;
+    for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
+    for (std::size_t at = 0; at < width; at += parts_.head_width) rope.rotate(rope_table.row(row), all + at);
+  };
+  return each_row(workers, x.rows, [&](std::size_t row) -> Status {
+    finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
+    finish(parts_.key_norm, parts_.kv_heads, row, buffers.key.row(row));
+    return store(batch.segment_of(row), row, layer, buffers);
+  });
+}
+
+Status Attention::store(const Segment& segment, std::size_t row, std::size_t layer,
+                        const Buffers& buffers) const noexcept {
+  const std::size_t position = segment.position_of(row);
+  const std::size_t width = parts_.head_width;
+  for (std::size_t g = 0; g < parts_.kv_heads; ++g) {
+    MOXIE_TRY(
+        segment.kv.store(layer, g, position, buffers.key.row(row) + g * width, buffers.value.row(row) + g * width));
+  }
+  return {};
+}
+
+Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+                         const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept {
+  const std::size_t group = parts_.heads / parts_.kv_heads;
+  const std::size_t width = parts_.head_width;
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
+  const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * width);
+  // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
+  // tasks even out. Within a block, rows that follow each other in a context go together.
+  const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
+  MOXIE_TRY(workers.each(blocks * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
+    const std::size_t g = task % parts_.kv_heads;
+    const std::size_t end = std::min(rows.size(), (task / parts_.kv_heads + 1) * backend::kAttendRows);
+    for (std::size_t i = task / parts_.kv_heads * backend::kAttendRows; i < end;) {
+      const Segment& segment = batch.segment_of(rows[i]);
+      const std::size_t count = segment.run_of(rows.subspan(i, end - i));
+      const KvView& kv = segment.kv;
+      ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
+                  .q_stride = width,
+                  .rows = count,
+                  .q_row_stride = buffers.query.stride,
+                  .heads = group,
+                  .pages = kv.pages.data(),
+                  .type = kv.shape.type,
+                  .block = kv.shape.block(layer, g),
+                  .key_width = width,
+                  .value_width = width,
+                  .visible = segment.position_of(rows[i]) + 1,
+                  .window = parts_.window,
+                  .scale = scale,
+                  .softcap = parts_.softcap,
+                  .sinks = parts_.sinks.empty() ? nullptr : parts_.sinks.data() + g * group,
+                  .y = attention_out.row(i) + g * group * width,
+                  .y_stride = width,
+                  .y_row_stride = attention_out.stride});
+      i += count;
+    }
+    return {};
+  }));
+  return parts_.output.apply(attention_out, y, workers);
+}
+
+}  // namespace moxie::model

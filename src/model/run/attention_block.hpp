@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+#include <moxie/backend/linear.hpp>
+
+#include "backend/cpu/ops.hpp"
+#include "model/run/batch.hpp"
+#include "model/run/decoder.hpp"
+#include "model/run/rope.hpp"
+
+namespace moxie::inline abi1::model {
+
+/// Attention of one layer as a stack runs it: what every row adds to the cache, then what the rows that go on read
+/// from it. attention.hpp keeps keys and values of each head, latent_attention.hpp one latent for all.
+///
+/// Shapes   x: [T, D].
+/// Errors   kNoSpace: less scratch than scratch_bytes() says.
+/// Threads  immutable.
+class AttentionBlock {
+ public:
+  /// Floats of a row in each of the buffers.
+  struct Widths {
+    std::size_t query = 0, key = 0, value = 0, attention_out = 0;
+  };
+  /// Memory of the caller for one batch, each [T, its width]: what project() leaves there is attend()'s.
+  struct Buffers {
+    Rows query, key, value, attention_out;
+  };
+
+  virtual ~AttentionBlock() = default;
+  [[nodiscard]] virtual Widths widths() const noexcept = 0;
+  /// Queries into the buffers; what the cache keeps into the pages, as it will be read. kUnsupported: a number that the
+  /// pages' type does not have.
+  virtual Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
+                         const Buffers& buffers, Workers& workers) const noexcept = 0;
+  /// y = output(attention) for the batch's rows named by `rows`: y's row i belongs to rows[i].
+  virtual Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+                        const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept = 0;
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
+};
+
+}  // namespace moxie::model

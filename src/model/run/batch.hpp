@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <moxie/backend/kv_view.hpp>
+#include <moxie/core/views.hpp>
+
+namespace moxie::inline abi1::model {
+
+/// Rows [begin, begin + rows) of a batch: consecutive positions of one context, from `position`.
+struct Segment {
+  std::size_t begin = 0;
+  std::size_t rows = 0;
+  std::size_t position = 0;
+  KvView kv;  ///< pages for all positions up to the last row's
+
+  /// Of a row of the batch that is one of these.
+  [[nodiscard]] std::size_t position_of(std::size_t row) const noexcept { return position + (row - begin); }
+  /// How many of `chosen`, which are rows of the batch and begin with one of these, follow each other within these.
+  [[nodiscard]] std::size_t run_of(std::span<const std::size_t> chosen) const noexcept {
+    std::size_t count = 1;
+    while (count < chosen.size() && chosen[count] == chosen[0] + count && chosen[count] < begin + rows) ++count;
+    return count;
+  }
+};
+
+/// Where logits go: row `row` of the batch to `logits`, V floats.
+struct Output {
+  std::size_t row = 0;
+  float* logits = nullptr;
+};
+
+/// Asked between layers: whether nobody wants the result any more.
+struct StopQuery {
+  const void* object = nullptr;
+  bool (*ask)(const void*) noexcept = nullptr;
+  [[nodiscard]] bool operator()() const noexcept { return ask != nullptr && ask(object); }
+};
+
+/// What a model computes at once: rows of any number of contexts.
+struct Batch {
+  std::span<const TokenId> tokens;      ///< [T], each below V
+  std::span<const Position> positions;  ///< [T]
+  std::span<const Segment> segments;    ///< by ascending begin, covering [0, T)
+  std::span<const Output> outputs;      ///< by ascending row
+  StopQuery stop;
+
+  [[nodiscard]] const Segment& segment_of(std::size_t row) const noexcept {
+    return *(std::ranges::upper_bound(segments, row, {}, &Segment::begin) - 1);
+  }
+};
+
+}  // namespace moxie::model

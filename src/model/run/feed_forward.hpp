@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <moxie/backend/linear.hpp>
+#include <moxie/expert/gated_mlp.hpp>
+#include <moxie/moe/moe_layer.hpp>
+#include <moxie/router/top_k.hpp>
+
+#include "model/run/decoder.hpp"
+#include "moe/fused_bank.hpp"
+
+namespace moxie::inline abi1::model {
+
+/// What follows attention in a layer: experts, or one dense MLP.
+///
+/// Errors   run: kNoSpace; what a router or an expert says.
+class FeedForward {
+ public:
+  virtual ~FeedForward() = default;
+  /// x, y: [T, D]; positions: [T].
+  virtual Status run(ConstRows x, std::span<const Position> positions, Rows y, Workers& workers) const noexcept = 0;
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
+};
+
+/// One gated MLP, its products spread over the workers.
+std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp);
+
+using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
+/// Router scores by `gate` ([N, D]), then the experts.
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
+
+/// y = experts(x) + sigmoid(scale(x)) * shared(x); scale: [1, D], or none and no factor. The shared one is spread over
+/// the workers as a dense MLP is.
+/// Source   "shared_expert" and "shared_expert_gate" of Qwen2-MoE; "shared_experts" of DeepSeek-V2
+std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
+                                                      GatedMlp<Linear> shared, std::optional<Linear> scale);
+
+}  // namespace moxie::model

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/run/latent_attention.hpp"
+
+#include <algorithm>
+
+#include "backend/linear_parallel.hpp"
+
+namespace moxie::inline abi1::model {
+
+namespace {
+
+/// Heads of one task: as many as the kernel takes in one pass over a page.
+constexpr std::size_t kTaskHeads = 4;
+
+}  // namespace
+
+AttentionBlock::Widths LatentAttention::widths() const noexcept {
+  return {.query = heads() * head_width(),
+          .key = key_width(),
+          .value = parts_.query_down ? parts_.query_down->out_width() : 0,
+          .attention_out = heads() * value_width()};
+}
+
+DecoderScratch LatentAttention::scratch_bytes(std::size_t rows) const noexcept {
+  ScratchSize own;
+  std::size_t spread = 0;
+  for (const Linear* linear : {&parts_.query, &parts_.latent, &parts_.output}) {
+    own.bytes(backend::operand_bytes(linear->body(), rows));
+    spread = std::max(spread, linear->body().scratch_bytes(rows));
+  }
+  if (parts_.query_down) {
+    own.bytes(backend::operand_bytes(parts_.query_down->body(), rows));
+    spread = std::max(spread, parts_.query_down->body().scratch_bytes(rows));
+  }
+  const std::size_t block = std::min(rows, backend::kAttendRows);
+  std::size_t product = 0;
+  for (const Linear& linear : parts_.keys) product = std::max(product, linear.scratch_bytes(block));
+  for (const Linear& linear : parts_.values) product = std::max(product, linear.scratch_bytes(block));
+  const std::size_t task = ScratchSize()
+                               .rows(block, kTaskHeads * key_width())
+                               .rows(block, kTaskHeads * rank())
+                               .rows(block, nope_width())
+                               .bytes(product)
+                               .total();
+  return {.own = own.total(), .worker = std::max(spread, task)};
+}
+
+void LatentAttention::each_linear(const std::function<void(const Linear&)>& visit) const {
+  if (parts_.query_down) visit(*parts_.query_down);
+  visit(parts_.query);
+  visit(parts_.latent);
+  for (const Linear& linear : parts_.keys) visit(linear);
+  for (const Linear& linear : parts_.values) visit(linear);
+  visit(parts_.output);
+}
+
+void LatentAttention::rotate(const Rope& rope, const float* table, float* head) const noexcept {
+  if (parts_.rotates_neighbours) {
+    rope.turn_neighbours(table, head);
+  } else {
+    rope.rotate(table, head);
+  }
+}
+
+Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table,
+                                std::size_t layer, const Buffers& buffers, Workers& workers) const noexcept {
+  const Rows& narrow = buffers.value;
+  const backend::Product query = parts_.query_down ? backend::Product{&parts_.query_down->body(), narrow}
+                                                   : backend::Product{&parts_.query.body(), buffers.query};
+  const backend::Product products[] = {query, {&parts_.latent.body(), buffers.key}};
+  MOXIE_TRY(backend::run_products(x, products, workers));
+  if (parts_.query_down) {
+    MOXIE_TRY(
+        each_row(workers, x.rows, [&](std::size_t row) { parts_.query_norm.apply(narrow.row(row), narrow.row(row)); }));
+    MOXIE_TRY(parts_.query.apply(narrow, buffers.query, workers));
+  }
+  return each_row(workers, x.rows, [&](std::size_t row) -> Status {
+    float* const queries = buffers.query.row(row);
+    for (std::size_t h = 0; h < heads(); ++h) {
+      rotate(rope, rope_table.row(row), queries + h * head_width() + nope_width());
+    }
+    float* const key = buffers.key.row(row);
+    parts_.latent_norm.apply(key, key);
+    rotate(rope, rope_table.row(row), key + rank());
+    const Segment& segment = batch.segment_of(row);
+    return segment.kv.store(layer, 0, segment.position_of(row), key, key);  // values are the latents
+  });
+}
+
+/// Queries as the cache's keys want them: what a head would multiply its own key with goes through its key matrix.
+Status LatentAttention::absorb(const Task& task, const Buffers& buffers, Rows queries,
+                               Workspace& workspace) const noexcept {
+  const Workspace::Frame frame(workspace);
+  MOXIE_TRY_LET(const Rows plain, workspace.rows(task.rows.size(), nope_width()));
+  for (std::size_t h = 0; h < task.heads; ++h) {
+    float* const head = queries.data + h * key_width();
+    for (std::size_t i = 0; i < task.rows.size(); ++i) {
+      const float* const query = buffers.query.row(task.rows[i]) + (task.head + h) * head_width();
+      std::copy_n(query, nope_width(), plain.row(i));
+      std::copy_n(query + nope_width(), parts_.rope_width, head + i * queries.stride + rank());
+    }
+    MOXIE_TRY(parts_.keys[task.head + h].apply(plain, Rows(head, queries.rows, rank(), queries.stride), workspace));
+  }
+  return {};
+}
+
+void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
+                                   ConstRows queries, Rows sums) const noexcept {
+  const std::span<const std::size_t> rows = task.rows;
+  for (std::size_t i = 0; i < rows.size();) {
+    const Segment& segment = batch.segment_of(rows[i]);
+    const std::size_t count = segment.run_of(rows.subspan(i));
+    ops.attend({.q = queries.row(i),
+                .q_stride = key_width(),
+                .rows = count,
+                .q_row_stride = queries.stride,
+                .heads = task.heads,
+                .pages = segment.kv.pages.data(),
+                .type = segment.kv.shape.type,
+                .block = segment.kv.shape.block(layer, 0),
+                .key_width = key_width(),
+                .value_width = rank(),
+                .visible = segment.position_of(rows[i]) + 1,
+                .window = 0,
+                .scale = parts_.scale,
+                .y = sums.row(i),
+                .y_stride = rank(),
+                .y_row_stride = sums.stride});
+    i += count;
+  }
+}
+
+Status LatentAttention::run_task(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
+                                 const Buffers& buffers, Rows attention_out, Workspace& workspace) const noexcept {
+  const std::size_t n = task.rows.size();
+  MOXIE_TRY_LET(const Rows queries, workspace.rows(n, task.heads * key_width()));
+  MOXIE_TRY_LET(const Rows sums, workspace.rows(n, task.heads * rank()));
+  MOXIE_TRY(absorb(task, buffers, queries, workspace));
+  attend_pages(task, batch, layer, ops, queries, sums);
+  for (std::size_t h = 0; h < task.heads; ++h) {
+    const ConstRows sum(sums.data + h * rank(), n, rank(), sums.stride);
+    const Rows value(attention_out.data + (task.head + h) * value_width(), n, value_width(), attention_out.stride);
+    MOXIE_TRY(parts_.values[task.head + h].apply(sum, value, workspace));
+  }
+  return {};
+}
+
+Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+                               const backend::Ops& ops, const Buffers& buffers, Rows y,
+                               Workers& workers) const noexcept {
+  const Rows attention_out(buffers.attention_out.data, rows.size(), heads() * value_width());
+  const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
+  // A task is a block of rows and a few heads, fewer where threads would have nothing to do: how many share a pass over
+  // the pages changes no bit of any.
+  std::size_t per_task = kTaskHeads;
+  while (per_task > 1 && blocks * ((heads() + per_task - 1) / per_task) < workers.width()) per_task /= 2;
+  const std::size_t groups = (heads() + per_task - 1) / per_task;
+  MOXIE_TRY(workers.each(blocks * groups, [&](std::size_t index, Workspace& workspace) -> Status {
+    const std::size_t begin = index / groups * backend::kAttendRows;
+    const std::size_t count = std::min(backend::kAttendRows, rows.size() - begin);
+    const std::size_t head = index % groups * per_task;
+    const Task task{.rows = rows.subspan(begin, count), .head = head, .heads = std::min(per_task, heads() - head)};
+    return run_task(task, batch, layer, ops, buffers, attention_out.slice(begin, count), workspace);
+  }));
+  return parts_.output.apply(attention_out, y, workers);
+}
+
+}  // namespace moxie::model
