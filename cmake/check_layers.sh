@@ -11,16 +11,31 @@
 set -euo pipefail
 root=${1:-$(cd "$(dirname "$0")/.." && pwd)}
 
-# The rank of each layer; equal ranks lie beside each other. testing/ may include anything.
-declare -A rank=(
-  [core]=0
-  [format]=1 [backend]=1
-  [router]=2 [expert]=2 [context]=2 [text]=2 [tool]=2
-  [moe]=3
-  [model]=4
-  [kernel]=5
-  [agent]=6
+# The layers that each layer stands on; it may include those, and whatever they stand on. testing/ may include anything.
+declare -A stands_on=(
+  [core]=''
+  [format]='core'
+  [backend]='core'
+  [text]='format backend'
+  [constraint]='text'
+  [tool]='constraint'
+  [router]='format backend'
+  [expert]='format backend'
+  [context]='format backend'
+  [moe]='router expert context'
+  [model]='moe text'
+  [kernel]='model tool' # tool until src/chat is a layer of its own
+  [chat]='kernel tool'
+  [agent]='chat'
+  [mcp]='chat'
 )
+lies_below() { # LOWER UPPER
+  local layer
+  for layer in ${stands_on[$2]}; do
+    [[ $1 == "$layer" ]] || lies_below "$1" "$layer" && return 0
+  done
+  return 1
+}
 
 # Where a vendor's header may be included: the header (a regular expression), the files (patterns), whose it is.
 vendors=(
@@ -84,7 +99,7 @@ check_include() { # FILE LINE HEADER BRACKET
     *../*) problem "$file" "$line" "includes $header: name files from the root of src, not upwards"; return ;;
     moxie/*/*) target=${header#moxie/} target=${target%%/*} ;;
     moxie/*) target=top ;;
-    */*) [[ $bracket == '"' && -n ${rank[${header%%/*}]-} ]] && target=${header%%/*} ;;
+    */*) [[ $bracket == '"' && -v stands_on[${header%%/*}] ]] && target=${header%%/*} ;;
   esac
   if [[ -z $target ]]; then
     # Public headers are the standard library's and ours, so that they compile wherever C++20 does.
@@ -100,9 +115,9 @@ check_include() { # FILE LINE HEADER BRACKET
     problem "$file" "$line" "$layer includes $header, which lies above all layers"
   elif [[ $target == testing ]]; then
     problem "$file" "$line" "$layer includes $header: only tests and plug-in authors use testing/"
-  elif [[ -z ${rank[$target]-} ]]; then
+  elif [[ ! -v stands_on[$target] ]]; then
     problem "$file" "$line" "includes $header: no layer is called '$target'"
-  elif [[ $target != "$layer" ]] && ((rank[$target] >= rank[$layer])); then
+  elif [[ $target != "$layer" ]] && ! lies_below "$target" "$layer"; then
     problem "$file" "$line" "$layer includes $header: $target does not lie below $layer"
   fi
 }
@@ -113,7 +128,7 @@ mapfile -t sources < <(find include/moxie src -type f \( -name '*.hpp' -o -name 
 files=${#sources[@]}
 for file in "${sources[@]}"; do
   layer_of "$file"
-  if [[ $layer != top && $layer != testing && -z ${rank[$layer]-} ]]; then
+  if [[ $layer != top && $layer != testing && ! -v stands_on[$layer] ]]; then
     problem "$file" 1 "no layer is called '$layer' (the list is in cmake/check_layers.sh)"
   fi
 done
@@ -121,7 +136,7 @@ if ((files > 0)); then
   include='^[[:space:]]*#[[:space:]]*include[[:space:]]*([<"])([^>"]+)[>"]'
   while IFS=: read -r file line text; do
     layer_of "$file"
-    [[ $layer != top && $layer != testing && -z ${rank[$layer]-} ]] && continue
+    [[ $layer != top && $layer != testing && ! -v stands_on[$layer] ]] && continue
     [[ $text =~ $include ]] && check_include "$file" "$line" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
   done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include' "${sources[@]}" || true)
   while IFS=: read -r file line text; do
