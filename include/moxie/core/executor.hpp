@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <moxie/core/guard.hpp>
 #include <moxie/core/status.hpp>
 
 namespace moxie::inline abi1 {
@@ -67,9 +68,11 @@ class SerialExecutor final : public Executor {
 };
 
 /// Lends the host's own pool: `parallel_for(n, task)` must keep the promises of Executor::run and
-/// return a Status. A throw becomes kHostException.
+/// return a Status.
 ///
 ///     auto executor = HostExecutor(pool.size(), [&pool](std::size_t n, TaskRef task) { ... return Status(); });
+///
+/// Errors   what parallel_for returns; as guarded() where it throws.
 template <class F>
 class HostExecutor final : public Executor {
  public:
@@ -77,15 +80,7 @@ class HostExecutor final : public Executor {
 
   [[nodiscard]] std::size_t width() const noexcept override { return width_; }
   Status run(std::size_t n, TaskRef task) noexcept override {
-#if MOXIE_HAS_EXCEPTIONS
-    try {
-      return run_(n, task);
-    } catch (...) {
-      return Status(Code::kHostException, "HostExecutor::run", "parallel_for to return", "an exception");
-    }
-#else
-    return run_(n, task);
-#endif
+    return guarded("HostExecutor::run", [&]() -> Status { return run_(n, task); });
   }
   [[nodiscard]] std::string_view name() const noexcept override { return "host"; }
 

@@ -7,6 +7,7 @@
 #include <span>
 
 #include <moxie/core/executor.hpp>
+#include <moxie/core/guard.hpp>
 #include <moxie/core/workspace.hpp>
 
 namespace moxie::inline abi1 {
@@ -17,7 +18,7 @@ namespace moxie::inline abi1 {
 ///
 /// Shapes   workspaces.size() >= executor.width().
 /// Errors   each() runs every task whatever the others return, then gives the error of the lowest
-///          index: the same error at any number of threads.
+///          index: the same error at any number of threads. A task that throws counts as guarded() says.
 /// Threads  as Executor::run.
 class Workers {
  public:
@@ -33,16 +34,9 @@ class Workers {
     if (n == 0) return {};
     FirstError first;
     const auto task = [&](std::size_t index, std::size_t worker) noexcept {
-      const Workspace::Frame frame(workspaces_[worker]);
-#if MOXIE_HAS_EXCEPTIONS
-      try {
-        first.keep(index, body(index, workspaces_[worker]));
-      } catch (...) {
-        first.keep(index, Status(Code::kHostException, "Workers::each", "a task that returns", "an exception"));
-      }
-#else
-      first.keep(index, body(index, workspaces_[worker]));
-#endif
+      Workspace& ws = workspaces_[worker];
+      const Workspace::Frame frame(ws);
+      first.keep(index, guarded("Workers::each", [&]() -> Status { return body(index, ws); }));
     };
     if (n == 1) {  // not worth waking anybody
       task(0, 0);

@@ -2,6 +2,7 @@
 #include <moxie/core/workers.hpp>
 
 #include <atomic>
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -49,6 +50,17 @@ TEST_CASE("a task that throws is a host exception") {
   CHECK(workers.each(2, body).ok());
 }
 
+TEST_CASE("a task to which the system refuses memory is no exception of the host") {
+  test::WorkersOf of(test::host_threads(3), 0, 64);
+  Workers workers = of.workers();
+  const auto body = [](std::size_t i, Workspace&) -> Status {
+    if (i == 2) throw std::bad_alloc();
+    return {};
+  };
+  CHECK(workers.each(5, body).code() == Code::kNoMemory);
+  CHECK(workers.each(2, body).ok());
+}
+
 TEST_CASE("a task's scratch is given back") {
   test::WorkersOf of(SerialExecutor(), 0, 128);
   Workers workers = of.workers();
@@ -58,7 +70,7 @@ TEST_CASE("a task's scratch is given back") {
   CHECK(of.is_intact());
 }
 
-TEST_CASE("a workers with too few workspaces is refused before any task runs") {
+TEST_CASE("workers with too few workspaces are refused before any task runs") {
   auto executor = test::host_threads(4);
   std::vector<Workspace> workspaces(3);
   bool ran = false;
@@ -73,6 +85,8 @@ TEST_CASE("an executor of the host that throws or refuses is an error") {
   const auto body = [](std::size_t, Workspace&) { return Status(); };
   HostExecutor throwing(2, [](std::size_t, TaskRef) -> Status { throw 1; });
   CHECK(Workers(throwing, workspaces).each(2, body).code() == Code::kHostException);
+  HostExecutor exhausted(2, [](std::size_t, TaskRef) -> Status { throw std::bad_alloc(); });
+  CHECK(Workers(exhausted, workspaces).each(2, body).code() == Code::kNoMemory);
   HostExecutor refusing(2, [](std::size_t, TaskRef) { return Status(Code::kNoThreads, "pool", "a thread", "none"); });
   CHECK(Workers(refusing, workspaces).each(2, body).code() == Code::kNoThreads);
 }
