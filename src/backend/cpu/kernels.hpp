@@ -117,32 +117,6 @@ inline void exp_row(const float* x, float* y, std::size_t n) noexcept {
   }
 }
 
-/// cap tanh(x / cap), within 4 ulp where x / cap is no denormal: near 0 an odd polynomial in x / cap, where 1 - 2 /
-/// (e^2x + 1) would cancel. Source   the polynomial: tanhf of Moshier's Cephes library
-inline Vec softcapped(Vec x, Vec cap) {
-  const Vec t = x / cap;
-  const Vec z = t * t;
-  Vec p = Vec::broadcast(-5.70498872745e-3f);
-  p = Vec::fma(p, z, Vec::broadcast(2.06390887954e-2f));
-  p = Vec::fma(p, z, Vec::broadcast(-5.37397155531e-2f));
-  p = Vec::fma(p, z, Vec::broadcast(1.33314422036e-1f));
-  p = Vec::fma(p, z, Vec::broadcast(-3.33332819422e-1f));
-  const Vec near = Vec::fma(p * z, t, t);
-  const Vec one = Vec::broadcast(1.0f);
-  const Vec size = t.magnitude();
-  const Vec e = exp(size + size);
-  const Vec far = one - Vec::broadcast(2.0f) / (e + one);
-  const Vec with_sign = Vec::where_greater(t, 0.0f, far, Vec::zero() - far);
-  return cap * Vec::where_greater(size, 0.625f, with_sign, near);
-}
-
-inline void softcap_row(float cap, float* x, std::size_t n) noexcept {
-  for (std::size_t i = 0; i < n; i += kVectorWidth) {
-    const std::size_t count = n - i < kVectorWidth ? n - i : kVectorWidth;
-    softcapped(Vec::load_first(x + i, count), Vec::broadcast(cap)).store_first(x + i, count);
-  }
-}
-
 /// The sixteen lanes added pairwise (moxie::sum_lanes), and their maximum.
 inline float sum_of(Vec x) {
   float lanes[16];
@@ -203,10 +177,6 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
   for (std::size_t h = 0; h < H; ++h) {
     Vec s0 = low[h] * scale;
     Vec s1 = high[h] * scale;
-    if (a.softcap > 0.0f) {
-      s0 = softcapped(s0, Vec::broadcast(a.softcap));
-      s1 = softcapped(s1, Vec::broadcast(a.softcap));
-    }
     s0 = Vec::first_of(seen, s0, nothing);
     s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, s1, nothing);
     if (hidden > 0) {
@@ -371,7 +341,7 @@ inline void attend(const AttendArgs& a) noexcept {
 }
 
 constexpr moxie::backend::Ops make_ops(const char* isa) {
-  return {isa, {gemm<F32Panel>, gemm<BF16Panel>, gemm<F16Panel>}, attend, exp_row, softcap_row};
+  return {isa, {gemm<F32Panel>, gemm<BF16Panel>, gemm<F16Panel>}, attend, exp_row};
 }
 
 }  // namespace

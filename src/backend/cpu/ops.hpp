@@ -55,8 +55,7 @@ struct AttendArgs {
   std::size_t visible;     ///< positions [0, visible) are seen by the first row, one more by each further; at least 1
   std::size_t window = 0;  ///< of those each row sees the last so many; 0: all
   float scale;             ///< factor on every score
-  float softcap = 0;       ///< then each score s becomes softcap tanh(s / softcap); 0: it stays
-  /// [heads] or null: a score for each head that joins its softmax as the first and adds no value. Not capped.
+  /// [heads] or null: a score for each head that joins its softmax as the first and adds no value.
   const float* sinks = nullptr;
   float* y;  ///< [rows][heads][value_width], y_row_stride and y_stride apart
   std::size_t y_stride;
@@ -68,8 +67,6 @@ struct Ops {
   void (*gemm[3])(const GemmArgs&) noexcept;  ///< by PanelType
   void (*attend)(const AttendArgs&) noexcept;
   void (*exp)(const float* x, float* y, std::size_t n) noexcept;  ///< moxie::exp of each, same bits
-  /// x = cap tanh(x / cap) for each, the same bits on every path; cap above 0. NaN stays, an infinity gives +-cap.
-  void (*softcap)(float cap, float* x, std::size_t n) noexcept;
 };
 
 extern const Ops kPortableOps;

@@ -58,9 +58,6 @@ struct Vec {
   friend Vec operator*(const Vec& a, const Vec& b) {
     return each([&](std::size_t i) { return a.v[i] * b.v[i]; });
   }
-  friend Vec operator/(const Vec& a, const Vec& b) {
-    return each([&](std::size_t i) { return a.v[i] / b.v[i]; });
-  }
   static Vec fma(const Vec& a, const Vec& b, const Vec& c) {
     return each([&](std::size_t i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
   }

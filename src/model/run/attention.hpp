@@ -27,7 +27,6 @@ class Attention final : public AttentionBlock {
     std::size_t head_width = 0;                   ///< C
     std::size_t window = 0;                       ///< positions that a row sees, its own included; 0: all before it
     std::vector<float> sinks{};                   ///< [A] or empty: a score of each head that takes weight from others
-    float softcap = 0;                            ///< scores s become softcap tanh(s / softcap); 0: they stay
   };
   explicit Attention(Parts parts) noexcept : parts_(std::move(parts)) {}
 

@@ -141,10 +141,8 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
   for (std::size_t begin = 0; begin < state.rows.size(); begin += kOutputRows) {
     const std::size_t count = std::min(kOutputRows, state.rows.size() - begin);
     MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, count), logits.slice(0, count), workers));
-    MOXIE_TRY(each_row(workers, count, [&](std::size_t row) {
-      if (parts_.softcap > 0.0f) parts_.ops->softcap(parts_.softcap, logits.row(row), V);
-      std::copy_n(logits.row(row), V, batch.outputs[begin + row].logits);
-    }));
+    MOXIE_TRY(each_row(workers, count,
+                       [&](std::size_t row) { std::copy_n(logits.row(row), V, batch.outputs[begin + row].logits); }));
   }
   return {};
 }

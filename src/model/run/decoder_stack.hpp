@@ -42,7 +42,6 @@ class DecoderStack final : public Decoder {
     std::vector<Layer> layers;
     RmsNorm final_norm;
     std::unique_ptr<const Linear> head;  ///< [V, D]
-    float softcap = 0;                   ///< logits s become softcap tanh(s / softcap); 0: they stay
     KvShape kv_shape;
     const backend::Ops* ops = nullptr;
     std::shared_ptr<const void> files;  ///< the checkpoint, where matrices lie in it

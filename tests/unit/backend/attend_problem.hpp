@@ -108,7 +108,6 @@ struct AttendProblem {
                 .visible = visible,
                 .window = window,
                 .scale = scale,
-                .softcap = softcap,
                 .sinks = sinks.empty() ? nullptr : sinks.data() + first,
                 .y = y.data,
                 .y_stride = y.stride,
@@ -119,11 +118,11 @@ struct AttendProblem {
   /// weighted mean of |value|: `roundings`, the most over all heads.
   ///
   /// A score is C fused multiply-adds and a scaling, so off by (C + 1) u |scale| sum |q k|; the shift to the
-  /// largest adds u |s - largest|, and fading from page to page as much again in all, for the
+  /// largest adds u |s - largest|, and rescaling from page to page as much again in all, for the
   /// steps between running maxima add up to no more than the range. exp is within 2 u. An error d
   /// in the exponent is a relative error of d in the weight, in the sum above and in the sum below: twice.
-  /// Then each position is one addition in either sum, and each page one product. Capping a score shrinks its error and
-  /// adds 8 u of what it becomes. A sink is one position more, with a score that is exact.
+  /// Then each position is one addition in either sum, and each page one product. A sink is one position more, with a
+  /// score that is exact.
   struct Exact {
     Reference value;
     double roundings;
@@ -146,15 +145,6 @@ struct AttendProblem {
         least = std::min(least, scores[j]);
         most = std::max(most, scores[j]);
       }
-      double capped = 0.0;
-      if (softcap != 0.0f) {
-        const auto cap = static_cast<double>(softcap);
-        for (std::size_t j = below(); j < visible; ++j) {
-          scores[j] = cap * std::tanh(scores[j] / cap);
-          capped = std::max(capped, std::abs(scores[j]));
-        }
-        least = cap * std::tanh(least / cap), most = cap * std::tanh(most / cap);
-      }
       double total = 0.0;
       if (!sinks.empty()) {
         least = std::min(least, static_cast<double>(sinks[h]));
@@ -173,8 +163,7 @@ struct AttendProblem {
       }
       const auto positions = static_cast<double>(visible) + 1.0;
       const auto n_pages = static_cast<double>(memory.size());
-      const double exponent =
-          (static_cast<double>(shape.key_width) + 2.0) * magnitude + 8.0 * capped + 2.0 * (most - least);
+      const double exponent = (static_cast<double>(shape.key_width) + 2.0) * magnitude + 2.0 * (most - least);
       out.roundings = std::max(out.roundings, 2.0 * (exponent + 2.0 + 4.0 * n_pages + positions) + 4.0);
     }
     return out;
@@ -185,7 +174,6 @@ struct AttendProblem {
   std::size_t window = 0;
   Strided queries;
   float scale;
-  float softcap = 0;
   std::vector<float> sinks;  ///< for each head, or empty
   std::vector<std::vector<float>> memory;
   std::vector<std::byte*> pages;

@@ -156,19 +156,6 @@ TEST_CASE("known sinks give known means") {
   CHECK(bit_difference(ConstRows(run_everywhere(lost).view()), ConstRows(without.view())) == "");
 }
 
-TEST_CASE("capped scores are the cap's hyperbolic tangent") {
-  for (const std::size_t visible : {1u, 2u, 16u, 33u, 65u, 100u}) {
-    for (const float cap : {0.5f, 2.0f, 50.0f}) {
-      AttendProblem problem = AttendProblem::random(visible % 9 + 1, 64, 10, visible);
-      problem.softcap = cap;
-      check_exact(problem);
-      problem.sinks.assign(9, 0.25f);
-      problem.see_last(20);
-      check_exact(problem);
-    }
-  }
-}
-
 TEST_CASE("a head's attention does not depend on the heads beside it") {
   for (const backend::Ops* ops : ops_under_test()) {
     for (const std::size_t width : {10u, 64u}) {
@@ -302,7 +289,6 @@ TEST_CASE("rows that go together have the bits of each by itself") {
                                  .visible = first,
                                  .window = window,
                                  .scale = problem.scale,
-                                 .softcap = window == 7 ? 1.5f : 0.0f,
                                  .sinks = window % 2 == 0 ? nullptr : sinks.data(),
                                  .y = together.view().data,
                                  .y_stride = together.view().stride,

@@ -3,7 +3,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include <moxie/core/math.hpp>
@@ -93,49 +92,5 @@ TEST_CASE("exp writes as many as it is given and no more") {
       INFO(ops.isa << ", " << n);
       for (std::size_t i = 0; i < y.size(); ++i) CHECK(y[i] == (i < n ? moxie::exp(x[i]) : -1.0f));
     }
-  }
-}
-
-TEST_CASE("capping is within 4 units in the last place of cap tanh(x / cap), with the same bits on every ISA") {
-  for (const float cap : {1.0f, 30.0f, 50.0f, 0.3f}) {
-    std::vector<float> x;
-    for (int i = -12000; i <= 12000; ++i) x.push_back(cap * static_cast<float>(i) / 1000.0f);
-    for (int i = -1150; i <= 400; ++i) x.push_back(std::exp2(static_cast<float>(i) / 10.0f));
-    std::vector<float> expected;
-    for (const Isa isa : isas_under_test()) {
-      const Backend made = Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value();
-      std::vector<float> y = x;
-      made.ops().softcap(cap, y.data(), y.size());
-      double worst = 0.0;
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const auto c = static_cast<double>(cap);
-        const double exact = c * std::tanh(static_cast<double>(x[i]) / c);
-        int exponent = 0;
-        std::frexp(exact, &exponent);
-        const double ulp = std::max(std::ldexp(1.0, exponent - 24), 0x1p-149);
-        worst = std::max(worst, std::abs(static_cast<double>(y[i]) - exact) / ulp);
-      }
-      INFO(made.ops().isa << ", cap " << cap << ": " << worst << " ulp");
-      CHECK(worst <= 4.0);
-      CHECK(worst > 0.4);
-      if (expected.empty()) expected = y;
-      CHECK(y == expected);
-    }
-  }
-}
-
-TEST_CASE("capping takes infinities to the cap, leaves NaN, and touches no more than it is given") {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const Isa isa : isas_under_test()) {
-    const Backend made = Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value();
-    std::vector<float> x = {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f, -0.0f, 1e30f, 77.0f};
-    made.ops().softcap(30.0f, x.data(), 6);
-    CHECK(x[0] == 30.0f);
-    CHECK(x[1] == -30.0f);
-    CHECK(std::isnan(x[2]));
-    CHECK(x[3] == 0.0f);
-    CHECK(x[4] == 0.0f);
-    CHECK(x[5] == 30.0f);
-    CHECK(x[6] == 77.0f);
   }
 }
