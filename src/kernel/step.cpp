@@ -5,6 +5,7 @@
 
 #include <moxie/core/scratch.hpp>
 
+#include "context/access.hpp"
 #include "model/run/decoder.hpp"
 
 namespace moxie::inline abi1::kernel {
@@ -47,7 +48,7 @@ std::size_t Step::outputs_of(const Request& request, std::size_t rows) const noe
 
 void Step::add(Request& request, std::size_t rows) noexcept {
   const std::size_t position = request.context->size();
-  auto kv = request.context->prepare(rows);
+  auto kv = ContextAccess::prepare(*request.context, rows);
   if (!kv.ok()) {
     request.status = kv.status();
     return;
@@ -136,11 +137,11 @@ void Step::finish(const Share& share, std::span<const TokenId> tokens, const Sta
   Request& request = *share.request;
   const Status stop = stopped(request);
   if (outcome.ok() && stop.ok()) {
-    request.status = request.context->commit(tokens);
+    request.status = ContextAccess::commit(*request.context, tokens);
     if (request.status.ok()) request.done += share.rows;
     return;
   }
-  request.context->rollback();
+  ContextAccess::rollback(*request.context);
   request.status = stop.ok() ? outcome : stop;
 }
 

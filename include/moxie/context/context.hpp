@@ -52,7 +52,7 @@ struct ContextUsage {
 ///
 ///     MOXIE_TRY_LET(Context context, Context::create(pool, {.pathway_hash = pathway_hash}));
 ///     MOXIE_TRY(context.reserve(512));                   // now 512 steps allocate nothing
-///     ... the kernel appends ...
+///     ... Kernel::step() appends ...
 ///     MOXIE_TRY_LET(Context what_if, context.fork());    // both go on by themselves
 ///
 /// Shapes   pages as KvView documents them; tokens()[p] is the token at position p, also where a window let the
@@ -60,8 +60,8 @@ struct ContextUsage {
 /// Units    positions; bytes where the name says so. The table costs 136 bytes for each page of its
 ///          capacity and is charged like the pages.
 /// Errors   kBudget: the pool's budget, max_bytes or max_positions would be overrun; the message names
-///          which. kNoMemory. kPrecondition: the context was moved from, or the call does not fit
-///          between prepare() and commit() or rollback(). kInvalidArgument: as each member says.
+///          which. kNoMemory. kPrecondition: the context was moved from, or a step that uses it is not over.
+///          kInvalidArgument: as each member says.
 ///          A failed call leaves the context, and what it is charged, as they were.
 /// Threads  one thread at a time for each context. Forks are contexts of their own: they may live and
 ///          go on other threads, whatever they share. It keeps its pool alive and may outlive the kernel.
@@ -108,31 +108,9 @@ class MOXIE_API Context {
   /// does not fit.
   [[nodiscard]] static std::uint64_t bytes_for(const KvPool& pool, std::size_t positions) noexcept;
 
-  // For the one who computes keys and values: the kernel, a test, a driver.
-  //
-  //     MOXIE_TRY_LET(const KvView kv, context.prepare(n));   // positions [size, size + n) may be written
-  //     ... write them in every layer; read every position before them ...
-  //     MOXIE_TRY(context.commit(tokens));                    // or rollback()
-
-  /// Makes positions [size(), size() + n) writable and returns all pages up to them, good until the
-  /// next call that is not const. In between only commit, rollback and const calls (but fork) are allowed.
-  ///
-  /// What the positions hold before they are written is unspecified but initialised: zero in a fresh
-  /// page, old values elsewhere, NaN under KvPoolOptions::poison_freed. A kernel that loads whole
-  /// vectors of 32 lanes must drop the others by selection, never by multiplying with zero.
-  [[nodiscard]] Result<KvView> prepare(std::size_t n) noexcept;
-  /// Makes the first tokens.size() prepared positions part of the context and gives back what the
-  /// others took. kInvalidArgument: more tokens than prepared positions; then they stay prepared.
-  Status commit(std::span<const TokenId> tokens) noexcept;
-  /// Forgets what was prepared and gives back the pages that prepare() took, but for the copy of a page
-  /// that was shared. Without anything prepared it does nothing.
-  void rollback() noexcept;
-  /// Positions that prepare() made writable and nobody has committed yet.
-  [[nodiscard]] std::size_t prepared() const noexcept { return state_.prepared; }
-  /// The pages of the committed positions, to be read only.
-  [[nodiscard]] KvView view() const noexcept;
-
  private:
+  friend struct ContextAccess;
+
   // The pages, then the tokens, in one charged block.
   struct Table {
     AlignedBuffer memory;
@@ -158,6 +136,12 @@ class MOXIE_API Context {
     std::size_t max_positions = 0;
     std::size_t rewind = 0;
   };
+
+  // ContextAccess says what these do.
+  Result<KvView> prepare(std::size_t n) noexcept;
+  Status commit(std::span<const TokenId> tokens) noexcept;
+  void rollback() noexcept;
+  [[nodiscard]] KvView view() const noexcept;
 
   explicit Context(State&& state) noexcept : state_(std::move(state)) {}
 

@@ -41,7 +41,7 @@ struct KvPoolUsage {
 ///          and what rounding to the system's own pages adds. Exactly that is charged. A block that
 ///          the C++ heap serves (page_bytes() below 256 KiB) costs the heap's few bytes besides.
 /// Errors   create: kInvalidArgument (a zero in the shape, no budget), kShape (a page that no address
-///          space holds), kNoMemory. acquire: kBudget, kNoMemory; nothing is taken then.
+///          space holds), kNoMemory.
 /// Threads  every member may be called from any thread.
 class MOXIE_API KvPool {
   struct Private {};
@@ -60,21 +60,24 @@ class MOXIE_API KvPool {
   [[nodiscard]] std::size_t page_bytes() const noexcept { return page_bytes_; }
   [[nodiscard]] KvPoolUsage usage() const noexcept;
 
-  // What contexts are made of; a host has no need to call these. A page is known by the address of its
-  // values, 64-byte aligned, as in KvView::pages, and must go before its pool does.
-
-  /// A page with one reference. Its values are zero, or NaN under poison_freed.
-  /// `account` pays until the page goes: the pool's budget, or one that lies within it.
-  [[nodiscard]] Result<std::byte*> acquire(Budget& account) noexcept;
-  /// One reference more, by somebody who holds one.
-  static void share(std::byte* page) noexcept;
-  /// One reference less; the last one gives the page back.
-  static void release(std::byte* page) noexcept;
-  /// Whether somebody besides the caller holds a reference. "No" stays true until the caller shares
-  /// the page, and everything that former holders did has then happened before.
-  [[nodiscard]] static bool is_shared(const std::byte* page) noexcept;
-
  private:
+  friend class Context;
+  friend struct ContextAccess;
+
+  // A page is known by the address of its values, 64-byte aligned, as in KvView::pages, and must go before its pool
+  // does.
+
+  // A page with one reference. Its values are zero, or NaN under poison_freed. `account` pays until the page goes: the
+  // pool's budget, or one that lies within it.
+  Result<std::byte*> acquire(Budget& account) noexcept;
+  // One reference more, by somebody who holds one.
+  static void share(std::byte* page) noexcept;
+  // One reference less; the last one gives the page back.
+  static void release(std::byte* page) noexcept;
+  // Whether somebody besides the caller holds a reference. "No" stays true until the caller shares the page, and
+  // everything that former holders did has then happened before.
+  static bool is_shared(const std::byte* page) noexcept;
+
   struct PageHeader;
   void destroy(PageHeader* header) noexcept;
 

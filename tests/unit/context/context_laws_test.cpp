@@ -6,6 +6,7 @@
 #include <moxie/context/context.hpp>
 #include <moxie/core/math.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -20,7 +21,7 @@ class Toy {
  public:
   static Status append(Context& context, std::span<const TokenId> tokens) {
     const std::size_t size = context.size();
-    MOXIE_TRY_LET(const KvView view, context.prepare(tokens.size()));
+    MOXIE_TRY_LET(const KvView view, ContextAccess::prepare(context, tokens.size()));
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       float hidden = 0.01f * static_cast<float>(tokens[i] % 97) - 0.3f;
       for (std::size_t layer = 0; layer < kLayers; ++layer) {
@@ -28,7 +29,7 @@ class Toy {
         hidden = attend(view, layer, size + i, hidden);
       }
     }
-    return context.commit(tokens);
+    return ContextAccess::commit(context, tokens);
   }
 
  private:
@@ -65,7 +66,7 @@ std::vector<TokenId> tokens_of(std::size_t n, TokenId salt) {
 /// Every bit that positions [first, size) hold, as attention reads them.
 std::vector<std::uint32_t> bits_of(const Context& context, std::size_t first = 0) {
   std::vector<std::uint32_t> bits;
-  const KvView view = context.view();
+  const KvView view = ContextAccess::view(context);
   for (std::size_t p = first; p < context.size(); ++p) {
     for (std::size_t layer = 0; layer < kLayers; ++layer) {
       float numbers[kKeyWidth + kValueWidth];

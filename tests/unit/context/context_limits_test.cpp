@@ -6,6 +6,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 #include "unit/context/bench.hpp"
 #include "unit/context/stamps.hpp"
@@ -44,11 +45,11 @@ TEST_CASE("bytes_for does not overflow") {
 TEST_CASE("more tokens than prepared are refused and what was prepared stays") {
   const Bench bench;
   Context context = bench.context();
-  REQUIRE(context.prepare(2).ok());
+  REQUIRE(ContextAccess::prepare(context, 2).ok());
   const std::vector<TokenId> tokens{1, 2, 3};
-  CHECK(context.commit(tokens).code() == Code::kInvalidArgument);
-  CHECK(context.prepared() == 2);
-  CHECK(context.commit(std::span(tokens).first(2)).ok());
+  CHECK(ContextAccess::commit(context, tokens).code() == Code::kInvalidArgument);
+  CHECK(ContextAccess::prepared(context) == 2);
+  CHECK(ContextAccess::commit(context, std::span(tokens).first(2)).ok());
   CHECK(context.size() == 2);
 }
 
@@ -56,13 +57,13 @@ TEST_CASE("between prepare and commit nothing else is allowed") {
   const Bench bench;
   Context context = bench.context();
   REQUIRE(append_stamps(context, 3, 0).ok());
-  CHECK(context.commit({}).code() == Code::kPrecondition);
-  REQUIRE(context.prepare(0).ok());  // nothing, and yet prepared
+  CHECK(ContextAccess::commit(context, {}).code() == Code::kPrecondition);
+  REQUIRE(ContextAccess::prepare(context, 0).ok());  // nothing, and yet prepared
   CHECK(context.fork().status().code() == Code::kPrecondition);
   CHECK(context.truncate(0).code() == Code::kPrecondition);
   CHECK(context.reserve(1).code() == Code::kPrecondition);
-  CHECK(context.prepare(1).status().code() == Code::kPrecondition);
-  CHECK(context.commit({}).ok());
+  CHECK(ContextAccess::prepare(context, 1).status().code() == Code::kPrecondition);
+  CHECK(ContextAccess::commit(context, {}).ok());
   CHECK(holds_stamps(context, 0, 3, 0));
   CHECK(context.fork().ok());
 }
@@ -73,19 +74,20 @@ TEST_CASE("a full context is an error and stays usable") {
   REQUIRE(append_stamps(context, 33, 0).ok());
   const std::uint64_t used = bench.budget->used();
   for (const std::size_t n : {std::size_t{1}, std::size_t{32}, ~std::size_t{0}}) {
-    const auto refused = context.prepare(n);
+    const auto refused = ContextAccess::prepare(context, n);
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.status().code() == Code::kBudget);
     CHECK(refused.status().came() == "0 left of max_positions 33");
     CHECK(context.reserve(n).code() == Code::kBudget);
   }
   CHECK(bench.budget->used() == used);
-  CHECK(context.prepare(0).ok());
-  context.rollback();
+  CHECK(ContextAccess::prepare(context, 0).ok());
+  ContextAccess::rollback(context);
   REQUIRE(context.truncate(30).ok());
   REQUIRE(append_stamps(context, 3, 30).ok());
   CHECK(holds_stamps(context, 0, 33, 0));
-  CHECK(context.fork().value().prepare(1).status().code() == Code::kBudget);
+  Context fork = context.fork().value();
+  CHECK(ContextAccess::prepare(fork, 1).status().code() == Code::kBudget);
 }
 
 TEST_CASE("a table doubles as it grows, and not beyond max_positions") {
@@ -108,7 +110,7 @@ TEST_CASE("a context and its forks stay within max_bytes together") {
   REQUIRE(context.reserve(64).ok());
   REQUIRE(append_stamps(context, 10, 0).ok());
   Context fork = context.fork().value();
-  const auto refused = fork.prepare(1);
+  const auto refused = ContextAccess::prepare(fork, 1);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.status().code() == Code::kBudget);
   CHECK(refused.status().where() == "context");
@@ -136,13 +138,13 @@ TEST_CASE("a context that was moved from answers with errors") {
   CHECK(first.size() == 0);  // NOLINT(bugprone-use-after-move)
   CHECK(first.tokens().empty());
   CHECK(first.usage().bytes == 0);
-  CHECK(first.view().pages.empty());
-  CHECK(first.prepare(1).status().code() == Code::kPrecondition);
-  CHECK(first.commit({}).code() == Code::kPrecondition);
+  CHECK(ContextAccess::view(first).pages.empty());
+  CHECK(ContextAccess::prepare(first, 1).status().code() == Code::kPrecondition);
+  CHECK(ContextAccess::commit(first, {}).code() == Code::kPrecondition);
   CHECK(first.fork().status().code() == Code::kPrecondition);
   CHECK(first.truncate(0).code() == Code::kPrecondition);
   CHECK(first.reserve(1).code() == Code::kPrecondition);
-  first.rollback();
+  ContextAccess::rollback(first);
 
   Context third = bench.context();
   REQUIRE(append_stamps(third, 100, 0).ok());

@@ -9,6 +9,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 #include "unit/context/stamps.hpp"
 
@@ -161,7 +162,7 @@ class World {
     const std::size_t n = some_positions();
     const std::size_t size = pair.model.stamps.size();
     const std::uint64_t used = budget_->used();
-    const auto view = pair.context.prepare(n);
+    const auto view = ContextAccess::prepare(pair.context, n);
     if (!judge(pair, n, used, view.status())) return;
     const std::size_t pages_before = pair.model.pages.size();
     copies_ += n != 0 && pair.model.copies_tail();
@@ -176,7 +177,7 @@ class World {
         tokens.push_back(static_cast<TokenId>(stamp));
       }
     }
-    if (!pair.context.commit(tokens).ok()) FAIL("commit");
+    if (!ContextAccess::commit(pair.context, tokens).ok()) FAIL("commit");
     pair.model.pages.resize(std::max(pages_for(pair.model.stamps.size()), pages_before));
     const std::size_t released = pair.model.released();
     pair.model.release(pool_->shape().window, rewind_);
@@ -187,12 +188,12 @@ class World {
     const std::size_t n = some_positions();
     const std::size_t size = pair.model.stamps.size();
     const std::uint64_t used = budget_->used();
-    const auto view = pair.context.prepare(n);
+    const auto view = ContextAccess::prepare(pair.context, n);
     if (!judge(pair, n, used, view.status())) return;
     const std::size_t pages_before = pair.model.pages.size();
     pair.model.make_room(n);
     for (std::size_t i = 0; i < n; ++i) write_stamp(*view, size + i, ++last_stamp_);
-    pair.context.rollback();
+    ContextAccess::rollback(pair.context);
     pair.model.pages.resize(pages_before);
   }
 
@@ -242,7 +243,7 @@ class World {
   void check(const Pair& pair) const {
     const std::size_t size = pair.model.stamps.size();
     if (pair.context.size() != size) FAIL("size " << pair.context.size() << " of " << size);
-    const KvView view = pair.context.view();
+    const KvView view = ContextAccess::view(pair.context);
     const std::size_t released = pair.model.released();
     if (view.first_page != released) FAIL("view from page " << view.first_page << ", not " << released);
     for (std::size_t p = 0; p < size; ++p) {
@@ -320,7 +321,7 @@ std::size_t play(const std::shared_ptr<Budget>& budget, const KvPool& pool, std:
     const std::size_t size = context.size();
     if (count(append_stamps(context, n, stamp), used)) {
       if (!holds_stamps(context, size, n, stamp)) FAIL("what was appended");
-    } else if (context.size() != size || context.prepared() != 0) {
+    } else if (context.size() != size || ContextAccess::prepared(context) != 0) {
       FAIL("a refused append changed the context");
     }
   };

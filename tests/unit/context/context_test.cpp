@@ -7,6 +7,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 #include "unit/context/bench.hpp"
 #include "unit/context/stamps.hpp"
@@ -18,13 +19,28 @@ static_assert(!std::is_copy_constructible_v<Context>);
 static_assert(std::is_nothrow_move_constructible_v<Context>);
 static_assert(std::is_nothrow_move_assignable_v<Context>);
 
+// To append is the kernel's work: a host finds no way in.
+template <class C>
+concept OpenToHosts = requires(C& context) {
+  context.prepare(1);
+}
+|| requires(C& context) { context.rollback(); }
+|| requires(const C& context) { context.view(); };
+static_assert(!OpenToHosts<Context>);
+template <class P>
+concept LendsPages = requires(P& pool, std::byte* page) {
+  P::share(page);
+}
+|| requires(P& pool, Budget& account) { pool.acquire(account); };
+static_assert(!LendsPages<KvPool>);
+
 TEST_CASE("a new context holds nothing and costs nothing") {
   const Bench bench;
   const Context context = bench.context({.pathway_hash = 0xfeed});
   CHECK(context.size() == 0);
   CHECK(context.tokens().empty());
   CHECK(context.pathway_hash() == 0xfeed);
-  CHECK(context.view().pages.empty());
+  CHECK(ContextAccess::view(context).pages.empty());
   CHECK(context.usage().bytes == 0);
   CHECK(bench.budget->used() == 0);
 }
@@ -37,7 +53,7 @@ TEST_CASE("what is appended is there, whatever the cuts") {
     CHECK(context.size() == 100);
     CHECK(holds_stamps(context, 0, 100, 7));
     CHECK(context.usage().pages == 4);
-    CHECK(context.view().pages.size() == 4);
+    CHECK(ContextAccess::view(context).pages.size() == 4);
     CHECK(bench.pool->usage().pages == 4);
   }
 }
@@ -68,17 +84,17 @@ TEST_CASE("writing into a shared page copies that page for the writer") {
   CHECK(bench.pool->usage().pages == 4);
   CHECK(first.usage().shared_pages == 2);
   CHECK(second.usage().shared_pages == 2);
-  CHECK(first.view().pages[0] == second.view().pages[0]);
-  CHECK(first.view().pages[1] == second.view().pages[1]);
-  CHECK(first.view().pages[2] != second.view().pages[2]);
+  CHECK(ContextAccess::view(first).pages[0] == ContextAccess::view(second).pages[0]);
+  CHECK(ContextAccess::view(first).pages[1] == ContextAccess::view(second).pages[1]);
+  CHECK(ContextAccess::view(first).pages[2] != ContextAccess::view(second).pages[2]);
   CHECK(holds_stamps(first, 0, 70, 0));
   CHECK(holds_stamps(second, 0, 70, 0));
   CHECK(holds_stamps(second, 70, 1, 1000));
 
   // The other is alone now and writes in place.
-  std::byte* tail = first.view().pages[2];
+  std::byte* tail = ContextAccess::view(first).pages[2];
   REQUIRE(append_stamps(first, 1, 2000).ok());
-  CHECK(first.view().pages[2] == tail);
+  CHECK(ContextAccess::view(first).pages[2] == tail);
   CHECK(bench.pool->usage().pages == 4);
   CHECK(holds_stamps(first, 70, 1, 2000));
   CHECK(holds_stamps(second, 70, 1, 1000));
@@ -101,7 +117,7 @@ TEST_CASE("only committed positions of a shared page are copied, into a page of 
     REQUIRE(append_stamps(first, 20, 0).ok());
     REQUIRE(first.truncate(10).ok());
     Context second = first.fork().value();
-    const KvView view = second.prepare(3).value();
+    const KvView view = ContextAccess::prepare(second, 3).value();
     for (std::size_t p = 0; p < 10; ++p) CHECK(has_stamp(view, p, p));
     std::size_t others = 0;
     for (std::size_t p = 10; p < 32; ++p) {
@@ -120,7 +136,7 @@ TEST_CASE("what prepare makes writable holds nothing of before under poison") {
     Context context = bench.context();
     REQUIRE(append_stamps(context, 40, 0).ok());
     REQUIRE(context.truncate(5).ok());
-    const KvView view = context.prepare(40).value();
+    const KvView view = ContextAccess::prepare(context, 40).value();
     INFO(name(type));
     CHECK(view.pages.size() == 2);
     for (std::size_t p = 0; p < 5; ++p) CHECK(has_stamp(view, p, p));
@@ -184,32 +200,32 @@ TEST_CASE("a rollback gives back what prepare took and keeps what was reserved")
   const Bench bench;
   Context context = bench.context();
   REQUIRE(append_stamps(context, 10, 0).ok());
-  REQUIRE(context.prepare(100).ok());
-  CHECK(context.prepared() == 100);
+  REQUIRE(ContextAccess::prepare(context, 100).ok());
+  CHECK(ContextAccess::prepared(context) == 100);
   CHECK(context.size() == 10);
   CHECK(bench.pool->usage().pages == 4);
-  context.rollback();
-  CHECK(context.prepared() == 0);
+  ContextAccess::rollback(context);
+  CHECK(ContextAccess::prepared(context) == 0);
   CHECK(bench.pool->usage().pages == 1);
   CHECK(holds_stamps(context, 0, 10, 0));
   REQUIRE(context.reserve(60).ok());
   CHECK(bench.pool->usage().pages == 3);
   CHECK(context.usage().reserved_pages == 2);
-  REQUIRE(context.prepare(100).ok());
-  context.rollback();
+  REQUIRE(ContextAccess::prepare(context, 100).ok());
+  ContextAccess::rollback(context);
   CHECK(bench.pool->usage().pages == 3);
-  context.rollback();  // nothing prepared: nothing happens
+  ContextAccess::rollback(context);  // nothing prepared: nothing happens
   CHECK(holds_stamps(context, 0, 10, 0));
 }
 
 TEST_CASE("a part of what was prepared can be committed") {
   const Bench bench;
   Context context = bench.context();
-  const KvView view = context.prepare(100).value();
+  const KvView view = ContextAccess::prepare(context, 100).value();
   for (std::size_t p = 0; p < 100; ++p) write_stamp(view, p, p);
   std::vector<TokenId> tokens;
   for (TokenId t = 0; t < 40; ++t) tokens.push_back(t);
-  REQUIRE(context.commit(tokens).ok());
+  REQUIRE(ContextAccess::commit(context, tokens).ok());
   CHECK(context.size() == 40);
   CHECK(bench.pool->usage().pages == 2);
   CHECK(holds_stamps(context, 0, 40, 0));
@@ -219,8 +235,8 @@ TEST_CASE("a context may append its own tokens") {
   const Bench bench;
   Context context = bench.context();
   REQUIRE(append_stamps(context, 3, 10).ok());
-  REQUIRE(context.prepare(3).ok());
-  REQUIRE(context.commit(context.tokens()).ok());
+  REQUIRE(ContextAccess::prepare(context, 3).ok());
+  REQUIRE(ContextAccess::commit(context, context.tokens()).ok());
   CHECK(std::vector<TokenId>(context.tokens().begin(), context.tokens().end()) ==
         std::vector<TokenId>{10, 11, 12, 10, 11, 12});
 }
@@ -279,7 +295,7 @@ TEST_CASE("whoever is left alone with a page writes after the others' last read"
   for (int round = 0; round < 50; ++round) {
     Context first = bench.context();
     REQUIRE(append_stamps(first, 20, 0).ok());
-    std::byte* page = first.view().pages[0];
+    std::byte* page = ContextAccess::view(first).pages[0];
     bool read_well = false;
     std::thread reader([&read_well, fork = std::optional<Context>(first.fork().value())]() mutable {
       read_well = holds_stamps(*fork, 0, 20, 0);
@@ -288,7 +304,7 @@ TEST_CASE("whoever is left alone with a page writes after the others' last read"
     while (first.usage().shared_pages != 0) std::this_thread::yield();
     REQUIRE(first.truncate(10).ok());
     CHECK(append_stamps(first, 10, 500).ok());
-    CHECK(first.view().pages[0] == page);
+    CHECK(ContextAccess::view(first).pages[0] == page);
     reader.join();
     CHECK(read_well);
   }

@@ -7,6 +7,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -48,8 +49,8 @@ std::size_t allocations_of(Context& context, std::size_t steps) {
   const std::size_t before = allocations.load();
   for (std::size_t i = 0; i < steps; ++i) {
     const TokenId token = static_cast<TokenId>(i);
-    const Result<KvView> view = context.prepare(1);
-    if (!view.ok() || !context.commit({&token, 1}).ok()) return ~std::size_t{0};
+    const Result<KvView> view = ContextAccess::prepare(context, 1);
+    if (!view.ok() || !ContextAccess::commit(context, {&token, 1}).ok()) return ~std::size_t{0};
   }
   return allocations.load() - before;
 }

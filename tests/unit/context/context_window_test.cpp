@@ -3,6 +3,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 #include "unit/context/bench.hpp"
 #include "unit/context/stamps.hpp"
@@ -23,7 +24,7 @@ TEST_CASE("behind a window a context holds what the next row reads, and its rewi
         INFO("window " << window << ", rewind " << rewind << ", size " << size);
         REQUIRE(usage.released_pages == kept / 32);
         REQUIRE(usage.pages == (size + 31) / 32 - kept / 32);
-        REQUIRE(context.view().first_page == kept / 32);
+        REQUIRE(ContextAccess::view(context).first_page == kept / 32);
         REQUIRE(bench.pool->usage().pages == usage.pages);
         REQUIRE(context.can_truncate(size - std::min(rewind, size)));
       }
@@ -54,7 +55,7 @@ TEST_CASE("a truncate behind what a window let go is refused, but to nothing at 
   CHECK(holds_stamps(context, 160, 39, 160));
   REQUIRE(context.truncate(0).ok());
   CHECK(bench.pool->usage().pages == 0);
-  CHECK(context.view().first_page == 0);
+  CHECK(ContextAccess::view(context).first_page == 0);
   REQUIRE(append_stamps(context, 50, 1000).ok());
   CHECK(holds_stamps(context, 0, 50, 1000));
 }
@@ -81,9 +82,9 @@ TEST_CASE("a step that is rolled back gives nothing back") {
   Context context = bench.context({.rewind = 0});
   REQUIRE(append_stamps(context, 40, 0).ok());
   const std::size_t before = context.usage().released_pages;
-  REQUIRE(context.prepare(100).ok());
+  REQUIRE(ContextAccess::prepare(context, 100).ok());
   CHECK(context.usage().released_pages == before);
-  context.rollback();
+  ContextAccess::rollback(context);
   CHECK(context.usage().released_pages == before);
   CHECK(holds_stamps(context, 31, 9, 31));
 }

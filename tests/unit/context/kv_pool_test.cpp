@@ -9,6 +9,7 @@
 
 #include <moxie/context/kv_pool.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -52,7 +53,7 @@ TEST_CASE("pages are aligned, zero and apart") {
   const std::size_t bytes = kShape.page_bytes();
   std::vector<std::byte*> pages;
   for (int i = 0; i < 9; ++i) {
-    pages.push_back(pool->acquire(*pool->budget()).value());
+    pages.push_back(ContextAccess::acquire(*pool, *pool->budget()).value());
     REQUIRE(reinterpret_cast<std::uintptr_t>(pages.back()) % 64 == 0);
     CHECK(std::count(pages.back(), pages.back() + bytes, std::byte{0}) == static_cast<std::ptrdiff_t>(bytes));
     std::fill_n(pages.back(), bytes, static_cast<std::byte>(i));
@@ -60,24 +61,24 @@ TEST_CASE("pages are aligned, zero and apart") {
   for (int i = 0; i < 9; ++i) {
     std::byte* page = pages[static_cast<std::size_t>(i)];
     CHECK(std::count(page, page + bytes, static_cast<std::byte>(i)) == static_cast<std::ptrdiff_t>(bytes));
-    KvPool::release(page);
+    ContextAccess::release(page);
   }
 }
 
 TEST_CASE("a page is charged while anybody holds it and not longer") {
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
-  std::byte* page = pool->acquire(*budget).value();
+  std::byte* page = ContextAccess::acquire(*pool, *budget).value();
   CHECK(budget->used() == pool->page_bytes());
-  CHECK_FALSE(KvPool::is_shared(page));
-  KvPool::share(page);
-  CHECK(KvPool::is_shared(page));
+  CHECK_FALSE(ContextAccess::is_shared(page));
+  ContextAccess::share(page);
+  CHECK(ContextAccess::is_shared(page));
   CHECK(pool->usage().pages == 1);
   CHECK(budget->used() == pool->page_bytes());
-  KvPool::release(page);
-  CHECK_FALSE(KvPool::is_shared(page));
+  ContextAccess::release(page);
+  CHECK_FALSE(ContextAccess::is_shared(page));
   CHECK(budget->used() == pool->page_bytes());
-  KvPool::release(page);
+  ContextAccess::release(page);
   CHECK(budget->used() == 0);
   CHECK(pool->usage().pages == 0);
   CHECK(pool->usage().bytes == 0);
@@ -89,15 +90,15 @@ TEST_CASE("the account that takes a page pays for it, within the pool's budget")
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
   const auto account = Budget::create("tenant", pool->page_bytes(), budget);
-  std::byte* page = pool->acquire(*account).value();
+  std::byte* page = ContextAccess::acquire(*pool, *account).value();
   CHECK(account->used() == pool->page_bytes());
   CHECK(budget->used() == pool->page_bytes());
-  const auto second = pool->acquire(*account);
+  const auto second = ContextAccess::acquire(*pool, *account);
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == Code::kBudget);
   CHECK(second.status().where() == "tenant");
   CHECK(pool->usage().pages == 1);
-  KvPool::release(page);
+  ContextAccess::release(page);
   CHECK(account->used() == 0);
   CHECK(budget->used() == 0);
 }
@@ -109,7 +110,7 @@ TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page l
     const auto pool = KvPool::create(kShape, budget).value();
     std::vector<std::byte*> pages;
     for (;;) {
-      const auto page = pool->acquire(*budget);
+      const auto page = ContextAccess::acquire(*pool, *budget);
       if (!page.ok()) {
         CHECK(page.status().code() == Code::kBudget);
         break;
@@ -117,7 +118,7 @@ TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page l
       pages.push_back(*page);
     }
     CHECK(pages.size() == limit / page_bytes);
-    for (std::byte* page : pages) KvPool::release(page);
+    for (std::byte* page : pages) ContextAccess::release(page);
     CHECK(budget->used() == 0);
   }
 }
@@ -152,7 +153,7 @@ TEST_CASE("a page that the system refuses is an error, and is not charged") {
   const auto budget = unlimited();
   const auto pool = KvPool::create({.layers = 1u << 20, .kv_heads = 1u << 20, .key_width = 1, .value_width = 1}, budget)
                         .value();  // 256 TiB
-  const auto page = pool->acquire(*budget);
+  const auto page = ContextAccess::acquire(*pool, *budget);
   REQUIRE_FALSE(page.ok());
   CHECK(page.status().code() == Code::kNoMemory);
   CHECK(budget->used() == 0);
@@ -168,10 +169,10 @@ TEST_CASE("the memory of a large page leaves the process with it") {
   const std::size_t before = mapped_bytes();
   if (before == 0) return;  // no such file on this system
   for (int round = 0; round < 3; ++round) {
-    std::byte* page = pool->acquire(*pool->budget()).value();
+    std::byte* page = ContextAccess::acquire(*pool, *pool->budget()).value();
     page[0] = page[pool->shape().page_bytes() - 1] = std::byte{1};
     CHECK(mapped_bytes() >= before + (32u << 20));
-    KvPool::release(page);
+    ContextAccess::release(page);
     CHECK(mapped_bytes() < before + (32u << 20));
   }
 }
@@ -181,7 +182,7 @@ TEST_CASE("a poisoned pool hands out NaN, in every type") {
     KvShape shape = kShape;
     shape.type = type;
     const auto pool = KvPool::create(shape, unlimited(), {.poison_freed = true}).value();
-    std::byte* page = pool->acquire(*pool->budget()).value();
+    std::byte* page = ContextAccess::acquire(*pool, *pool->budget()).value();
     const KvView view{shape, {&page, 1}};
     std::size_t numbers = 0;
     float key[5], value[4];
@@ -194,7 +195,7 @@ TEST_CASE("a poisoned pool hands out NaN, in every type") {
     }
     INFO(name(type));
     CHECK(numbers == 0);
-    KvPool::release(page);
+    ContextAccess::release(page);
   }
 }
 
@@ -207,12 +208,12 @@ TEST_CASE("many threads take and give pages and the books balance") {
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
-        auto first = pool->acquire(*budget);
-        auto second = pool->acquire(*budget);
+        auto first = ContextAccess::acquire(*pool, *budget);
+        auto second = ContextAccess::acquire(*pool, *budget);
         for (const auto& page : {first, second}) {
           if (page.ok()) {
             **page = std::byte{1};
-            KvPool::release(*page);
+            ContextAccess::release(*page);
           } else {
             ++refused;
           }

@@ -9,6 +9,7 @@
 
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -26,7 +27,7 @@ std::uint64_t resident_bytes() {
 /// Fills n positions, so that no byte of them waits for its first touch.
 Status fill(Context& context, std::size_t n) {
   const std::size_t size = context.size();
-  MOXIE_TRY_LET(const KvView view, context.prepare(n));
+  MOXIE_TRY_LET(const KvView view, ContextAccess::prepare(context, n));
   std::vector<float> numbers(view.shape.key_width + view.shape.value_width, 0.5f);
   for (std::size_t position = size; position < size + n; ++position) {
     for (std::size_t layer = 0; layer < view.shape.layers; ++layer) {
@@ -35,7 +36,7 @@ Status fill(Context& context, std::size_t n) {
       }
     }
   }
-  return context.commit(std::vector<TokenId>(n, 1));
+  return ContextAccess::commit(context, std::vector<TokenId>(n, 1));
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <moxie/backend/kv_view.hpp>
 #include <moxie/context/context.hpp>
 
+#include "context/access.hpp"
+
 namespace moxie::testing {
 
 /// The bits that a stamp puts into a number: any bits, NaNs and all, so that a comparison of floats would not do.
@@ -84,20 +86,20 @@ inline std::size_t count_nan(const KvView& view, std::size_t position) {
 /// Appends positions whose stamps are first, first + 1, ... and whose tokens are the stamps.
 inline Status append_stamps(Context& context, std::size_t n, std::uint64_t first) {
   const std::size_t size = context.size();
-  MOXIE_TRY_LET(const KvView view, context.prepare(n));
+  MOXIE_TRY_LET(const KvView view, ContextAccess::prepare(context, n));
   std::vector<TokenId> tokens;
   for (std::size_t i = 0; i < n; ++i) {
     write_stamp(view, size + i, first + i);
     tokens.push_back(static_cast<TokenId>(first + i));
   }
-  return context.commit(tokens);
+  return ContextAccess::commit(context, tokens);
 }
 
 /// Whether positions [begin, begin + n) hold the stamps first, first + 1, ...
 inline bool holds_stamps(const Context& context, std::size_t begin, std::size_t n, std::uint64_t first) {
   if (begin + n > context.size()) return false;
   for (std::size_t i = 0; i < n; ++i) {
-    if (!has_stamp(context.view(), begin + i, first + i)) return false;
+    if (!has_stamp(ContextAccess::view(context), begin + i, first + i)) return false;
     if (context.tokens()[begin + i] != static_cast<TokenId>(first + i)) return false;
   }
   return true;
