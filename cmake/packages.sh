@@ -15,7 +15,7 @@ packages=(g++ cmake ninja-build pkg-config
 list=false
 for word in "$@"; do
   case $word in
-    --ci) packages+=(clang lld libclang-rt-dev libomp-dev clang-format clang-tidy ccache doxygen git python3-jsonschema) ;;
+    --ci) packages+=(clang lld llvm libclang-rt-dev libomp-dev clang-format clang-tidy ccache doxygen git python3-jsonschema) ;;
     --list) list=true ;;
     *) sed -n '6,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac

@@ -17,6 +17,13 @@ using namespace moxie::test;
 
 namespace {
 
+// A fuzzer adds what it finds to its folder; each run of the tests begins with the same.
+std::filesystem::path new_folder(const std::filesystem::path& folder) {
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 std::string header_of(const std::vector<WrittenTensor>& tensors) {
   const std::string file = safetensors_bytes(tensors);
   std::size_t data = 0;
@@ -65,10 +72,7 @@ void write_seeds(const std::filesystem::path& folder) {
   const std::vector<std::pair<std::string, std::string>> map = {{"a", "a.safetensors"}, {"b", "b.safetensors"}};
   const std::string index = shard_index(map);
 
-  // A fuzzer adds what it finds to its folder; each run of the tests begins with the same.
-  const std::filesystem::path checkpoint = folder / "checkpoint";
-  std::filesystem::remove_all(checkpoint);
-  std::filesystem::create_directories(checkpoint);
+  const std::filesystem::path checkpoint = new_folder(folder / "checkpoint");
   write_file(checkpoint / "file", fuzz_input(FuzzKind::kFile, safetensors_bytes(two)));
   write_file(checkpoint / "file_empty", fuzz_input(FuzzKind::kFile, safetensors_bytes({})));
   write_file(checkpoint / "file_types", fuzz_input(FuzzKind::kFile, safetensors_bytes(types)));
@@ -81,9 +85,7 @@ void write_seeds(const std::filesystem::path& folder) {
 
   write_gguf_seeds(checkpoint);
 
-  const std::filesystem::path json = folder / "json";
-  std::filesystem::remove_all(json);
-  std::filesystem::create_directories(json);
+  const std::filesystem::path json = new_folder(folder / "json");
   write_file(json / "config", R"({"hidden_size": 2048, "rms_norm_eps": 1e-06, "tie_word_embeddings": false,
  "architectures": ["Qwen3MoeForCausalLM"], "rope_scaling": null, "mlp_only_layers": [], "x": {"y": [-1, "\u00e9\n"]}})");
   write_file(json / "index", index);
@@ -93,9 +95,7 @@ void write_seeds(const std::filesystem::path& folder) {
   write_file(json / "strings", R"(["","\"\\\/\b\f\n\r\t","\u0000\ud83d\ude00","ä€😀"])");
 
   // Both forms in which transformers writes it.
-  const std::filesystem::path config = folder / "config";
-  std::filesystem::remove_all(config);
-  std::filesystem::create_directories(config);
+  const std::filesystem::path config = new_folder(folder / "config");
   write_file(config / "published", R"({"attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
  "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 6144, "max_position_embeddings": 40960,
  "mlp_only_layers": [], "model_type": "qwen3_moe", "moe_intermediate_size": 768, "norm_topk_prob": true,
@@ -125,10 +125,7 @@ void write_seeds(const std::filesystem::path& folder) {
 }
 
 void write_tool_seeds(const std::filesystem::path& folder) {
-  for (const char* name : {"calculate", "tool_arguments"}) {
-    std::filesystem::remove_all(folder / name);
-    std::filesystem::create_directories(folder / name);
-  }
+  for (const char* name : {"calculate", "tool_arguments"}) new_folder(folder / name);
   write_file(folder / "calculate" / "brackets", "(1.5 + 2) * 3^4 / 7 - -2**-3 % 5e-2");
   write_file(folder / "calculate" / "large", "2^3300/3^2000+10^999-1e-999");
   write_file(folder / "tool_arguments" / "whole", R"({"x":{"flag":true,"small":-128,"large":18446744073709551615,
@@ -137,13 +134,63 @@ void write_tool_seeds(const std::filesystem::path& folder) {
   write_file(folder / "tool_arguments" / "least", R"({"x":{"flag":false,"small":3.0,"large":-0,"grid":[]}})");
 }
 
+// What the tests have already: tokenizers that are small enough to be changed many times a second, and templates.
+void copy_seeds(const std::filesystem::path& folder, const std::filesystem::path& data) {
+  const std::filesystem::path tokenizers = new_folder(folder / "tokenizer_json");
+  for (const auto& entry : std::filesystem::directory_iterator(data / "tokenizers")) {
+    const std::filesystem::path file = entry.path() / "tokenizer.json";
+    if (!std::filesystem::exists(file) || std::filesystem::file_size(file) > 8192) continue;
+    std::filesystem::copy_file(file, tokenizers / entry.path().filename());
+  }
+  const std::filesystem::path templates = new_folder(folder / "chat_template");
+  for (const auto& entry : std::filesystem::directory_iterator(data / "templates")) {
+    if (entry.path().extension() == ".jinja")
+      std::filesystem::copy_file(entry.path(), templates / entry.path().filename());
+  }
+  // A template may spell any character.
+  write_file(templates / "escapes", R"({{ '\1\47\x02\u0003\U0001f600' ~ '%c' % 1 ~ m[0].content }})");
+}
+
+void write_text_seeds(const std::filesystem::path& folder) {
+  const std::filesystem::path text = new_folder(folder / "tokenizer_text");
+  write_file(text / "plain", "aaThe <|end|> caf\xc3\xa9  12345 \xe6\x97\xa5\n it's a aa aaaa\xff");
+
+  // As fuzz_tokenizer_gguf reads it: model, pre-tokenizer, keys; then kind, size and text of each entry.
+  const std::filesystem::path gguf = new_folder(folder / "tokenizer_gguf");
+  const auto entry = [](int kind, std::string_view text) {
+    return std::string{static_cast<char>(kind), static_cast<char>(text.size())}.append(text);
+  };
+  std::string bpe = std::string{'\0', '\0', '\0'};
+  for (const char* token : {"T", "h", "e", "a", "b", "ab", "1"}) bpe += entry(2, token);
+  write_file(gguf / "bpe", bpe + entry(6, "<|end|>") + entry(1, "a b"));
+  std::string unigram = std::string{'\1', '\0', '\4', '\0'} + entry(4, "<unk>");
+  for (const char* token : {"\xe2\x96\x81", "T", "h", "e", "\xe2\x96\x81The", "ab", "abab"})
+    unigram += entry(34, token);
+  write_file(gguf / "llama", unigram);
+  unigram[0] = '\2';
+  write_file(gguf / "t5", unigram);
+
+  const std::filesystem::path messages = new_folder(folder / "messages");
+  const std::string chat = R"([{"role": "user", "content": "x"}, {"role": "assistant", "content": null, "tool_calls":
+ [{"id": "1", "function": {"name": "f", "arguments": {"x": [1, 2.5, "\u00e9"]}}}]},
+ {"role": "tool", "tool_call_id": "1", "content": "y"}])";
+  write_file(messages / "chat", "\x80" + chat);
+  const std::string answer = "<think>a</think>b<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>c";
+  for (char syntax = 0; syntax < 4; ++syntax) {
+    write_file(messages / ("answer" + std::to_string(syntax)), static_cast<char>(syntax | 4) + answer);
+  }
+  write_file(messages / "tagged", R"([TOOL_CALLS]f[ARGS]{"x": 1})");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 2) throw std::invalid_argument("usage: fuzz_seeds FOLDER");
+    if (argc != 3) throw std::invalid_argument("usage: fuzz_seeds FOLDER TESTS-DATA");
     write_seeds(argv[1]);
     write_tool_seeds(argv[1]);
+    write_text_seeds(argv[1]);
+    copy_seeds(argv[1], argv[2]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
