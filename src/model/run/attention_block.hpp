@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 
 #include <moxie/backend/linear.hpp>
+#include <moxie/core/scratch.hpp>
 
 #include "backend/cpu/ops.hpp"
 #include "model/run/batch.hpp"
@@ -29,6 +32,29 @@ class AttentionBlock {
   /// Memory of the caller for one batch, each [T, its width]: what project() leaves there is attend()'s.
   struct Buffers {
     Rows query, key, value, attention_out;
+
+    /// From the workspace, `bytes(widths, T)` of it.
+    static Result<Buffers> take(const Widths& widths, std::size_t T, Workspace& ws) noexcept {
+      Buffers buffers;
+      for (const auto& [rows, width] : each(buffers, widths)) {
+        MOXIE_TRY_LET(*rows, ws.rows(T, width));
+      }
+      return buffers;
+    }
+    [[nodiscard]] static std::size_t bytes(const Widths& widths, std::size_t T) noexcept {
+      Buffers none;
+      ScratchSize size;
+      for (const auto& [rows, width] : each(none, widths)) size.rows(T, width);
+      return size.total();
+    }
+
+   private:
+    static std::array<std::pair<Rows*, std::size_t>, 4> each(Buffers& buffers, const Widths& widths) noexcept {
+      return {{{&buffers.query, widths.query},
+               {&buffers.key, widths.key},
+               {&buffers.value, widths.value},
+               {&buffers.attention_out, widths.attention_out}}};
+    }
   };
 
   virtual ~AttentionBlock() = default;

@@ -33,7 +33,6 @@ struct DecoderStack::State {
   Rows normed;                    // [T, D] input of attention, then of feed-forward
   Rows delta;                     // [T, D] their output
   Rows rope_table;                // [T, C] for all rows of the batch
-  AttentionBlock::Buffers attention;
 };
 
 DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
@@ -42,20 +41,14 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
   const backend::LinearBody& head = parts_.head->body();
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
-  AttentionBlock::Widths widths;
   std::size_t inner = 0;
   for (const Layer& layer : parts_.layers) {
-    const AttentionBlock::Widths its = layer.attention->widths();
-    widths.query = std::max(widths.query, its.query);
-    widths.key = std::max(widths.key, its.key);
-    widths.value = std::max(widths.value, its.value);
-    widths.attention_out = std::max(widths.attention_out, its.attention_out);
+    const std::size_t buffers = AttentionBlock::Buffers::bytes(layer.attention->widths(), T);
     const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T);
     const DecoderScratch attention = layer.attention->scratch_bytes(T);
-    inner = std::max({inner, feed_forward.own, attention.own});
+    inner = std::max({inner, feed_forward.own, ScratchSize().bytes(buffers).bytes(attention.own).total()});
     worker = std::max({worker, feed_forward.worker, attention.worker});
   }
-  own.rows(T, widths.query).rows(T, widths.key).rows(T, widths.value).rows(T, widths.attention_out);
   const std::size_t logits = ScratchSize()
                                  .rows(std::min(T, kOutputRows), head.out_width())
                                  .bytes(backend::operand_bytes(head, std::min(T, kOutputRows)))
@@ -78,11 +71,6 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
   MOXIE_TRY_LET(state.normed, own.rows(T, D));
   MOXIE_TRY_LET(state.delta, own.rows(T, D));
   MOXIE_TRY_LET(state.rope_table, own.rows(T, parts_.rope.table_width()));
-  const AttentionBlock::Widths widths = parts_.layers[0].attention->widths();
-  MOXIE_TRY_LET(state.attention.query, own.rows(T, widths.query));
-  MOXIE_TRY_LET(state.attention.key, own.rows(T, widths.key));
-  MOXIE_TRY_LET(state.attention.value, own.rows(T, widths.value));
-  MOXIE_TRY_LET(state.attention.attention_out, own.rows(T, widths.attention_out));
 
   MOXIE_TRY(each_row(workers, T, [&](std::size_t row) {
     state.rows[row] = row;
@@ -102,11 +90,28 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
 
 Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept {
   const Layer& layer = parts_.layers[index];
+  MOXIE_TRY(run_attention(index, batch, state, workers));
+  if (state.rows.empty()) return {};
+  MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) {
+    add(state.delta.row(row), state.hidden.row(row), state.hidden.width);
+    layer.feed_forward_norm.apply(state.hidden.row(row), state.normed.row(row));
+  }));
+  MOXIE_TRY(layer.feed_forward->run(state.normed, state.positions, state.delta, workers));
+  return each_row(workers, state.hidden.rows,
+                  [&](std::size_t row) { add(state.delta.row(row), state.hidden.row(row), state.hidden.width); });
+}
+
+/// Its output is in `delta`; behind it only the rows that go on are left.
+Status DecoderStack::run_attention(std::size_t index, const Batch& batch, State& state,
+                                   Workers& workers) const noexcept {
+  const Layer& layer = parts_.layers[index];
+  const Workspace::Frame frame(workers.own());
+  MOXIE_TRY_LET(const AttentionBlock::Buffers buffers,
+                AttentionBlock::Buffers::take(layer.attention->widths(), state.hidden.rows, workers.own()));
   MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) {
     layer.attention_norm.apply(state.hidden.row(row), state.normed.row(row));
   }));
-  MOXIE_TRY(
-      layer.attention->project(state.normed, batch, parts_.rope, state.rope_table, index, state.attention, workers));
+  MOXIE_TRY(layer.attention->project(state.normed, batch, parts_.rope, state.rope_table, index, buffers, workers));
 
   if (index + 1 == parts_.layers.size()) {  // from here on only for those who want logits
     const std::size_t count = batch.outputs.size();
@@ -121,15 +126,7 @@ Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& sta
     for (Rows* rows : {&state.hidden, &state.normed, &state.delta}) *rows = rows->slice(0, count);
     if (count == 0) return {};
   }
-
-  MOXIE_TRY(layer.attention->attend(state.rows, batch, index, *parts_.ops, state.attention, state.delta, workers));
-  MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) {
-    add(state.delta.row(row), state.hidden.row(row), state.hidden.width);
-    layer.feed_forward_norm.apply(state.hidden.row(row), state.normed.row(row));
-  }));
-  MOXIE_TRY(layer.feed_forward->run(state.normed, state.positions, state.delta, workers));
-  return each_row(workers, state.hidden.rows,
-                  [&](std::size_t row) { add(state.delta.row(row), state.hidden.row(row), state.hidden.width); });
+  return layer.attention->attend(state.rows, batch, index, *parts_.ops, buffers, state.delta, workers);
 }
 
 Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& workers) const noexcept {
@@ -140,9 +137,11 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
   MOXIE_TRY_LET(const Rows logits, workers.own().rows(std::min(state.rows.size(), kOutputRows), V));
   for (std::size_t begin = 0; begin < state.rows.size(); begin += kOutputRows) {
     const std::size_t count = std::min(kOutputRows, state.rows.size() - begin);
-    MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, count), logits.slice(0, count), workers));
-    MOXIE_TRY(each_row(workers, count,
-                       [&](std::size_t row) { std::copy_n(logits.row(row), V, batch.outputs[begin + row].logits); }));
+    const Rows part = logits.slice(0, count);
+    MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, count), part, workers));
+    const auto outputs = batch.outputs.subspan(begin, count);
+    MOXIE_TRY(
+        each_row(workers, part.rows, [&](std::size_t row) { std::copy_n(part.row(row), V, outputs[row].logits); }));
   }
   return {};
 }

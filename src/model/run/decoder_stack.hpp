@@ -56,6 +56,7 @@ class DecoderStack final : public Decoder {
  private:
   struct State;
   Status run_layer(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept;
+  Status run_attention(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept;
   Status write_logits(const Batch& batch, State& state, Workers& workers) const noexcept;
   [[nodiscard]] std::size_t hidden_width() const noexcept { return parts_.final_norm.width(); }
 
