@@ -24,6 +24,16 @@
 #define MOXIE_HAS_EXCEPTIONS 0
 #endif
 
+/// Stands before an inline function that is another one in a file without exceptions: one that catches, one that calls
+/// such a function, and one that holds something while a plug-in may throw. The linker keeps one body for each name in
+/// the whole program, so the function has another name in a file without exceptions. Types that files share
+/// have no tag. The compiled library has exceptions, so its names have no tag either.
+#if !MOXIE_HAS_EXCEPTIONS && defined(__GNUC__)
+#define MOXIE_OPTION_TAG [[gnu::abi_tag("noexceptions")]]
+#else
+#define MOXIE_OPTION_TAG
+#endif
+
 /// 1 where the header-only math may carry an AVX2 body chosen at run time (same bits, faster).
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define MOXIE_X86_BODIES 1
@@ -31,7 +41,8 @@
 #define MOXIE_X86_BODIES 0
 #endif
 
-#if defined(__FAST_MATH__) && !defined(MOXIE_ALLOW_FAST_MATH)
+// No file may opt out: the linker could give the whole program that file's inline functions.
+#if defined(__FAST_MATH__)
 #error \
-    "moxie promises the same bits for every batch; -ffast-math breaks that. Remove it, or define MOXIE_ALLOW_FAST_MATH and give the promise up."
+    "moxie promises the same bits for every batch; -ffast-math breaks that. Remove it for the files that include moxie."
 #endif

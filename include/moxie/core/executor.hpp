@@ -72,9 +72,12 @@ class SerialExecutor final : public Executor {
 ///
 ///     auto executor = HostExecutor(pool.size(), [&pool](std::size_t n, TaskRef task) { ... return Status(); });
 ///
+/// A file without exceptions has another type of this name, because virtual functions cannot have a name of their own
+/// there: let the files of a program share it as an Executor.
+///
 /// Errors   what parallel_for returns; as guarded() where it throws.
 template <class F>
-class HostExecutor final : public Executor {
+class MOXIE_OPTION_TAG HostExecutor final : public Executor {
  public:
   HostExecutor(std::size_t width, F parallel_for) : width_(width == 0 ? 1 : width), run_(std::move(parallel_for)) {}
 

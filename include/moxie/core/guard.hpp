@@ -14,7 +14,7 @@ namespace moxie::inline abi1 {
 ///
 /// Errors   kNoMemory for std::bad_alloc, kHostException for anything else that is thrown.
 template <class F>
-Status guarded([[maybe_unused]] std::string_view where, F&& body) noexcept {
+MOXIE_OPTION_TAG Status guarded([[maybe_unused]] std::string_view where, F&& body) noexcept {
 #if MOXIE_HAS_EXCEPTIONS
   try {
     return body();
@@ -32,7 +32,7 @@ Status guarded([[maybe_unused]] std::string_view where, F&& body) noexcept {
 ///
 /// Errors   as guarded().
 template <class T>
-Result<std::shared_ptr<const T>> make_shared_value(std::string_view where, T&& value) noexcept {
+MOXIE_OPTION_TAG Result<std::shared_ptr<const T>> make_shared_value(std::string_view where, T&& value) noexcept {
   std::shared_ptr<const T> shared;
   MOXIE_TRY(guarded(where, [&]() -> Status {
     shared = std::make_shared<const T>(std::move(value));

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-#include <moxie/core/status.hpp>
+#include <moxie/core/guard.hpp>
 
 namespace moxie::inline abi1 {
 
@@ -20,38 +20,29 @@ struct Progress {
 
 /// What the host wants to hear. moxie never prints: whoever sets nothing hears nothing.
 ///
-/// Errors   on_progress returns false to cancel (kCancelled); a throw becomes kHostException, and the
-///          call that it came from leaves everything as it was.
+/// Errors   on_progress returns false to cancel (kCancelled); a throw becomes an error, as guarded()
+///          says, and the call that it came from leaves everything as it was.
 /// Threads  called from the thread that called moxie, never from two at once.
 struct HostCallbacks {
   std::function<void(LogLevel, std::string_view)> on_log = {};
   std::function<bool(const Progress&)> on_progress = {};
 
-  void log(LogLevel level, std::string_view line) const noexcept {
+  MOXIE_OPTION_TAG void log(LogLevel level, std::string_view line) const noexcept {
     if (!on_log) return;
-#if MOXIE_HAS_EXCEPTIONS
-    try {
+    // A log line is not worth failing for.
+    static_cast<void>(guarded("on_log", [&]() -> Status {
       on_log(level, line);
-    } catch (...) {  // a log line is not worth failing for
-    }
-#else
-    on_log(level, line);
-#endif
+      return {};
+    }));
   }
 
-  [[nodiscard]] Status progress(const Progress& progress) const noexcept {
+  MOXIE_OPTION_TAG [[nodiscard]] Status progress(const Progress& progress) const noexcept {
     if (!on_progress) return {};
-#if MOXIE_HAS_EXCEPTIONS
-    try {
+    return guarded(progress.what, [&]() -> Status {
       if (on_progress(progress)) return {};
-    } catch (...) {
-      return Status(Code::kHostException, progress.what, "on_progress to return", "an exception");
-    }
-#else
-    if (on_progress(progress)) return {};
-#endif
-    return Status(Code::kCancelled, progress.what, "on_progress to go on",
-                  Text("a stop after ", progress.done, " of ", progress.total));
+      return Status(Code::kCancelled, progress.what, "on_progress to go on",
+                    Text("a stop after ", progress.done, " of ", progress.total));
+    });
   }
 };
 

@@ -26,7 +26,7 @@ class Workers {
       : executor_(executor), workspaces_(workspaces) {}
 
   template <class F>
-  Status each(std::size_t n, F&& body) noexcept {
+  MOXIE_OPTION_TAG Status each(std::size_t n, F&& body) noexcept {
     if (workspaces_.size() < executor_.width()) {
       return Status(Code::kPrecondition, "Workers::each", Text("workspaces for ", executor_.width(), " workers"),
                     workspaces_.empty() ? Text("none") : Text(workspaces_.size()));

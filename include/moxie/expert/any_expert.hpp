@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <moxie/core/function_table.hpp>
 #include <moxie/core/guard.hpp>
 #include <moxie/expert/expert.hpp>
 
@@ -14,19 +15,19 @@ namespace moxie::inline abi1 {
 
 /// An expert as a table of functions over an object: what crosses the border of a shared library.
 ///
-/// `size` and `version` are set by whoever made the table, from the header that he was built with.
-/// Members are only ever added at the end; a change of meaning raises kVersion.
+/// core/function_table.hpp says how tables of different headers get along.
 ///
 /// Errors   no function throws.
 /// Threads  as Expert: every function may be called from any thread.
 struct ExpertTable {
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
 
   std::uint32_t size = sizeof(ExpertTable);
   std::uint32_t version = kVersion;
   std::size_t (*width)(const void* self) noexcept = nullptr;
-  std::size_t (*scratch_bytes)(const void* self, std::size_t T) noexcept = nullptr;
   Status (*run)(const void* self, ConstRows x, Rows y, Workspace& ws) noexcept = nullptr;
+  /// Optional. Absent: 0, run needs no scratch.
+  std::size_t (*scratch_bytes)(const void* self, std::size_t T) noexcept = nullptr;
 };
 
 /// Any expert behind one type, chosen at run time. It is an Expert itself, so an ExpertBank<AnyExpert>
@@ -36,15 +37,14 @@ struct ExpertTable {
 ///
 /// A copy is a second handle on the same expert. There is no empty AnyExpert: a move copies.
 ///
-/// Errors   create: kNoMemory.  share, adopt: kInvalidArgument for null.  adopt: kUnsupported for a
-///          table of another version, or one that is too short.  run: as the expert; kHostException
-///          where it throws.
+/// Errors   create: kNoMemory.  share: kInvalidArgument for null.  adopt: as check_table().
+///          run: as the expert; kHostException where it throws.
 /// Threads  as Expert.
 class AnyExpert {
  public:
   /// Takes the expert over.
   template <Expert E>
-  static Result<AnyExpert> create(E expert) noexcept {
+  MOXIE_OPTION_TAG static Result<AnyExpert> create(E expert) noexcept {
     if constexpr (std::is_same_v<E, AnyExpert>) {
       return expert;
     } else {
@@ -55,25 +55,14 @@ class AnyExpert {
 
   /// Shares an expert with the host.
   template <Expert E>
-  static Result<AnyExpert> share(std::shared_ptr<const E> expert) noexcept {
+  MOXIE_OPTION_TAG static Result<AnyExpert> share(std::shared_ptr<const E> expert) noexcept {
     if (expert == nullptr) return Status(Code::kInvalidArgument, "AnyExpert::share", "an expert", "null");
     return AnyExpert(std::move(expert), &kTableOf<E>);
   }
 
   /// Takes a table and its object as they are. The table must live as long as the object.
   static Result<AnyExpert> adopt(const ExpertTable* table, std::shared_ptr<const void> object) noexcept {
-    if (table == nullptr || object == nullptr) {
-      return Status(Code::kInvalidArgument, "AnyExpert::adopt", "a table and an object",
-                    table == nullptr ? "no table" : "no object");
-    }
-    if (table->version != ExpertTable::kVersion || table->size < sizeof(ExpertTable)) {
-      return Status(Code::kUnsupported, "AnyExpert::adopt",
-                    Text("a table of version ", ExpertTable::kVersion, " and ", sizeof(ExpertTable), " bytes"),
-                    Text("version ", table->version, " and ", table->size, " bytes"));
-    }
-    if (table->width == nullptr || table->scratch_bytes == nullptr || table->run == nullptr) {
-      return Status(Code::kInvalidArgument, "AnyExpert::adopt", "every function of the table", "a null function");
-    }
+    MOXIE_TRY(check_table("AnyExpert::adopt", table, object.get(), &ExpertTable::width, &ExpertTable::run));
     return AnyExpert(std::move(object), table);
   }
 
@@ -83,7 +72,8 @@ class AnyExpert {
 
   [[nodiscard]] std::size_t width() const noexcept { return table_->width(object_.get()); }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept {
-    return table_->scratch_bytes(object_.get(), T);
+    const auto scratch_bytes = optional_function(table_, &ExpertTable::scratch_bytes);
+    return scratch_bytes == nullptr ? 0 : scratch_bytes(object_.get(), T);
   }
   Status run(ConstRows x, Rows y, Workspace& ws) const noexcept { return table_->run(object_.get(), x, y, ws); }
 
@@ -97,13 +87,15 @@ class AnyExpert {
   }
 
   template <class E>
-  static constexpr ExpertTable kTableOf{
+  MOXIE_OPTION_TAG static Status run_guarded(const void* self, ConstRows x, Rows y, Workspace& ws) noexcept {
+    return guarded("AnyExpert::run", [&] { return as<E>(self).run(x, y, ws); });
+  }
+
+  template <class E>
+  MOXIE_OPTION_TAG static constexpr ExpertTable kTableOf{
       .width = [](const void* self) noexcept { return as<E>(self).width(); },
-      .scratch_bytes = [](const void* self, std::size_t T) noexcept { return as<E>(self).scratch_bytes(T); },
-      .run =
-          [](const void* self, ConstRows x, Rows y, Workspace& ws) noexcept {
-            return guarded("AnyExpert::run", [&] { return as<E>(self).run(x, y, ws); });
-          }};
+      .run = &run_guarded<E>,
+      .scratch_bytes = [](const void* self, std::size_t T) noexcept { return as<E>(self).scratch_bytes(T); }};
 
   std::shared_ptr<const void> object_;
   const ExpertTable* table_;

@@ -65,7 +65,7 @@ class GatedMlp {
     return ScratchSize().rows(T, inner_width()).rows(T, inner_width()).bytes(inner).total();
   }
 
-  Status run(ConstRows x, Rows y, Workspace& ws) const {
+  MOXIE_OPTION_TAG Status run(ConstRows x, Rows y, Workspace& ws) const {
     MOXIE_TRY(check_expert_shapes("GatedMlp::run", width(), x, y));
     if (x.rows == 0) return {};
     const Workspace::Frame frame(ws);

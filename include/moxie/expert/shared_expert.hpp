@@ -39,7 +39,7 @@ class SharedExpert {
     return ScratchSize().rows(T, 1).bytes(std::max(expert_.scratch_bytes(T), gate_.scratch_bytes(T))).total();
   }
 
-  Status run(ConstRows x, Rows y, Workspace& ws) const {
+  MOXIE_OPTION_TAG Status run(ConstRows x, Rows y, Workspace& ws) const {
     MOXIE_TRY(check_expert_shapes("SharedExpert::run", width(), x, y));
     if (x.rows == 0) return {};
     const Workspace::Frame frame(ws);

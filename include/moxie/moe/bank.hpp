@@ -65,7 +65,9 @@ class ExpertBank {
     for (const E& expert : experts_) most = std::max(most, expert.scratch_bytes(T));
     return most;
   }
-  Status run(std::size_t expert, ConstRows x, Rows y, Workspace& ws) const { return experts_[expert].run(x, y, ws); }
+  MOXIE_OPTION_TAG Status run(std::size_t expert, ConstRows x, Rows y, Workspace& ws) const {
+    return experts_[expert].run(x, y, ws);
+  }
 
   [[nodiscard]] const E& operator[](std::size_t expert) const noexcept { return experts_[expert]; }
 
@@ -103,7 +105,7 @@ class TupleBank {
   [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept {
     return std::apply([T](const Es&... e) { return std::max({e.scratch_bytes(T)...}); }, experts_);
   }
-  Status run(std::size_t expert, ConstRows x, Rows y, Workspace& ws) const {
+  MOXIE_OPTION_TAG Status run(std::size_t expert, ConstRows x, Rows y, Workspace& ws) const {
     return run_one(std::index_sequence_for<Es...>{}, expert, x, y, ws);
   }
 
@@ -116,7 +118,8 @@ class TupleBank {
   explicit TupleBank(Es... experts) : experts_(std::move(experts)...) {}
 
   template <std::size_t... I>
-  Status run_one(std::index_sequence<I...>, std::size_t expert, ConstRows x, Rows y, Workspace& ws) const {
+  MOXIE_OPTION_TAG Status run_one(std::index_sequence<I...>, std::size_t expert, ConstRows x, Rows y,
+                                  Workspace& ws) const {
     using Run = Status (*)(const TupleBank&, ConstRows, Rows, Workspace&);
     static constexpr Run kRuns[] = {[](const TupleBank& bank, ConstRows in, Rows out, Workspace& scratch) -> Status {
       return std::get<I>(bank.experts_).run(in, out, scratch);

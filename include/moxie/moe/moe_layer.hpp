@@ -108,7 +108,8 @@ class MoeLayer {
   }
 
   /// `record`, where given, is memory of the caller for the decision: experts and weights of [T, K].
-  Status run(const RouteIn& in, Rows y, Workers& workers, const RouteOut* record = nullptr) const noexcept {
+  MOXIE_OPTION_TAG Status run(const RouteIn& in, Rows y, Workers& workers,
+                              const RouteOut* record = nullptr) const noexcept {
     const std::size_t T = in.rows();
     MOXIE_TRY(check(in, y));
     MOXIE_TRY(
@@ -165,7 +166,7 @@ class MoeLayer {
   }
 
   /// Behind a bank that ran the batch by itself.
-  Status add_shared(ConstRows x, Rows shared_output, Rows y, Workers& workers) const noexcept {
+  MOXIE_OPTION_TAG Status add_shared(ConstRows x, Rows shared_output, Rows y, Workers& workers) const noexcept {
     if constexpr (!kHasShared) {
       return {};
     } else {
@@ -195,7 +196,7 @@ class MoeLayer {
     return {};
   }
 
-  Status route(const RouteIn& in, const RouteOut& out, Workers& workers) const noexcept {
+  MOXIE_OPTION_TAG Status route(const RouteIn& in, const RouteOut& out, Workers& workers) const noexcept {
     MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
     const std::size_t per_call = row_local() ? kBlockRows : in.rows();
     return workers.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
@@ -209,8 +210,8 @@ class MoeLayer {
     });
   }
 
-  Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs, Rows shared_output,
-                     Workers& workers) const noexcept {
+  MOXIE_OPTION_TAG Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs, Rows shared_output,
+                                      Workers& workers) const noexcept {
     const std::size_t routed = assignment.num_tasks();
     const std::size_t shared = kHasShared ? blocks(x.rows, kBlockRows) : 0;
     return workers.each(routed + shared, [&](std::size_t task, Workspace& ws) -> Status {
@@ -235,8 +236,8 @@ class MoeLayer {
     return ConstRows(gathered);
   }
 
-  Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y,
-                 Workers& workers) const noexcept {
+  MOXIE_OPTION_TAG Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y,
+                                  Workers& workers) const noexcept {
     return workers.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
       const std::size_t end = std::min(y.rows, (index + 1) * kCombineRows);
       for (std::size_t t = index * kCombineRows; t < end; ++t) {

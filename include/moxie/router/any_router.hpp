@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <moxie/core/function_table.hpp>
 #include <moxie/core/guard.hpp>
 #include <moxie/router/router.hpp>
 
@@ -14,21 +15,22 @@ namespace moxie::inline abi1 {
 
 /// A router as a table of functions over an object: what crosses the border of a shared library.
 ///
-/// `size` and `version` are set by whoever made the table, from the header that he was built with.
-/// Members are only ever added at the end; a change of meaning raises kVersion.
+/// core/function_table.hpp says how tables of different headers get along.
 ///
 /// Errors   no function throws.
 /// Threads  as Router: every function may be called from any thread.
 struct RouterTable {
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
 
   std::uint32_t size = sizeof(RouterTable);
   std::uint32_t version = kVersion;
   std::size_t (*num_experts)(const void* self) noexcept = nullptr;
   std::size_t (*experts_per_token)(const void* self) noexcept = nullptr;
-  std::size_t (*scratch_bytes)(const void* self, std::size_t T) noexcept = nullptr;
-  bool (*row_local)(const void* self) noexcept = nullptr;
   Status (*route)(const void* self, const RouteIn& in, RouteOut out, Workspace& ws) noexcept = nullptr;
+  /// Optional. Absent: 0, route needs no scratch.
+  std::size_t (*scratch_bytes)(const void* self, std::size_t T) noexcept = nullptr;
+  /// Optional. Absent: false, so that route gets all rows of a step in one call.
+  bool (*row_local)(const void* self) noexcept = nullptr;
 };
 
 /// Any router behind one type, chosen at run time. It is a Router itself.
@@ -37,15 +39,14 @@ struct RouterTable {
 ///
 /// A copy is a second handle on the same router. There is no empty AnyRouter: a move copies.
 ///
-/// Errors   create: kNoMemory.  share, adopt: kInvalidArgument for null.  adopt: kUnsupported for a
-///          table of another version, or one that is too short.  route: as the router; kHostException
-///          where it throws.
+/// Errors   create: kNoMemory.  share: kInvalidArgument for null.  adopt: as check_table().
+///          route: as the router; kHostException where it throws.
 /// Threads  as Router.
 class AnyRouter {
  public:
   /// Takes the router over.
   template <Router R>
-  static Result<AnyRouter> create(R router) noexcept {
+  MOXIE_OPTION_TAG static Result<AnyRouter> create(R router) noexcept {
     if constexpr (std::is_same_v<R, AnyRouter>) {
       return router;
     } else {
@@ -56,26 +57,15 @@ class AnyRouter {
 
   /// Shares a router with the host.
   template <Router R>
-  static Result<AnyRouter> share(std::shared_ptr<const R> router) noexcept {
+  MOXIE_OPTION_TAG static Result<AnyRouter> share(std::shared_ptr<const R> router) noexcept {
     if (router == nullptr) return Status(Code::kInvalidArgument, "AnyRouter::share", "a router", "null");
     return AnyRouter(std::move(router), &kTableOf<R>);
   }
 
   /// Takes a table and its object as they are. The table must live as long as the object.
   static Result<AnyRouter> adopt(const RouterTable* table, std::shared_ptr<const void> object) noexcept {
-    if (table == nullptr || object == nullptr) {
-      return Status(Code::kInvalidArgument, "AnyRouter::adopt", "a table and an object",
-                    table == nullptr ? "no table" : "no object");
-    }
-    if (table->version != RouterTable::kVersion || table->size < sizeof(RouterTable)) {
-      return Status(Code::kUnsupported, "AnyRouter::adopt",
-                    Text("a table of version ", RouterTable::kVersion, " and ", sizeof(RouterTable), " bytes"),
-                    Text("version ", table->version, " and ", table->size, " bytes"));
-    }
-    if (table->num_experts == nullptr || table->experts_per_token == nullptr || table->scratch_bytes == nullptr ||
-        table->row_local == nullptr || table->route == nullptr) {
-      return Status(Code::kInvalidArgument, "AnyRouter::adopt", "every function of the table", "a null function");
-    }
+    MOXIE_TRY(check_table("AnyRouter::adopt", table, object.get(), &RouterTable::num_experts,
+                          &RouterTable::experts_per_token, &RouterTable::route));
     return AnyRouter(std::move(object), table);
   }
 
@@ -86,9 +76,13 @@ class AnyRouter {
   [[nodiscard]] std::size_t num_experts() const noexcept { return table_->num_experts(object_.get()); }
   [[nodiscard]] std::size_t experts_per_token() const noexcept { return table_->experts_per_token(object_.get()); }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept {
-    return table_->scratch_bytes(object_.get(), T);
+    const auto scratch_bytes = optional_function(table_, &RouterTable::scratch_bytes);
+    return scratch_bytes == nullptr ? 0 : scratch_bytes(object_.get(), T);
   }
-  [[nodiscard]] bool row_local() const noexcept { return table_->row_local(object_.get()); }
+  [[nodiscard]] bool row_local() const noexcept {
+    const auto row_local = optional_function(table_, &RouterTable::row_local);
+    return row_local != nullptr && row_local(object_.get());
+  }
   Status route(const RouteIn& in, RouteOut out, Workspace& ws) const noexcept {
     return table_->route(object_.get(), in, out, ws);
   }
@@ -103,15 +97,18 @@ class AnyRouter {
   }
 
   template <class R>
-  static constexpr RouterTable kTableOf{
+  MOXIE_OPTION_TAG static Status route_guarded(const void* self, const RouteIn& in, RouteOut out,
+                                               Workspace& ws) noexcept {
+    return guarded("AnyRouter::route", [&] { return as<R>(self).route(in, out, ws); });
+  }
+
+  template <class R>
+  MOXIE_OPTION_TAG static constexpr RouterTable kTableOf{
       .num_experts = [](const void* self) noexcept { return as<R>(self).num_experts(); },
       .experts_per_token = [](const void* self) noexcept { return as<R>(self).experts_per_token(); },
+      .route = &route_guarded<R>,
       .scratch_bytes = [](const void* self, std::size_t T) noexcept { return as<R>(self).scratch_bytes(T); },
-      .row_local = [](const void* self) noexcept { return is_row_local(as<R>(self)); },
-      .route =
-          [](const void* self, const RouteIn& in, RouteOut out, Workspace& ws) noexcept {
-            return guarded("AnyRouter::route", [&] { return as<R>(self).route(in, out, ws); });
-          }};
+      .row_local = [](const void* self) noexcept { return is_row_local(as<R>(self)); }};
 
   std::shared_ptr<const void> object_;
   const RouterTable* table_;

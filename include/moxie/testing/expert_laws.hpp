@@ -24,7 +24,7 @@ struct ExpertLawOptions {
 namespace detail {
 
 template <Expert E>
-class ExpertLaws {
+class MOXIE_OPTION_TAG ExpertLaws {
  public:
   ExpertLaws(const E& expert, const ExpertLawOptions& options)
       : expert_(expert),
@@ -234,7 +234,7 @@ class ExpertLaws {
 /// Errors   kInvalidArgument: a broken law, named in where().  kHostException: the expert threw.
 ///          kNoMemory.
 template <Expert E>
-Status check_expert_laws(const E& expert, ExpertLawOptions options = {}) noexcept {
+MOXIE_OPTION_TAG Status check_expert_laws(const E& expert, ExpertLawOptions options = {}) noexcept {
   options.max_rows = std::max<std::size_t>(options.max_rows, 1);
   return guarded("check_expert_laws", [&] { return detail::ExpertLaws<E>(expert, options).check(); });
 }

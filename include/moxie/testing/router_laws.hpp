@@ -26,7 +26,7 @@ struct RouterLawOptions {
 namespace detail {
 
 template <Router R>
-class RouterLaws {
+class MOXIE_OPTION_TAG RouterLaws {
  public:
   RouterLaws(const R& router, const RouterLawOptions& options)
       : router_(router),
@@ -331,7 +331,7 @@ class RouterLaws {
 /// Errors   kInvalidArgument: a broken law, named in where().  kHostException: the router threw.
 ///          kNoMemory.
 template <Router R>
-Status check_router_laws(const R& router, RouterLawOptions options = {}) noexcept {
+MOXIE_OPTION_TAG Status check_router_laws(const R& router, RouterLawOptions options = {}) noexcept {
   options.max_rows = std::max<std::size_t>(options.max_rows, 1);
   return guarded("check_router_laws", [&] { return detail::RouterLaws<R>(router, options).check(); });
 }

@@ -15,7 +15,7 @@ namespace moxie::inline abi1 {
 
 /// Any tool behind one type: a table of functions over an object, as ToolTable says, and two texts.
 ///
-/// Members are only ever added at the end; a change of meaning raises kVersion.
+/// core/function_table.hpp says how tables of different headers get along.
 ///
 /// Errors   no function throws.
 /// Threads  run may be called from many threads at once.
@@ -37,7 +37,7 @@ struct ToolTable {
 class AnyTool {
  public:
   template <class F>
-  static Result<AnyTool> create(Tool<F> tool) noexcept {
+  MOXIE_OPTION_TAG static Result<AnyTool> create(Tool<F> tool) noexcept {
     const std::string_view name = tool.name();
     const std::string_view description = tool.description();
     MOXIE_TRY_LET(std::shared_ptr<const Tool<F>> object, make_shared_value("AnyTool::create", std::move(tool)));
@@ -57,15 +57,15 @@ class AnyTool {
       : name_(name), description_(description), object_(std::move(object)), table_(table) {}
 
   template <class F>
-  static Status run_guarded(const void* self, format::JsonValue arguments, const ToolControl& control, ResultText& text,
-                            bool& ran) noexcept {
+  MOXIE_OPTION_TAG static Status run_guarded(const void* self, format::JsonValue arguments, const ToolControl& control,
+                                             ResultText& text, bool& ran) noexcept {
     const auto& tool = *static_cast<const Tool<F>*>(self);
     return guarded(tool.name(), [&] { return tool.run(arguments, control, text, ran); });
   }
 
   template <class F>
-  static constexpr ToolTable kTableOf{.parameters = [](const void*) noexcept { return Tool<F>::parameters(); },
-                                      .run = &run_guarded<F>};
+  MOXIE_OPTION_TAG static constexpr ToolTable kTableOf{
+      .parameters = [](const void*) noexcept { return Tool<F>::parameters(); }, .run = &run_guarded<F>};
 
   // Literals of the host's program (ToolName, ToolDescription): they outlive everything but an unloaded plug-in.
   std::string_view name_;

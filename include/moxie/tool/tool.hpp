@@ -68,8 +68,8 @@ class ToolCallable<F, Fields<Args...>> {
   }
 
   template <bool TakesControl>
-  static Status run(const F& callable, std::string_view name, format::JsonValue arguments, const ToolControl& control,
-                    ResultText& text, bool& ran) {
+  MOXIE_OPTION_TAG static Status run(const F& callable, std::string_view name, format::JsonValue arguments,
+                                     const ToolControl& control, ResultText& text, bool& ran) {
     static constexpr std::array<std::string_view, sizeof...(Args)> kNames{Args::kName...};
     const ValuePath path{.name = name};
     MOXIE_TRY(path.check_object(arguments, kNames));
@@ -115,7 +115,8 @@ class Tool {
   /// The JSON schema of its arguments, made by the compiler.
   [[nodiscard]] static constexpr std::string_view parameters() noexcept { return kSchema.view(); }
 
-  Status run(format::JsonValue arguments, const ToolControl& control, ResultText& text, bool& ran) const {
+  MOXIE_OPTION_TAG Status run(format::JsonValue arguments, const ToolControl& control, ResultText& text,
+                              bool& ran) const {
     constexpr bool kTakesControl = Signature::Split::kTakesControl;
     return Callable::template run<kTakesControl>(callable_, name(), arguments, control, text, ran);
   }

@@ -106,7 +106,7 @@ class MOXIE_API Toolbox {
   /// An AnyTool, or what makes one: toolbox.add(moxie::tools::calculate()). An error that comes in goes out.
   Status add(Result<AnyTool> tool) noexcept;
   template <class F>
-  Status add(Tool<F> tool) noexcept {
+  MOXIE_OPTION_TAG Status add(Tool<F> tool) noexcept {
     return add(AnyTool::create(std::move(tool)));
   }
 

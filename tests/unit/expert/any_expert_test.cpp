@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/expert/any_expert.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -56,20 +58,31 @@ TEST_CASE("a moved-from any expert is still one") {
   CHECK(b.width() == 3);
 }
 
-TEST_CASE("an expert table of another version, size or with holes is refused") {
+TEST_CASE("an expert table needs its required members, and has a default for the other") {
   const auto object = std::make_shared<const std::size_t>(9);
   ExpertTable table;
   CHECK(AnyExpert::adopt(nullptr, object).status().code() == Code::kInvalidArgument);
   CHECK(AnyExpert::adopt(&table, nullptr).status().code() == Code::kInvalidArgument);
-  CHECK(AnyExpert::adopt(&table, object).status().code() == Code::kInvalidArgument);
-  table.version = 0;
-  CHECK(AnyExpert::adopt(&table, object).status().code() == Code::kUnsupported);
-  table.version = ExpertTable::kVersion;
-  table.size = 8;
-  CHECK(AnyExpert::adopt(&table, object).status().code() == Code::kUnsupported);
-  table.size = sizeof(ExpertTable);
+  CHECK(AnyExpert::adopt(&table, object).status().came() == "a null function");
   table.width = [](const void* self) noexcept { return *static_cast<const std::size_t*>(self); };
-  table.scratch_bytes = [](const void*, std::size_t) noexcept -> std::size_t { return 0; };
+  CHECK(AnyExpert::adopt(&table, object).status().came() == "a null function");
   table.run = [](const void*, ConstRows, Rows, Workspace&) noexcept { return Status(); };
-  CHECK(AnyExpert::adopt(&table, object).value().width() == 9);
+  CHECK(AnyExpert::adopt(&table, object).value().scratch_bytes(2) == 0);
+  table.scratch_bytes = [](const void*, std::size_t T) noexcept { return 64 * T; };
+  const AnyExpert whole = AnyExpert::adopt(&table, object).value();
+  CHECK(whole.width() == 9);
+  CHECK(whole.scratch_bytes(2) == 128);
+
+  ExpertTable shorter = table;
+  shorter.size = offsetof(ExpertTable, scratch_bytes);
+  CHECK(AnyExpert::adopt(&shorter, object).value().scratch_bytes(2) == 0);
+  for (const std::uint32_t size : {0U, 8U, shorter.size - 8, shorter.size + 1, 0xfffffff8U}) {
+    table.size = size;
+    CHECK(AnyExpert::adopt(&table, object).status().code() == Code::kUnsupported);
+  }
+  table.size = sizeof(ExpertTable);
+  for (const std::uint32_t version : {0U, 1U, ExpertTable::kVersion + 1}) {
+    table.version = version;
+    CHECK(AnyExpert::adopt(&table, object).status().code() == Code::kUnsupported);
+  }
 }

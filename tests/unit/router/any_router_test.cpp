@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/router/any_router.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -71,28 +73,91 @@ TEST_CASE("a copy or a moved-from any router is a second handle") {
   CHECK(AnyRouter::create(b).value().num_experts() == 2);
 }
 
-TEST_CASE("a table of another version, size or with holes is refused") {
-  const auto object = std::make_shared<const int>(0);
-  RouterTable table;
-  CHECK(AnyRouter::adopt(nullptr, object).status().code() == Code::kInvalidArgument);
-  CHECK(AnyRouter::adopt(&table, nullptr).status().code() == Code::kInvalidArgument);
-  CHECK(AnyRouter::adopt(&table, object).status().came() == "a null function");
-  table.version = RouterTable::kVersion + 1;
-  CHECK(AnyRouter::adopt(&table, object).status().code() == Code::kUnsupported);
-  table.version = RouterTable::kVersion;
-  table.size = sizeof(RouterTable) - 1;
-  CHECK(AnyRouter::adopt(&table, object).status().code() == Code::kUnsupported);
+namespace {
 
-  table.size = sizeof(RouterTable) + 8;  // a later table with more at its end
+/// All functions, each of which says whose it is.
+RouterTable whole_table() {
+  RouterTable table;
   table.num_experts = [](const void*) noexcept -> std::size_t { return 4; };
   table.experts_per_token = [](const void*) noexcept -> std::size_t { return 2; };
-  table.scratch_bytes = [](const void*, std::size_t) noexcept -> std::size_t { return 0; };
-  table.row_local = [](const void*) noexcept { return true; };
   table.route = [](const void* self, const RouteIn&, RouteOut, Workspace&) noexcept {
     return Status(Code::kUnsupported, "table", "", Text(*static_cast<const int*>(self)));
   };
-  const AnyRouter any = AnyRouter::adopt(&table, object).value();
+  table.scratch_bytes = [](const void*, std::size_t T) noexcept { return 64 * T; };
+  table.row_local = [](const void*) noexcept { return true; };
+  return table;
+}
+
+Code adopted(const RouterTable& table) { return AnyRouter::adopt(&table, std::make_shared<int>(0)).status().code(); }
+
+}  // namespace
+
+TEST_CASE("a router table without its optional members has their defaults") {
+  const auto object = std::make_shared<const int>(0);
+  RouterTable table = whole_table();
+  const AnyRouter whole = AnyRouter::adopt(&table, object).value();
+  CHECK(whole.scratch_bytes(2) == 128);
+  CHECK(whole.row_local());
   Workspace ws;
-  CHECK(any.num_experts() == 4);
-  CHECK(any.route({}, {}, ws).where() == "table");
+  CHECK(whole.route({}, {}, ws).where() == "table");
+
+  RouterTable until_scratch = whole_table();  // the functions beyond its size are not called
+  until_scratch.size = offsetof(RouterTable, row_local);
+  const AnyRouter shorter = AnyRouter::adopt(&until_scratch, object).value();
+  CHECK(shorter.scratch_bytes(2) == 128);
+  CHECK_FALSE(shorter.row_local());
+
+  RouterTable required = whole_table();
+  required.size = offsetof(RouterTable, scratch_bytes);
+  const AnyRouter shortest = AnyRouter::adopt(&required, object).value();
+  CHECK(shortest.num_experts() == 4);
+  CHECK(shortest.experts_per_token() == 2);
+  CHECK(shortest.scratch_bytes(2) == 0);
+  CHECK_FALSE(shortest.row_local());
+  CHECK(shortest.route({}, {}, ws).where() == "table");
+
+  RouterTable null = whole_table();  // null is absent, too
+  null.scratch_bytes = nullptr;
+  null.row_local = nullptr;
+  const AnyRouter holes = AnyRouter::adopt(&null, object).value();
+  CHECK(holes.scratch_bytes(2) == 0);
+  CHECK_FALSE(holes.row_local());
+
+  struct {
+    RouterTable table = whole_table();
+    void* later[4] = {};
+  } longer;  // of a header that is not written yet
+  longer.table.size = sizeof(longer);
+  CHECK(AnyRouter::adopt(&longer.table, object).value().row_local());
+}
+
+TEST_CASE("a router table that cannot be one is refused") {
+  RouterTable table = whole_table();
+  CHECK(AnyRouter::adopt(nullptr, std::make_shared<int>(0)).status().code() == Code::kInvalidArgument);
+  CHECK(AnyRouter::adopt(&table, nullptr).status().code() == Code::kInvalidArgument);
+  for (const std::uint32_t version : {0U, 1U, RouterTable::kVersion + 1, 0xffffffffU}) {
+    table.version = version;
+    CHECK(adopted(table) == Code::kUnsupported);
+  }
+  table.version = RouterTable::kVersion;
+  const std::uint32_t least = offsetof(RouterTable, scratch_bytes);
+  const std::uint32_t whole = sizeof(RouterTable);
+  for (const std::uint32_t size : {0U, 8U, least - 8, least - 1, least + 4, whole - 1, whole + 1, 4104U, 0xffffffffU}) {
+    table.size = size;
+    CHECK(adopted(table) == Code::kUnsupported);
+  }
+  table.size = 0x80000000U;
+  const Status absurd = AnyRouter::adopt(&table, std::make_shared<int>(0)).status();
+  CHECK(absurd.needed() == "a table of version 2 and " + std::to_string(least) + " to 4096 bytes");
+  CHECK(absurd.came() == "version 2 and 2147483648 bytes");
+
+  table = whole_table();
+  table.num_experts = nullptr;
+  CHECK(adopted(table) == Code::kInvalidArgument);
+  table = whole_table();
+  table.experts_per_token = nullptr;
+  CHECK(adopted(table) == Code::kInvalidArgument);
+  table = whole_table();
+  table.route = nullptr;
+  CHECK(adopted(table) == Code::kInvalidArgument);
 }
