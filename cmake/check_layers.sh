@@ -4,6 +4,7 @@
 #
 #   layers   a layer includes itself and the layers below it, never one above or beside it;
 #   vendors  a vendor's header stays in the one place that adapts it, and out of public headers;
+#   names    a file opens namespace moxie as moxie::inline abi<N>, N being MOXIE_ABI_VERSION of core/version.hpp;
 #   host     no header whose purpose is to print, abort or handle signals, and no such call: inline
 #            functions never reach the symbol table that check_symbols.sh reads.
 #
@@ -139,6 +140,13 @@ if ((files > 0)); then
     [[ $layer != top && $layer != testing && ! -v stands_on[$layer] ]] && continue
     [[ $text =~ $include ]] && check_include "$file" "$line" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
   done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include' "${sources[@]}" || true)
+  version=include/moxie/core/version.hpp
+  abi=$(sed -nE 's/^#define MOXIE_ABI_VERSION ([1-9][0-9]*)$/\1/p' "$version" 2>/dev/null || true)
+  [[ $abi =~ ^[0-9]+$ ]] || problem "$version" 1 "defines no MOXIE_ABI_VERSION"
+  while IFS=: read -r file line text; do
+    problem "$file" "$line" "opens namespace moxie without its version: namespace moxie::inline abi$abi"
+  done < <(grep -nHE '^[[:space:]]*(inline[[:space:]]+)?namespace[[:space:]]+(::[[:space:]]*)?moxie([^A-Za-z0-9_]|$)' "${sources[@]}" |
+    grep -vE ":namespace moxie::inline abi$abi(::[a-z_:]+)? \\{" || true)
   while IFS=: read -r file line text; do
     problem "$file" "$line" "speaks for or ends the host: ${text#"${text%%[![:space:]]*}"}"
   done < <(host_calls=$host_calls awk '

@@ -13,8 +13,9 @@
 # For every object:
 #   globals   variables in writable memory, function-local statics and thread-locals among them
 #   isa       functions that the linker could pick for everybody, in a file built with an ISA's flags
+#   names     names of namespace moxie without the ABI's version (moxie::abi1::), or of a file without exceptions
 # For a shared library:
-#   exports   names outside namespace moxie
+#   exports   names outside namespace moxie::abi<N>, N being MOXIE_ABI_VERSION of core/version.hpp; of a file without exceptions
 #
 # What this cannot see: std::terminate. The compiler itself calls it where an exception would leave a
 # noexcept function (gcc through the unwinder, clang by __clang_call_terminate), so these names prove
@@ -39,8 +40,13 @@ declare -A forbidden=(
   [starts]='pthread_create|thrd_create|_ZNSt6thread15_M_start_thread.*|fork|vfork|clone|posix_spawnp?|exec(l|le|lp|v|ve|vp|vpe)|system|popen|GOMP_parallel.*|GOMP_task.*|__kmpc_fork_call.*'
   [changes]='setlocale|_ZNSt6locale6globalERKS_|setenv|putenv|unsetenv|clearenv|f?chdir|umask|srand|srandom|setrlimit|setpriority|sched_setaffinity|pthread_setaffinity_np|fesetround|fesetenv'
 )
-# Names of namespace moxie: functions and data (const, & and && members too), tables, type information, thunks, guards.
-exported='_ZNK?[RO]?5moxie.*|_ZT[VTIS]N5moxie.*|_ZT[hvc].*N5moxie.*|_ZGVN5moxie.*'
+version=$here/../include/moxie/core/version.hpp
+abi=abi$(sed -nE 's/^#define MOXIE_ABI_VERSION ([1-9][0-9]*)$/\1/p' "$version")
+[[ $abi =~ ^abi[0-9]+$ ]] || { echo "check_symbols: no MOXIE_ABI_VERSION in $version" >&2; exit 2; }
+# As the compiler writes them: moxie::abi1, and the tag of MOXIE_OPTION_TAG.
+moxie=5moxie${#abi}$abi tag=B12noexceptions
+# Names of that namespace: functions and data (const, & and && members too), tables, type information, thunks, guards.
+exported="_ZNK?[RO]?$moxie.*|_ZT[VTIS]N$moxie.*|_ZT[hvc].*N$moxie.*|_ZGVN$moxie.*"
 isa_objects='*_avx*.o *_vnni*.o *_amx*.o *_sse*.o *_neon*.o *_sve*.o'
 
 problems=0
@@ -110,10 +116,21 @@ check_isa() {
   return 0
 }
 
+check_names() {
+  local object symbol
+  while read -r object symbol; do
+    problem "$object" "$symbol" "a name of moxie that is not of $abi, or of a file without exceptions"
+  done < <(nm -A --defined-only "$1" | awk -v moxie="$moxie" -v tag="$tag" '
+    $(NF-1) ~ /^[A-Zu]$/ && $NF ~ /^_Z(NK?[RO]?|T[VTIS]N|GVN)5moxie/ && ($NF !~ "^_Z[A-Z]*" moxie || $NF ~ tag) {
+      n = split($1, p, "[:/]"); print p[n - 1], $NF }')
+  return 0
+}
+
 check_exports() {
   local symbol
   while read -r symbol; do
-    [[ $symbol =~ ^($exported)$ ]] || problem "$(basename "$1")" "$symbol" "exported, but not of namespace moxie"
+    [[ $symbol =~ ^($exported)$ ]] || problem "$(basename "$1")" "$symbol" "exported, but not of namespace moxie::$abi"
+    [[ $symbol != *"$tag"* ]] || problem "$(basename "$1")" "$symbol" "exported by a file without exceptions"
   done < <(nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }')
 }
 
@@ -132,6 +149,7 @@ for file in "$@"; do
   else
     check_globals "$file"
     check_isa "$file"
+    check_names "$file"
   fi
 done
 if ((problems > 0)); then

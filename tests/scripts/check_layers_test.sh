@@ -11,6 +11,7 @@ plant() { # FILE LINE
   rm -rf "$tree/include" "$tree/src"
   mkdir -p "$tree/include/moxie/core" "$tree/src/core" "$(dirname "$tree/$1")"
   echo '#include <cstddef>' >"$tree/include/moxie/core/views.hpp"
+  echo '#define MOXIE_ABI_VERSION 7' >"$tree/include/moxie/core/version.hpp"
   printf '%s\n' '#pragma once' "$2" >"$tree/$1"
 }
 rejects() { # FILE LINE WORDS-OF-THE-REASON
@@ -68,6 +69,18 @@ accepts src/backend/onednn/a.cpp '#include "backend/worker.hpp"'
 accepts src/backend/onednn/a.cpp '#include "onednn/engine.hpp"'
 accepts src/model/a.cpp '#include "a.hpp"'
 
+# Names.
+rejects include/moxie/core/a.hpp 'namespace moxie {' 'without its version: namespace moxie::inline abi7'
+rejects src/model/a.cpp 'namespace moxie::model {' 'without its version'
+rejects src/model/a.cpp 'namespace moxie' 'without its version'
+rejects src/model/a.cpp 'namespace moxie::inline abi6 {' 'without its version'
+rejects src/model/a.cpp 'namespace moxie::inline abi77::model {' 'without its version'
+rejects src/model/a.cpp 'namespace moxie::abi7 {' 'without its version'
+rejects include/moxie/testing/a.hpp 'namespace moxie::testing {' 'without its version'
+accepts include/moxie/core/a.hpp 'namespace moxie::inline abi7 {'
+accepts src/model/a.cpp 'namespace moxie::inline abi7::backend::quant { namespace moxielike {'
+accepts src/model/a.cpp 'namespace q = moxie::backend::quant;'
+
 # Vendors.
 rejects src/backend/a.cpp '#include <dnnl.hpp>' 'oneDNN'
 rejects src/backend/a.cpp '#include <oneapi/dnnl/dnnl_version.h>' 'oneDNN'
@@ -103,8 +116,14 @@ accepts src/model/a.cpp '  log("never abort(), never exit()");'
 accepts src/model/a.cpp '  static_assert(sizeof(int) == 4);'
 accepts src/model/a.cpp '  worker.exit(); early_exit(1); snprintf(a, b, c);'
 
-# A layer that nobody has placed, and a folder without sources.
-cases=$((cases + 2))
+# No version, a layer that nobody has placed, and a folder without sources.
+cases=$((cases + 3))
+plant src/core/a.cpp ''
+rm "$tree/include/moxie/core/version.hpp"
+if "$check" "$tree" >/dev/null 2>&1; then
+  echo "not rejected: a tree without MOXIE_ABI_VERSION"
+  failures=$((failures + 1))
+fi
 plant src/novel/a.cpp ''
 if "$check" "$tree" >/dev/null 2>&1; then
   echo "not rejected: an unknown layer"

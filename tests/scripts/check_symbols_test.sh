@@ -10,6 +10,7 @@ trap 'rm -rf "$work"' EXIT
 dir=$work/a.some.folder # whose name looks like a shared library's
 mkdir "$dir"
 failures=0 cases=0
+abi=abi$(sed -nE 's/^#define MOXIE_ABI_VERSION ([0-9]+)$/\1/p' "$(dirname "$check")/../include/moxie/core/version.hpp")
 
 build() { # NAME CODE: NAME.cpp.o, libNAME.a, libNAME.so
   printf '%s\n' "$2" >"$dir/$1.cpp"
@@ -75,10 +76,16 @@ rejects globals_thread 'int f() { static thread_local int calls; return ++calls;
 rejects kernels_avx2 'inline __attribute__((noinline)) int shared(int x) { return x * x + 1; }
 int f(int x) { return shared(x) + 1; }' "shared inline code in a file with an ISA's flags"
 
+rejects names_plain 'namespace moxie { int f() { return 1; } }' 'moxie::f(): a name of moxie that is not of '
+rejects names_other 'namespace moxie::inline abi99 { struct S { virtual ~S(); int g() const; }; S::~S() {} int S::g() const { return 1; } }' \
+  'moxie::abi99::S::g() const: a name of moxie that is not of '
+rejects names_tagged 'namespace moxie::inline '"$abi"' { [[gnu::abi_tag("noexceptions")]] int f() { return 1; } }' \
+  'of a file without exceptions'
+
 accepts right '#include <cstdio>
 #include <memory>
 #include <vector>
-namespace moxie {
+namespace moxie::inline '"$abi"' {
 constexpr const char* kNames[] = {"a", "b"};
 struct Base { virtual ~Base() = default; virtual int g() const noexcept = 0; };
 struct Derived final : Base { int g() const noexcept override { return 1; } };
@@ -88,7 +95,7 @@ std::size_t save(std::FILE* file, const char* text, std::size_t n) { return std:
 int format(char* out, std::size_t n, int x) { return std::snprintf(out, n, "%d", x); }
 }'
 accepts kernels_avx512 'namespace { int own(int x) { return x * x + 1; } }
-namespace moxie { int f(int x) { return own(x) + 1; } }'
+namespace moxie::inline '"$abi"' { int f(int x) { return own(x) + 1; } }'
 
 # An exception holds for the objects that it names and for no other, and must give its reason.
 allowed=$dir/allowed.txt
@@ -107,12 +114,12 @@ link() { "$cxx" -shared "$dir/$1.cpp.o" -o "$dir/lib$1.so"; }
 link ends_abort
 expect rejects "$dir/libends_abort.so" 'abort: forbidden (ends)'
 build leaks '#define API __attribute__((visibility("default")))
-namespace moxie { API int good() { return 1; } struct API Shown { virtual ~Shown(); }; Shown::~Shown() {} }
+namespace moxie::inline '"$abi"' { API int good() { return 1; } struct API Shown { virtual ~Shown(); }; Shown::~Shown() {} }
 API int helper() { return 2; }'
 link leaks
 expect rejects "$dir/libleaks.so" 'helper(): exported'
 build shows '#define API __attribute__((visibility("default")))
-namespace moxie {
+namespace moxie::inline '"$abi"' {
 API int good() { return 1; }
 struct API Shown { virtual ~Shown(); int size() const&; };
 Shown::~Shown() {}
@@ -121,6 +128,13 @@ int Shown::size() const& { return 1; }
 int helper() { return 2; }'
 link shows
 expect accepts "$dir/libshows.so" 'keep the host law'
+build other_abi 'namespace moxie::inline abi99 { __attribute__((visibility("default"))) int f() { return 1; } }'
+link other_abi
+expect rejects "$dir/libother_abi.so" 'moxie::abi99::f(): exported, but not of namespace moxie::'
+build tagged 'namespace moxie::inline '"$abi"' {
+[[gnu::visibility("default"), gnu::abi_tag("noexceptions")]] int f() { return 1; } }'
+link tagged
+expect rejects "$dir/libtagged.so" 'exported by a file without exceptions'
 
 expect rejects "$dir/no_such_file.a" 'no file'
 echo text >"$dir/libtext.a"

@@ -20,6 +20,10 @@ class Planted {
  public:
   void nothing();  ///< as it says
 };
+namespace moxie::inline abi1::inner {
+/// A class in the namespace of the ABI's version.
+class Versioned {};
+}  // namespace moxie::inner
 EOF
 }
 
@@ -34,6 +38,8 @@ fi
 for label in Units Errors Threads; do
   grep -q "<dt>$label</dt>" "$work/pages/classPlanted.html" || { echo "the label $label is no title"; exit 1; }
 done
+
+[ -e "$work/pages/classmoxie_1_1inner_1_1Versioned.html" ] || { echo "the ABI's version is shown in names"; exit 1; }
 
 for wrong in '@ref nobody_at_all' '<think> is a tag' '@unknown_command'; do
   header "$wrong"
