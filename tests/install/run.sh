@@ -109,8 +109,10 @@ for kind in static shared; do
   fi
   for compiler in "${compilers[@]}"; do
     c=${compiler##*/}
-    # The build's own tests link its library with the programs of tests/abi; here they meet a shared one.
-    host "$kind-find_package-$c" "$compiler" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_ABI=$shared
+    # The build's own tests link its library with the programs of tests/abi; here they meet a shared one, once.
+    abi=$shared
+    [[ $compiler == "${compilers[0]}" ]] || abi=OFF
+    host "$kind-find_package-$c" "$compiler" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_ABI=$abi
     by_pkg_config "$kind-pkg-config-$c" "$compiler" "$prefix" $kind
   done
   c=${compilers[0]}
