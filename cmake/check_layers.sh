@@ -146,7 +146,7 @@ if ((files > 0)); then
   while IFS=: read -r file line text; do
     problem "$file" "$line" "opens namespace moxie without its version: namespace moxie::inline abi$abi"
   done < <(grep -nHE '^[[:space:]]*(inline[[:space:]]+)?namespace[[:space:]]+(::[[:space:]]*)?moxie([^A-Za-z0-9_]|$)' "${sources[@]}" |
-    grep -vE ":namespace moxie::inline abi$abi(::[a-z_:]+)? \\{" || true)
+    grep -vE ":namespace moxie::inline abi$abi(::[a-z0-9_:]+)? \\{" || true)
   while IFS=: read -r file line text; do
     problem "$file" "$line" "speaks for or ends the host: ${text#"${text%%[![:space:]]*}"}"
   done < <(host_calls=$host_calls awk '

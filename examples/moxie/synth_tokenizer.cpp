@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <moxie/core/utf8.hpp>
+
 namespace moxie::program {
 
 namespace {
@@ -15,11 +17,6 @@ constexpr std::int32_t kNormal = 1;
 constexpr std::int32_t kControl = 3;
 constexpr const char* kLetters = "etaoinshrdlucmfwypvbgkjqxz";
 
-std::string utf8(unsigned code) {
-  if (code < 0x80) return std::string(1, static_cast<char>(code));
-  return {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))};
-}
-
 /// How byte-level BPE writes each byte: printable ones as themselves, the others as letters from U+0100 on.
 /// Source   bytes_to_unicode() of OpenAI's GPT-2
 std::array<std::string, 256> byte_letters() {
@@ -27,7 +24,7 @@ std::array<std::string, 256> byte_letters() {
   unsigned next = 0x100;
   for (unsigned byte = 0; byte < 256; ++byte) {
     const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    letters[byte] = utf8(printable ? byte : next++);
+    utf8::append(letters[byte], printable ? byte : next++);
   }
   return letters;
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <moxie/core/checked.hpp>
+#include <moxie/core/utf8.hpp>
 #include <moxie/tool/toolbox.hpp>
 
 #include "format/json.hpp"
@@ -34,7 +35,7 @@ Status check_answer(std::string_view name, const ResultText& answer, const ToolL
     return Status(Code::kBudget, name, Text("an answer of at most ", limits.max_answer_bytes, " bytes"),
                   Text(answer.size()));
   }
-  const std::size_t good = tools::utf8_end(answer.kept());
+  const std::size_t good = utf8::valid_size(answer.kept());
   if (good != answer.kept().size()) {
     return Status(Code::kFormat, name, "an answer in UTF-8", Text("another byte at byte ", good + 1));
   }

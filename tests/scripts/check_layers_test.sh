@@ -78,6 +78,7 @@ rejects src/model/a.cpp 'namespace moxie::inline abi77::model {' 'without its ve
 rejects src/model/a.cpp 'namespace moxie::abi7 {' 'without its version'
 rejects include/moxie/testing/a.hpp 'namespace moxie::testing {' 'without its version'
 accepts include/moxie/core/a.hpp 'namespace moxie::inline abi7 {'
+accepts include/moxie/core/a.hpp 'namespace moxie::inline abi7::utf8 {'
 accepts src/model/a.cpp 'namespace moxie::inline abi7::backend::quant { namespace moxielike {'
 accepts src/model/a.cpp 'namespace q = moxie::backend::quant;'
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <moxie/core/utf8.hpp>
+
 namespace moxie::inline abi1 {
 
 namespace detail {
@@ -18,23 +20,15 @@ constexpr bool is_tool_name(std::string_view name) noexcept {
   return true;
 }
 
-// Plain text of one or more lines. What is no ASCII must at least look like UTF-8: lead bytes with what follows them.
+// Plain text of one or more lines, in UTF-8.
 constexpr bool is_plain_text(std::string_view text) noexcept {
-  std::size_t follows = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool continues = (byte & 0xc0U) == 0x80U;
-    if (continues != (follows != 0)) return false;
-    if (continues) {
-      --follows;
-    } else if (byte >= 0x80) {
-      if (byte < 0xc2 || byte > 0xf4) return false;
-      follows = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-    } else if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+  for (std::size_t at = 0; at < text.size();) {
+    const utf8::Character c = utf8::decode_at(text, at);
+    if (c.code == utf8::kNoCharacter || (c.code < 0x20 && c.code != '\n' && c.code != '\t') || c.code == 0x7f)
       return false;
-    }
+    at += c.size;
   }
-  return follows == 0;
+  return true;
 }
 
 // Never defined: a compile-time check that fails calls one of them, and the compiler says its name.

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <iterator>
 
+#include <moxie/core/utf8.hpp>
+
 namespace moxie::inline abi1::text {
 
 namespace {
@@ -74,20 +76,9 @@ bool ends_word(std::string_view before, std::string_view after) noexcept {
 }  // namespace
 
 Point first_point(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(text[i]); };
-  const std::uint32_t lead = byte(0);
-  const auto stray = Point{kNoUnicode + lead, 1};
-  if (lead < 0x80) return {lead, 1};
-  const std::uint32_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return stray;
-  std::uint32_t code = lead & (0x7fU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return stray;
-    code = code << 6U | (byte(i) & 0x3fU);
-  }
-  const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-  if (overlong || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return stray;
-  return {code, size};
+  const utf8::Character c = utf8::decode_at(text, 0);
+  if (c.code == utf8::kNoCharacter) return {kNoUnicode + static_cast<unsigned char>(text[0]), 1};
+  return {c.code, static_cast<std::uint32_t>(c.size)};
 }
 
 std::size_t count_points(std::string_view text) noexcept {
@@ -100,11 +91,7 @@ std::size_t count_points(std::string_view text) noexcept {
 }
 
 std::size_t previous_point(std::string_view text, std::size_t end) noexcept {
-  for (std::size_t back = 2; back <= 4 && back <= end; ++back) {
-    const Point point = first_point(text.substr(end - back, back));
-    if (point.size == back) return end - back;
-  }
-  return end - 1;
+  return end - utf8::character_before(text, end).size;
 }
 
 std::size_t offset_of_point(std::string_view text, std::size_t index) noexcept {
@@ -114,18 +101,10 @@ std::size_t offset_of_point(std::string_view text, std::size_t index) noexcept {
 }
 
 void append_point(std::string& out, std::uint32_t code) {
-  const auto add = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (code >= kNoUnicode) {
-    add(code - kNoUnicode);
-  } else if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xc0U | code >> 6U), add(0x80U | (code & 0x3fU));
-  } else if (code < 0x10000) {
-    add(0xe0U | code >> 12U), add(0x80U | (code >> 6U & 0x3fU)), add(0x80U | (code & 0x3fU));
+    out.push_back(static_cast<char>(code - kNoUnicode));
   } else {
-    add(0xf0U | code >> 18U), add(0x80U | (code >> 12U & 0x3fU)), add(0x80U | (code >> 6U & 0x3fU));
-    add(0x80U | (code & 0x3fU));
+    utf8::append(out, code);
   }
 }
 

@@ -3,17 +3,18 @@
 
 #include <algorithm>
 
+#include <moxie/core/utf8.hpp>
+
 #include "text/tokenizer/unicode.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
 
 bool word_before(std::string_view text, std::size_t at) noexcept {
-  return at > 0 && is_word(character_before(text, at).code);
+  return at > 0 && is_word(utf8::character_before(text, at).code);
 }
 bool word_behind(std::string_view text, std::size_t at) noexcept {
-  return at < text.size() && is_word(decode_at(text, at).code);
+  return at < text.size() && is_word(utf8::decode_at(text, at).code);
 }
 
 }  // namespace
@@ -82,12 +83,12 @@ bool AddedMatcher::Scan::next(Segment& segment) {
     at_ = end;  // whatever becomes of the match
     if (found->single_word && (word_before(text, begin) || word_behind(text, end))) continue;
     while (found->lstrip && begin > done_) {
-      const Character c = character_before(text, begin);
+      const utf8::Character c = utf8::character_before(text, begin);
       if (!is_space(c.code)) break;
       begin = std::max(begin - c.size, done_);
     }
     while (found->rstrip && end < text.size()) {
-      const Character c = decode_at(text, end);
+      const utf8::Character c = utf8::decode_at(text, end);
       if (!is_space(c.code)) break;
       end += c.size;
     }

@@ -6,8 +6,7 @@
 #include <utility>
 
 #include <moxie/core/text.hpp>
-
-#include "text/tokenizer/utf8.hpp"
+#include <moxie/core/utf8.hpp>
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -118,7 +117,9 @@ class Bpe::Symbols {
   }
 
   void next(std::vector<TokenId>& ids) {
-    const std::size_t size = options_.byte_level ? 1 : raw_ ? decode_at(piece_, at_).size : character_size(piece_[at_]);
+    const std::size_t size = options_.byte_level ? 1
+                             : raw_              ? utf8::decode_at(piece_, at_).size
+                                                 : utf8::character_size(piece_[at_]);
     const std::string_view text = piece_.substr(at_, size);
     const bool first = at_ == 0;
     at_ += size;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "text/tokenizer/utf8.hpp"
+#include <moxie/core/utf8.hpp>
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -69,11 +69,11 @@ Status DecodeRun::joined(std::size_t step, const Part& part, std::string& out) {
   State& state = states_[step];
   const bool begins = !state.open;
   state.open = true;
-  if (state.held.empty() && incomplete_tail(part.text) == 0) {
+  if (state.held.empty() && utf8::incomplete_tail(part.text) == 0) {
     return feed(step + 1, {.text = part.text, .begins = begins, .ends = false}, out);
   }
   state.held += part.text;
-  const std::size_t waits = incomplete_tail(state.held);
+  const std::size_t waits = utf8::incomplete_tail(state.held);
   const std::string ready = state.held.substr(0, state.held.size() - waits);
   state.held.erase(0, ready.size());
   return feed(step + 1, {.text = ready, .begins = begins, .ends = false}, out);
@@ -156,14 +156,14 @@ Status DecodeRun::apply(const ReplaceDecode& kind, std::size_t step, const Part&
   std::string text;
   std::size_t done = 0;
   matcher_.allow(Matcher::allowance(state.held.size()));
-  const bool valid = kind.pattern.is_literal() || valid_utf8(state.held) == state.held.size();
+  const bool valid = kind.pattern.is_literal() || utf8::valid_size(state.held) == state.held.size();
   while (valid && done < state.held.size()) {
     Match match;
     MOXIE_TRY(kind.pattern.find(state.held, done, matcher_, match));
     if (!match.found) break;
     if (match.begin == match.end) {
       const std::size_t next = std::min(
-          match.end + character_size(state.held[std::min(match.end, state.held.size() - 1)]), state.held.size());
+          match.end + utf8::character_size(state.held[std::min(match.end, state.held.size() - 1)]), state.held.size());
       text.append(state.held, done, match.begin - done);
       text += kind.content;
       text.append(state.held, match.begin, next - match.begin);

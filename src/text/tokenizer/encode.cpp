@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "core/huge_pages.hpp"
 #include "text/tokenizer/parts.hpp"
 #include "text/tokenizer/token_list.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -41,7 +41,7 @@ class Encoding final : private PieceSink {
   Status run(const MarkedView& in) {
     matcher_.allow(Matcher::allowance(in.text.size()));
     scratch_.cache.start(in.text.size());
-    piece_options_.raw = valid_utf8(in.text) != in.text.size();
+    piece_options_.raw = utf8::valid_size(in.text) != in.text.size();
     AddedMatcher::Scan scan(parts_.raw_matcher, in);
     for (Segment segment; scan.next(segment);) {
       if (segment.id >= 0) {

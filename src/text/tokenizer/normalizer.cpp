@@ -6,10 +6,10 @@
 #include <string>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/subject.hpp"
 #include "text/tokenizer/unicode.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -68,12 +68,12 @@ class Run {
     std::size_t begin = 0;
     std::size_t end = text.size();
     while (step.left && begin < end) {
-      const Character c = decode_at(text, begin);
+      const utf8::Character c = utf8::decode_at(text, begin);
       if (!is_space(c.code)) break;
       begin += c.size;
     }
     while (step.right && end > begin) {
-      const Character c = character_before(text, end);
+      const utf8::Character c = utf8::character_before(text, end);
       if (!is_space(c.code)) break;
       end -= c.size;
     }
@@ -89,12 +89,12 @@ class Run {
       std::size_t copied = 0;
       std::string bytes;
       for (std::size_t at = 0; at < in_.text.size();) {
-        const Character c = decode_at(in_.text, at);
+        const utf8::Character c = utf8::decode_at(in_.text, at);
         const char32_t low = c.code == 0x130 ? U'i' : lower(c.code);
         if (low != c.code) {
           bytes.clear();
-          append_utf8(bytes, low);
-          if (c.code == 0x130) append_utf8(bytes, 0x307);  // the one whose lower case is two characters
+          utf8::append(bytes, low);
+          if (c.code == 0x130) utf8::append(bytes, 0x307);  // the one whose lower case is two characters
           out.copy(copied, at);
           out.append(bytes, in_.marked(at, at + c.size));
           copied = at + c.size;
@@ -125,7 +125,7 @@ class Run {
       if (out.size() > most_) return Status(Code::kFormat, "normalizer", Text("at most ", most_, " bytes"), "more");
       // Behind an empty match the next one begins a character later.
       from = match.end > match.begin           ? match.end
-             : match.end < text.subject.size() ? match.end + character_size(text.subject[match.end])
+             : match.end < text.subject.size() ? match.end + utf8::character_size(text.subject[match.end])
                                                : match.end + 1;
     }
     if (changed) out.copy(copied, in_.text.size());

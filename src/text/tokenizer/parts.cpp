@@ -4,16 +4,16 @@
 #include <algorithm>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/unicode.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
 
 bool is_blank(std::string_view text) noexcept {
   for (std::size_t at = 0; at < text.size();) {
-    const Character c = decode_at(text, at);
+    const utf8::Character c = utf8::decode_at(text, at);
     if (!is_space(c.code)) return false;
     at += c.size;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -81,7 +82,7 @@ class Translator {
         atom_ = out_.size();
         // The whole character, so that a quantifier behind it wraps all of it.
         std::size_t size = 1;
-        while ((static_cast<unsigned char>(peek(size)) & 0xc0) == 0x80) ++size;
+        while (utf8::is_continuation(peek(size))) ++size;
         take(size);
         return {};
       }

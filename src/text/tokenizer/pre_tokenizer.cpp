@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include <moxie/core/utf8.hpp>
+
 #include "text/tokenizer/byte_alphabet.hpp"
 #include "text/tokenizer/cutter.hpp"
 #include "text/tokenizer/unicode.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -71,7 +72,7 @@ class PreTokenizer::Runner {
 
   // One character; of bytes that may be no UTF-8, one byte.
   [[nodiscard]] bool is_single(const Aligned& text) const noexcept {
-    return text.bytes.size() == 1 || (!raw_ && character_size(text.subject[0]) >= text.subject.size());
+    return text.bytes.size() == 1 || (!raw_ && utf8::character_size(text.subject[0]) >= text.subject.size());
   }
 
   // A text that patterns may be tried on.
@@ -87,7 +88,7 @@ class PreTokenizer::Runner {
       for (const char byte : bytes) size += kByteAlphabet.characters[static_cast<unsigned char>(byte)] < 0x80 ? 0U : 1U;
       alphabet.reserve(size);
     }
-    for (const char byte : bytes) append_utf8(alphabet, kByteAlphabet.characters[static_cast<unsigned char>(byte)]);
+    for (const char byte : bytes) utf8::append(alphabet, kByteAlphabet.characters[static_cast<unsigned char>(byte)]);
     return {bytes, alphabet, Aligned::Kind::kBytes};
   }
 
@@ -103,7 +104,7 @@ class PreTokenizer::Runner {
       if (!match.found) break;
       if (match.begin == match.end) {
         // An empty match cuts without being a piece.
-        from = match.end < text.size() ? match.end + character_size(text[match.end]) : text.size();
+        from = match.end < text.size() ? match.end + utf8::character_size(text[match.end]) : text.size();
         if (match.begin == done) continue;
         MOXIE_TRY(cutter.stretch(done, match.begin, false));
         done = match.begin;
@@ -196,7 +197,7 @@ class PreTokenizer::Runner {
     Cutter cutter(classes.behavior, false, emit);
     std::size_t done = 0;
     for (std::size_t at = 0; at < text.size();) {
-      const Character c = decode_at(text, at);
+      const utf8::Character c = utf8::decode_at(text, at);
       const bool hit = classes.kind == ClassStep::Kind::kDigits        ? is_number(c.code)
                        : classes.kind == ClassStep::Kind::kPunctuation ? is_punctuation(c.code)
                                                                        : is_space(c.code);
@@ -218,7 +219,7 @@ class PreTokenizer::Runner {
     std::size_t begin = 0;
     Kind kind = Kind::kSpace;
     for (std::size_t at = 0; at < text.size();) {
-      const Character c = decode_at(text, at);
+      const utf8::Character c = utf8::decode_at(text, at);
       const Kind now = is_word(c.code) ? Kind::kWord : is_space(c.code) ? Kind::kSpace : Kind::kOther;
       if (now != kind) {
         if (kind != Kind::kSpace) MOXIE_TRY(emit(begin, at));

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/bpe.hpp"
 #include "text/tokenizer/parts.hpp"
 #include "text/tokenizer/pre_names.hpp"
 #include "text/tokenizer/unigram.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -42,7 +42,7 @@ Status check_sizes(const TokenizerData& data) {
     }
   }
   for (const std::string_view token : data.tokens) {
-    if (valid_utf8(token) != token.size()) {
+    if (utf8::valid_size(token) != token.size()) {
       return Status(Code::kFormat, kWhere, "tokens in UTF-8", Text("'", token.substr(0, 40), "'"));
     }
   }
@@ -181,7 +181,7 @@ Status each_cut(const TokenizerData& data, const TokenizerParts& parts, const Us
                     Text(text.size()));
     }
     for (std::size_t cut = 0; cut < text.size();) {
-      cut += character_size(text[cut]);
+      cut += utf8::character_size(text[cut]);
       if (cut >= text.size()) break;
       const auto left = parts.vocabulary.find(text.substr(0, cut));
       const auto right = left ? parts.vocabulary.find(text.substr(cut)) : std::nullopt;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include <moxie/core/utf8.hpp>
+
 #include "format/json_fields.hpp"
 #include "text/tokenizer/read_steps.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -43,7 +44,7 @@ Status decoder_step(JsonValue part, Decoder& out) {
     MOXIE_TRY_LET(const std::string_view content, fields.string("content"));
     MOXIE_TRY_LET(const std::uint64_t start, fields.whole("start", 0, 1U << 20));
     MOXIE_TRY_LET(const std::uint64_t stop, fields.whole("stop", 0, 1U << 20));
-    if (content.empty() || character_size(content[0]) != content.size())
+    if (content.empty() || utf8::character_size(content[0]) != content.size())
       return fields.wrong("content", "one character");
     return out.add(StripDecode{std::string(content), static_cast<std::size_t>(start), static_cast<std::size_t>(stop)}),
            Status();

@@ -3,9 +3,10 @@
 
 #include <algorithm>
 
+#include <moxie/core/utf8.hpp>
+
 #include "format/json_fields.hpp"
 #include "text/tokenizer/published_patterns.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -70,7 +71,7 @@ Status normalizer_step(JsonValue part, std::size_t& n_steps, Normalizer& out) {
 Result<MetaspaceStep> read_metaspace(const JsonFields& fields, std::string_view where) {
   MetaspaceStep step;
   MOXIE_TRY_LET(const std::string_view replacement, fields.string("replacement"));
-  if (replacement.empty() || character_size(replacement[0]) != replacement.size()) {
+  if (replacement.empty() || utf8::character_size(replacement[0]) != replacement.size()) {
     return fields.wrong("replacement", "one character");
   }
   step.replacement = replacement;

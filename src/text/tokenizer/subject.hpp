@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include <moxie/core/utf8.hpp>
+
 #include "core/huge_pages.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 
@@ -34,8 +35,8 @@ struct Aligned {
     /// Where in the bytes the subject's `at` is, at which a character begins; no call may go back.
     std::size_t bytes_at(std::size_t at) noexcept {
       if (text_.kind == Kind::kSame) return at;
-      for (; subject_ < at; subject_ += character_size(text_.subject[subject_])) {
-        bytes_ += text_.kind == Kind::kBytes ? 1 : decode_at(text_.bytes, bytes_).size;
+      for (; subject_ < at; subject_ += utf8::character_size(text_.subject[subject_])) {
+        bytes_ += text_.kind == Kind::kBytes ? 1 : utf8::decode_at(text_.bytes, bytes_).size;
       }
       return bytes_;
     }
@@ -55,12 +56,12 @@ class Subject {
 
   /// Valid until the next call.
   Aligned of(std::string_view bytes) {
-    const std::size_t valid = valid_utf8(bytes);
+    const std::size_t valid = utf8::valid_size(bytes);
     if (valid == bytes.size()) return Aligned(bytes);
     std::size_t size = bytes.size();
     for (std::size_t i = valid; i < bytes.size();) {
-      const Character c = decode_at(bytes, i);
-      size += c.code == kNoCharacter ? kBadByte.size() - 1 : 0;
+      const utf8::Character c = utf8::decode_at(bytes, i);
+      size += c.code == utf8::kNoCharacter ? kBadByte.size() - 1 : 0;
       i += c.size;
     }
     text_.clear();
@@ -68,10 +69,10 @@ class Subject {
     std::size_t at = valid;
     text_.append(bytes.substr(0, valid));
     while (at < bytes.size()) {
-      for (; at < bytes.size() && decode_at(bytes, at).code == kNoCharacter; ++at) {
+      for (; at < bytes.size() && utf8::decode_at(bytes, at).code == utf8::kNoCharacter; ++at) {
         for (const char byte : kBadByte) text_.push_back(byte);
       }
-      const std::size_t next = at + valid_utf8(bytes.substr(at));
+      const std::size_t next = at + utf8::valid_size(bytes.substr(at));
       text_.append(bytes.substr(at, next - at));
       at = next;
     }

@@ -6,7 +6,7 @@
 namespace moxie::inline abi1::text {
 namespace {
 
-// Of a byte that is no UTF-8 (kNoCharacter), as of a character that nobody uses.
+// Of a byte that is no UTF-8 (utf8::kNoCharacter), as of a character that nobody uses.
 utf8proc_category_t category(char32_t c) noexcept {
   return c > 0x10ffff ? UTF8PROC_CATEGORY_CO : utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }

@@ -9,8 +9,7 @@
 #include <utf8proc.h>
 
 #include <moxie/core/text.hpp>
-
-#include "text/tokenizer/utf8.hpp"
+#include <moxie/core/utf8.hpp>
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -166,7 +165,7 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
     // Marks without end: as much room as they take and no more.
     std::size_t n = 0;
     for (std::size_t at = 0; at < in.size();) {
-      const Character c = decode_at(in, at);
+      const utf8::Character c = utf8::decode_at(in, at);
       Decomposition parts{};
       n += static_cast<std::size_t>(
           std::max<utf8proc_ssize_t>(decompose(static_cast<std::int32_t>(c.code), options(kind_), parts), 0));
@@ -175,7 +174,7 @@ Status UnicodeForm::stretch(std::string_view in, std::vector<std::int32_t>& code
     codes.reserve(n);
   }
   for (std::size_t at = 0; at < in.size();) {
-    const Character c = decode_at(in, at);
+    const utf8::Character c = utf8::decode_at(in, at);
     at += c.size;
     Decomposition parts;
     const auto size = decompose(static_cast<std::int32_t>(c.code), options(kind_), parts);
@@ -229,7 +228,7 @@ class UnicodeForm::Alone {
     if (known.code == code) return std::string_view(known.bytes.data(), known.size);
     MOXIE_TRY(form_.stretch(bytes, codes_));
     text_.clear();
-    for (const std::int32_t part : codes_) append_utf8(text_, static_cast<char32_t>(part));
+    for (const std::int32_t part : codes_) utf8::append(text_, static_cast<char32_t>(part));
     if (text_.size() <= known.bytes.size()) {
       known.code = code;
       known.size = static_cast<std::uint32_t>(text_.size());
@@ -242,7 +241,7 @@ class UnicodeForm::Alone {
   static constexpr std::size_t kKnown = 256;
 
   struct Known {
-    char32_t code = kNoCharacter;
+    char32_t code = utf8::kNoCharacter;
     std::uint32_t size = 0;
     std::array<char, 40> bytes{};  // 33 for U+FDFA
   };
@@ -262,19 +261,19 @@ Result<bool> UnicodeForm::apply(const MarkedView& in, Rewriter& out) const {
   Alone alone(*this);
   const auto ends_or_begins_anew = [&](std::size_t i) {
     if (i == text.size()) return true;
-    const Character next = decode_at(text, i);
+    const utf8::Character next = utf8::decode_at(text, i);
     return stable(next.code) || begins_anew(next.code);
   };
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t ascii = ascii_run(text, at);
+    const std::size_t ascii = utf8::ascii_run(text, at);
     if (ascii > 0) {
       at += ascii;
       previous = at - 1;
       continue;
     }
-    const Character c = decode_at(text, at);
+    const utf8::Character c = utf8::decode_at(text, at);
     if (stable(c.code)) {
-      previous = c.code == kNoCharacter ? at + c.size : at;
+      previous = c.code == utf8::kNoCharacter ? at + c.size : at;
       at += c.size;
       continue;
     }
@@ -295,14 +294,14 @@ Result<bool> UnicodeForm::apply(const MarkedView& in, Rewriter& out) const {
     const std::size_t begin = composes() ? std::max(previous, copied) : at;
     std::size_t end = at + c.size;
     while (end < text.size()) {
-      const Character next = decode_at(text, end);
+      const utf8::Character next = utf8::decode_at(text, end);
       if (stable(next.code) || (end - begin > kMaxStretch && begins_anew(next.code))) break;
       end += next.size;
     }
     MOXIE_TRY(stretch(text.substr(begin, end - begin), codes));
     bytes.clear();
     if (end - begin > kMaxStretch) bytes.reserve(utf8_size(codes));
-    for (const std::int32_t code : codes) append_utf8(bytes, static_cast<char32_t>(code));
+    for (const std::int32_t code : codes) utf8::append(bytes, static_cast<char32_t>(code));
     if (end - begin > 2 * kMaxStretch) std::vector<std::int32_t>().swap(codes);
     if (bytes != text.substr(begin, end - begin)) {
       out.copy(copied, begin);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include <moxie/core/result.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/marked_text.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 
@@ -38,7 +38,7 @@ class UnicodeForm {
   static constexpr char32_t kTableEnd = 0x30000;
 
   [[nodiscard]] bool stable(char32_t c) const noexcept {
-    return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : c == kNoCharacter;
+    return c < kTableEnd ? (stable_[c / 64] >> (c % 64) & 1) != 0 : c == utf8::kNoCharacter;
   }
   [[nodiscard]] bool composes() const noexcept { return kind_ == Kind::kNfc || kind_ == Kind::kNfkc; }
   /// Whether nothing before the character matters to it, nor it to that.

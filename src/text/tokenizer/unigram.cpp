@@ -7,10 +7,10 @@
 #include <utility>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/bpe.hpp"
 #include "text/tokenizer/hash.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 namespace {
@@ -40,18 +40,16 @@ constexpr std::uint32_t number_of(std::string_view text, std::size_t at, std::si
 template <class Length>
 inline constexpr Length kNoWay = std::numeric_limits<Length>::max();
 
-constexpr bool is_continued(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
-
 std::size_t size_at(std::string_view text, std::size_t at, bool raw) noexcept {
-  return raw ? decode_at(text, at).size : character_size(text[at]);
+  return raw ? utf8::decode_at(text, at).size : utf8::character_size(text[at]);
 }
 
 std::size_t count_characters(std::string_view text, bool raw) noexcept {
   if (!raw) {
-    return text.size() - static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_continued));
+    return text.size() - static_cast<std::size_t>(std::count_if(text.begin(), text.end(), utf8::is_continuation));
   }
   std::size_t n = 0;
-  for (std::size_t at = 0; at < text.size(); at += decode_at(text, at).size) ++n;
+  for (std::size_t at = 0; at < text.size(); at += utf8::decode_at(text, at).size) ++n;
   return n;
 }
 
@@ -81,7 +79,7 @@ Unigram::Unigram(const Vocabulary& vocabulary, const ControlSet& controls, std::
     std::uint64_t hash = seed_;
     const std::string_view text = vocabulary_.text(id);
     for (std::size_t at = 0; at < text.size();) {
-      const std::size_t size = character_size(text[at]);
+      const std::size_t size = utf8::character_size(text[at]);
       remember_beginning(hash = longer(hash, number_of(text, at, size)));
       at += size;
     }
@@ -181,7 +179,7 @@ Status Unigram::best_way(std::string_view piece, const PieceOptions& options, st
     if (!has_single) {
       if (!options_.unk) {
         return Status(Code::kFormat, "Unigram", "unk_id, for a character that the vocabulary lacks",
-                      Text("none, and U+", static_cast<std::uint32_t>(decode_at(piece, begin).code)));
+                      Text("none, and U+", static_cast<std::uint32_t>(utf8::decode_at(piece, begin).code)));
       }
       reach(at + 1, 1, *options_.unk, here + unk_score_);
     }

@@ -5,10 +5,10 @@
 #include <limits>
 
 #include <moxie/core/text.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "text/tokenizer/byte_alphabet.hpp"
 #include "text/tokenizer/hash.hpp"
-#include "text/tokenizer/utf8.hpp"
 
 namespace moxie::inline abi1::text {
 
@@ -64,7 +64,7 @@ void Vocabulary::to_bytes() {
     const std::string_view text(texts_.data() + entry.offset, entry.size());
     bool in_alphabet = true;
     for (std::size_t at = 0; at < text.size() && in_alphabet;) {
-      const Character c = decode_at(text, at);
+      const utf8::Character c = utf8::decode_at(text, at);
       in_alphabet = kByteAlphabet.byte_of(c.code).has_value();
       at += c.size;
     }
@@ -76,7 +76,7 @@ void Vocabulary::to_bytes() {
     // A byte is never longer than its character, so this can be done in place.
     std::size_t size = 0;
     for (std::size_t at = 0; at < text.size();) {
-      const Character c = decode_at(text, at);
+      const utf8::Character c = utf8::decode_at(text, at);
       at += c.size;
       texts_[entry.offset + size++] = *kByteAlphabet.byte_of(c.code);
     }

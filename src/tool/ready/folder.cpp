@@ -15,6 +15,7 @@
 
 #include <moxie/core/checked.hpp>
 #include <moxie/core/guard.hpp>
+#include <moxie/core/utf8.hpp>
 
 #include "tool/utf8.hpp"
 
@@ -118,17 +119,13 @@ Result<Descriptor> walk(int root, std::string_view path, bool folder) {
 void to_text(std::string_view bytes, bool at_end, FilePiece& piece, std::size_t& used) {
   used = 0;
   while (used < bytes.size()) {
-    const std::size_t good = utf8_end(bytes.substr(used));
+    const std::size_t good = utf8::valid_size(bytes.substr(used));
     piece.text.append(bytes.substr(used, good));
     used += good;
     if (used == bytes.size()) return;
     // Up to three bytes at the end may be half a character, unless they are all there is.
     const std::string_view rest = bytes.substr(used);
-    if (!at_end && rest.size() < 4 && used != 0) {
-      const std::string completed = std::string(rest) + "\x80\x80\x80";
-      const std::string other = std::string(rest) + "\xbf\xbf\xbf";
-      if (utf8_end(completed) > rest.size() || utf8_end(other) > rest.size()) return;
-    }
+    if (!at_end && used != 0 && utf8::incomplete_tail(rest) == rest.size()) return;
     piece.text.append(kReplacement);
     ++piece.replaced_bytes;
     ++used;
@@ -177,7 +174,7 @@ Result<FolderListing> Folder::list(std::string_view path) const noexcept {
       }
       const std::string_view name = found->d_name;
       if (name == "." || name == "..") continue;
-      if (utf8_end(name) != name.size()) {
+      if (utf8::valid_size(name) != name.size()) {
         ++listing.names_left_out;
         continue;
       }

@@ -97,6 +97,13 @@ TEST_CASE("functions, lambdas and std::function are tools; the control is no arg
   CHECK(tool("c", "", controlled).parameters() == expected);
 }
 
+// Descriptions go into JSON as they are, so they are well-formed UTF-8.
+static_assert(moxie::detail::is_plain_text("caf\u00e9\n\t\U0001f600"));
+static_assert(!moxie::detail::is_plain_text("\xed\xa0\x80"), "a surrogate");
+static_assert(!moxie::detail::is_plain_text("\xe0\x80\xaf"), "a form that is too long");
+static_assert(!moxie::detail::is_plain_text("\xf4\x90\x80\x80"), "beyond Unicode");
+static_assert(!moxie::detail::is_plain_text("\xc3"), "half a character");
+
 TEST_CASE("a toolbox shows what was granted, in OpenAI's form") {
   Toolbox toolbox;
   CHECK(toolbox.schemas().value() == "[]");

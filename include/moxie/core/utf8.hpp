@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string_view>
 
-namespace moxie::inline abi1::text {
+/// Reading and writing UTF-8. Overlong forms, surrogates and what lies beyond U+10FFFF are no UTF-8; a byte that begins
+/// no character is one step of its own everywhere, so no text is refused.
+namespace moxie::inline abi1::utf8 {
 
 /// One character, and how many bytes it takes.
 struct Character {
@@ -17,9 +19,11 @@ struct Character {
 /// What decode_at() says where the bytes are no UTF-8 (then `size` is 1).
 inline constexpr char32_t kNoCharacter = 0xffffffff;
 
-/// The character at `at`, which must lie inside the text. Overlong forms, surrogates and what lies beyond U+10FFFF
-/// are no UTF-8.
-inline Character decode_at(std::string_view text, std::size_t at) noexcept {
+/// Whether the byte goes on with a character that an earlier one began.
+constexpr bool is_continuation(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
+
+/// The character at `at`, which must lie inside the text.
+constexpr Character decode_at(std::string_view text, std::size_t at) noexcept {
   const auto byte = [&](std::size_t i) -> std::uint32_t {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0;
   };
@@ -45,7 +49,7 @@ constexpr std::size_t character_size(char first) noexcept {
 }
 
 /// The character that ends at `end`, which must not be 0; like decode_at(), also where the bytes are no UTF-8.
-inline Character character_before(std::string_view text, std::size_t end) noexcept {
+constexpr Character character_before(std::string_view text, std::size_t end) noexcept {
   for (std::size_t size = 1; size <= 4 && size <= end; ++size) {
     const Character c = decode_at(text.substr(0, end), end - size);
     if (c.code != kNoCharacter && c.size == size) return c;
@@ -55,7 +59,7 @@ inline Character character_before(std::string_view text, std::size_t end) noexce
 
 /// Appends a character to anything with push_back(char).
 template <class Out>
-void append_utf8(Out& out, char32_t code) {
+constexpr void append(Out& out, char32_t code) {
   const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (code < 0x80) {
     put(code);
@@ -68,7 +72,7 @@ void append_utf8(Out& out, char32_t code) {
   }
 }
 
-/// How many bytes at the beginning of the text are ASCII, from `at` on.
+/// How many bytes are ASCII, from `at` on.
 inline std::size_t ascii_run(std::string_view text, std::size_t at) noexcept {
   std::size_t i = at;
   for (; i + 8 <= text.size(); i += 8) {
@@ -81,7 +85,7 @@ inline std::size_t ascii_run(std::string_view text, std::size_t at) noexcept {
 }
 
 /// Where the first byte is that is no UTF-8; the text's size where all of it is.
-inline std::size_t valid_utf8(std::string_view text) noexcept {
+inline std::size_t valid_size(std::string_view text) noexcept {
   std::size_t i = 0;
   while (true) {
     i += ascii_run(text, i);
@@ -93,11 +97,11 @@ inline std::size_t valid_utf8(std::string_view text) noexcept {
 }
 
 /// How many bytes at the end of the text begin a character that more bytes may complete.
-inline std::size_t incomplete_tail(std::string_view text) noexcept {
+constexpr std::size_t incomplete_tail(std::string_view text) noexcept {
   for (std::size_t size = 1; size <= 3 && size <= text.size(); ++size) {
     const std::string_view tail = text.substr(text.size() - size);
+    if (is_continuation(tail[0])) continue;
     const auto first = static_cast<unsigned char>(tail[0]);
-    if ((first & 0xc0) == 0x80) continue;
     if (first < 0xc2 || first > 0xf4 || character_size(tail[0]) <= size) return 0;
     // Complete it with the least and the greatest bytes that may follow: one of them makes a character.
     char whole[4] = {};
@@ -110,4 +114,4 @@ inline std::size_t incomplete_tail(std::string_view text) noexcept {
   return 0;
 }
 
-}  // namespace moxie::text
+}  // namespace moxie::utf8
