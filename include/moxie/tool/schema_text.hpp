@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <moxie/core/json_string.hpp>
+
 namespace moxie::inline abi1::detail {
 
 // Schemas are written twice by the compiler: once to count, once into an array of that size.
@@ -36,18 +38,7 @@ constexpr void put_text(Sink& sink, std::string_view text) {
 
 template <class Sink>
 constexpr void put_quoted(Sink& sink, std::string_view text) {
-  sink.put('"');
-  for (const char c : text) {
-    if (c == '\n') {
-      put_text(sink, "\\n");
-    } else if (c == '\t') {
-      put_text(sink, "\\t");
-    } else {
-      if (c == '"' || c == '\\') sink.put('\\');
-      sink.put(c);
-    }
-  }
-  sink.put('"');
+  json::write_string(text, [&sink](std::string_view part) { put_text(sink, part); });
 }
 
 template <class Sink, std::integral N>

@@ -4,25 +4,14 @@
 #include <array>
 #include <charconv>
 
+#include <moxie/core/json_string.hpp>
+
 namespace moxie::inline abi1::text {
 
 namespace {
 
 void write_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (byte < 0x20) {
-      static constexpr std::string_view kDigits = "0123456789abcdef";
-      out += "\\u00";
-      out += {kDigits[byte >> 4U], kDigits[byte & 0xfU]};
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
+  json::write_string(text, [&out](std::string_view part) { out.append(part); });
 }
 
 template <class Number>

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <moxie/core/json_string.hpp>
+
 #include "text/template/format.hpp"
 #include "text/template/operators.hpp"
 #include "text/template/unicode.hpp"
@@ -9,29 +11,6 @@
 namespace moxie::inline abi1::text {
 
 namespace {
-
-void escape_unit(std::string& out, std::uint32_t unit) {
-  out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) {
-    out.push_back("0123456789abcdef"[unit >> static_cast<unsigned>(shift) & 0xfU]);
-  }
-}
-
-// The escape of a character; empty where it stands for itself.
-void escape_of(std::string& out, std::uint32_t code, bool ascii) {
-  static constexpr std::string_view kNamed = "\"\\\n\r\t\f\b";
-  static constexpr std::string_view kLetters = "\"\\nrtfb";
-  out.clear();
-  const std::size_t named = code < 0x80 ? kNamed.find(static_cast<char>(code)) : std::string_view::npos;
-  if (named != std::string_view::npos) {
-    out = {'\\', kLetters[named]};
-  } else if (code < 0x20 || (ascii && code >= 0x80 && code < 0x10000)) {
-    escape_unit(out, code);
-  } else if (ascii && code >= 0x10000 && code < kNoUnicode) {
-    escape_unit(out, 0xd800 + ((code - 0x10000) >> 10U));
-    escape_unit(out, 0xdc00 + ((code - 0x10000) & 0x3ffU));
-  }
-}
 
 class Writer {
  public:
@@ -67,10 +46,9 @@ class Writer {
     std::size_t plain = 0;
     for (std::size_t at = 0; at < text.size();) {
       const Point point = first_point(text.substr(at));
-      escape_of(escape_, point.code, style_.ascii);
-      if (!escape_.empty()) {
+      if (const json::Escape escape(point.code, style_.ascii); !escape.view().empty()) {
         out_.add(value, plain, at);
-        out_.add(escape_, origin_at(value, at));
+        out_.add(escape.view(), origin_at(value, at));
         plain = at + point.size;
       }
       at += point.size;
@@ -145,7 +123,6 @@ class Writer {
   Builder& out_;
   const JsonStyle& style_;
   std::size_t level_ = 0;
-  std::string escape_;
 };
 
 }  // namespace

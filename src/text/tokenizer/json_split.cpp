@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include <moxie/core/json_string.hpp>
 #include <moxie/core/text.hpp>
 
 namespace moxie::inline abi1::text {
@@ -68,20 +69,7 @@ class JsonWriter {
     out_.append(digits.data(), end);
   }
   void string(std::string_view text) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    out_ += '"';
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20) {
-        out_ += "\\u00";
-        out_ += kHex[byte >> 4];
-        out_ += kHex[byte & 15];
-      } else {
-        if (c == '"' || c == '\\') out_ += '\\';
-        out_ += c;
-      }
-    }
-    out_ += '"';
+    json::write_string(text, [this](std::string_view part) { out_.append(part); });
   }
 
   std::string& out_;

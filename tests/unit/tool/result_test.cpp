@@ -28,7 +28,7 @@ TEST_CASE("a string is the answer as it is, everything else is JSON") {
   CHECK(answer([] { return true; }) == "true");
   CHECK(answer([] { return Unit::kMetric; }) == "\"metric\"");
   CHECK(answer([] { return std::optional<int>(); }) == "null");
-  CHECK(answer([] { return std::vector<std::string>{"a", "\x01\"\\\n"}; }) == R"(["a","\u0001\"\\\n"])");
+  CHECK(answer([] { return std::vector<std::string>{"a", "\x01\"\\\n\t"}; }) == R"(["a","\u0001\"\\\n\t"])");
   CHECK(answer([] { return Place{.city = "Oslo", .country = "Norway"}; }) == R"({"city":"Oslo","country":"Norway"})");
   CHECK(answer([] { return Status(); }) == "ok");
   CHECK(answer([] { return Result<int>(3); }) == "3");

@@ -83,6 +83,11 @@ TEST_CASE("Qwen3's answers: thinking, text and calls") {
   CHECK(answer("<think>x</think><tool_call>{\"name\": \"f\"}</tool_call>", qwen) == "R(x)BC(f {} )");
 }
 
+TEST_CASE("the arguments of a call are compact JSON") {
+  CHECK(answer(R"(<tool_call>{"name": "f", "arguments": {"a": "1\n\u0002\/"}}</tool_call>)",
+               {.tools = ToolSyntax::kHermes}) == R"(BC(f {"a":"1\n\u0002/"} ))");
+}
+
 TEST_CASE("a malformed call is kept as it came") {
   const AnswerOptions qwen{.tools = ToolSyntax::kHermes};
   CHECK(answer("a<tool_call>oops</tool_call>b", qwen) == "T(a)BM(<tool_call>oops</tool_call>)T(b)");

@@ -48,6 +48,11 @@ TEST_CASE("what is no template is refused with its line") {
   }
 }
 
+TEST_CASE("JSON that may hold nothing but ASCII escapes the delete character too") {
+  CHECK(test::render(R"({{ 'a\x7f\u00e9' | tojson(ensure_ascii=true) }})").value().text == R"("a\u007f\u00e9")");
+  CHECK(test::render(R"({{ 'a\x7f\u00e9' | tojson }})").value().text == "\"a\x7f\xc3\xa9\"");
+}
+
 TEST_CASE("what Python raises for is refused with its line") {
   for (const std::string_view source :
        {"\n{{ a.b.c }}",           "\n{{ none.a.b }}",         "\n{{ 1 + 'a' }}",
