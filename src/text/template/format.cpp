@@ -18,12 +18,6 @@ std::string_view constant_name(const Value& value) noexcept {
   return value.as_bool() ? "True" : "False";
 }
 
-void hexadecimal(std::string& out, std::uint32_t code, int digits) {
-  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
-    out.push_back("0123456789abcdef"[code >> static_cast<unsigned>(shift) & 0xfU]);
-  }
-}
-
 void write_quoted(Builder& out, const Value& value) {
   const std::string_view text = string_of(value).text;
   const bool has_single = text.find('\'') != std::string_view::npos;
@@ -39,9 +33,7 @@ void write_quoted(Builder& out, const Value& value) {
     } else if (point.code == '\n' || point.code == '\r' || point.code == '\t') {
       escape = point.code == '\n' ? "\\n" : point.code == '\r' ? "\\r" : "\\t";
     } else if (!is_printable(point.code)) {
-      const bool wide = point.code > 0xffff;
-      escape = point.code <= 0xff ? "\\x" : wide ? "\\U" : "\\u";
-      hexadecimal(escape, point.code, point.code <= 0xff ? 2 : wide ? 8 : 4);
+      append_escape(escape, point.code);
     }
     if (!escape.empty()) {
       out.add(value, plain, at);

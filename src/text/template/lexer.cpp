@@ -321,9 +321,12 @@ std::string unescape(std::string_view literal) {
       i += count;
     } else if (c == 'N') {
       fail(Code::kUnsupported, "characters by number ('\\u00e9')", "one by name ('\\N')");
+    } else if (const Point point = first_point(literal.substr(i - 1)); point.code < 0x80 || point.code >= kNoUnicode) {
+      out += {'\\', c};
     } else {
-      out.push_back('\\');
-      --i;  // the character itself comes next, however many bytes it has
+      // Jinja writes what is not ASCII as an escape before it reads escapes; the backslash here makes that one text.
+      append_escape(out, point.code);
+      i += point.size - 1;
     }
   }
   return out;

@@ -108,6 +108,13 @@ void append_point(std::string& out, std::uint32_t code) {
   }
 }
 
+void append_escape(std::string& out, std::uint32_t code) {
+  out += code <= 0xff ? "\\x" : code <= 0xffff ? "\\u" : "\\U";
+  for (unsigned shift = code <= 0xff ? 8 : code <= 0xffff ? 16 : 32; shift != 0; shift -= 4) {
+    out.push_back("0123456789abcdef"[code >> (shift - 4) & 0xfU]);
+  }
+}
+
 bool is_space(std::uint32_t code) noexcept {
   if (code < 0x80) return code == ' ' || (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x1f);
   return code == 0x85 || code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||

@@ -24,6 +24,8 @@ std::size_t previous_point(std::string_view text, std::size_t end) noexcept;
 /// The offset of character `index`; the size of the text where there are fewer.
 std::size_t offset_of_point(std::string_view text, std::size_t index) noexcept;
 void append_point(std::string& out, std::uint32_t code);
+/// A character as Python escapes it: \xe9, \u20ac or \U0001f600.
+void append_escape(std::string& out, std::uint32_t code);
 
 /// What Python's str.isspace says, its regular expressions' \s too.
 bool is_space(std::uint32_t code) noexcept;

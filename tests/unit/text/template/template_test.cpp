@@ -48,6 +48,23 @@ TEST_CASE("what is no template is refused with its line") {
   }
 }
 
+TEST_CASE("escapes in strings are Python's, and what they spell is the template's") {
+  const auto text = [](std::string_view literal) {
+    return test::marked(test::render("{{ '" + std::string(literal) + "' }}").value());
+  };
+  CHECK(text(R"(\1\47\18\477\777)") ==
+        "\x01'\x01"
+        "8\xc4\xbf\xc7\xbf");
+  CHECK(text(R"(\x41\u00e9\U0001f600)") == "A\xc3\xa9\xf0\x9f\x98\x80");
+  CHECK(text(R"(\a\b\f\n\r\t\v\\\'\")") == "\a\b\f\n\r\t\v\\'\"");
+  CHECK(text("a\\\nb") == "ab");
+  CHECK(text(R"(\8\q\ )") == R"(\8\q\ )");
+  // Jinja turns characters that are not ASCII into escapes before it reads escapes.
+  CHECK(text("\\\xc3\xa9\xc3\xa9") == "\\xe9\xc3\xa9");
+  CHECK(text("\\\xe2\x82\xac\\\xf0\x9f\x98\x80") == R"(\u20ac\U0001f600)");
+  CHECK(text("\\\xff") == "\\\xff");
+}
+
 TEST_CASE("JSON that may hold nothing but ASCII escapes the delete character too") {
   CHECK(test::render(R"({{ 'a\x7f\u00e9' | tojson(ensure_ascii=true) }})").value().text == R"("a\u007f\u00e9")");
   CHECK(test::render(R"({{ 'a\x7f\u00e9' | tojson }})").value().text == "\"a\x7f\xc3\xa9\"");
