@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
@@ -14,7 +14,7 @@ constexpr const char* kPrompt = "Tell me a short story about a fox named Mia and
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
-  MOXIE_TRY_LET(auto chat, kernel.chat(model));
+  MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, model));
 
   auto answer = chat.ask(kPrompt, {.max_tokens = 200});
   std::string all;

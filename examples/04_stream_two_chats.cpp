@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
@@ -17,8 +17,8 @@ const moxie::GenerationOptions kOptions = {.sampling = {.temperature = 0.7, .top
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
-  MOXIE_TRY_LET(auto first, kernel.chat(model));
-  MOXIE_TRY_LET(auto second, kernel.chat(model));
+  MOXIE_TRY_LET(auto first, moxie::Chat::create(kernel, model));
+  MOXIE_TRY_LET(auto second, moxie::Chat::create(kernel, model));
 
   std::array answers = {first.ask(kQuestions[0], kOptions), second.ask(kQuestions[1], kOptions)};
   std::array<std::string, 2> texts;
@@ -31,7 +31,7 @@ moxie::Status example(const char* path) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     MOXIE_TRY(answers[i].status());
     std::printf("%s\n  %s\n", kQuestions[i], texts[i].c_str());
-    MOXIE_TRY_LET(auto alone, kernel.chat(model));
+    MOXIE_TRY_LET(auto alone, moxie::Chat::create(kernel, model));
     auto answer = alone.ask(kQuestions[i], kOptions);
     MOXIE_TRY(answer.run());
     if (answer.text() != texts[i]) return {moxie::Code::kInternal, "example", answer.text(), texts[i]};

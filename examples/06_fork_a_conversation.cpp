@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
-  MOXIE_TRY_LET(auto chat, kernel.chat(model, {.system = "You tell stories."}));
+  MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, model, {.system = "You tell stories."}));
   auto opening = chat.ask("Tell me a story about a cat named Olga and a lamp.");
   MOXIE_TRY(opening.run());
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <thread>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
@@ -23,7 +23,7 @@ moxie::Status expect(moxie::Code code, const moxie::Generation& answer) {
 moxie::Status example(const char* path) {
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
-  MOXIE_TRY_LET(auto chat, kernel.chat(model));
+  MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, model));
   const char* question = "Tell me a story about a key.";
 
   std::atomic<bool> cancel{false};

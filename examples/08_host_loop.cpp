@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
@@ -23,7 +23,8 @@ moxie::Status example(const char* path) {
   MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20, .max_step_rows = 16}));
   std::vector<Character> characters;
   for (const auto& [name, frame] : {std::pair("smith", 0), std::pair("guard", 3), std::pair("cat", 9)}) {
-    MOXIE_TRY_LET(auto chat, kernel.chat(model, {.system = std::string("You are the ") + name + " of a village."}));
+    MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, model,
+                                                 {.system = std::string("You are the ") + name + " of a village."}));
     characters.push_back({name, frame, std::move(chat)});
   }
 

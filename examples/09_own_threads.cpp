@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 
@@ -44,12 +44,13 @@ struct Pool {
 
 moxie::Status example(const char* path) {
   Pool pool(3);
-  moxie::HostExecutor lent(3, [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task); });
+  const auto run = [&pool](std::size_t n, moxie::TaskRef task) { return pool.run(n, task); };
+  const auto lent = std::make_shared<moxie::HostExecutor<decltype(run)>>(3, run);
   MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
-  MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = &lent}));
+  MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.memory_bytes = 256 << 20, .host_executor = lent}));
   MOXIE_TRY_LET(auto serial, moxie::Kernel::create({.executor = moxie::ExecutorKind::kSerial}));
-  MOXIE_TRY_LET(auto chat, kernel.chat(model));
-  MOXIE_TRY_LET(auto other, serial.chat(model));
+  MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, model));
+  MOXIE_TRY_LET(auto other, moxie::Chat::create(serial, model));
   auto answer = chat.ask("Tell me a story about a fox and a bell.", {.max_tokens = 20});
   auto same = other.ask("Tell me a story about a fox and a bell.", {.max_tokens = 20});
   MOXIE_TRY(answer.run());

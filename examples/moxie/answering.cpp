@@ -52,9 +52,9 @@ Status grant(Toolbox& toolbox, const std::string& wanted) {
   return {};
 }
 
-Result<std::unique_ptr<Toolbox>> make_toolbox(const Answering& answering) {
-  if (answering.tools == "none") return std::unique_ptr<Toolbox>();
-  auto toolbox = std::make_unique<Toolbox>();
+Result<std::shared_ptr<Toolbox>> make_toolbox(const Answering& answering) {
+  if (answering.tools == "none") return std::shared_ptr<Toolbox>();
+  auto toolbox = std::make_shared<Toolbox>();
   const auto notes = std::make_shared<tools::Notes>();
   MOXIE_TRY(add(*toolbox, tools::calculate()));
   MOXIE_TRY(add(*toolbox, tools::now()));
@@ -95,7 +95,7 @@ Result<Sampling> Answering::sampling(const Model& model) const {
 }
 
 Result<Answerer> Answerer::make(const Common& common, const Answering& answering) {
-  MOXIE_TRY_LET(std::unique_ptr<Toolbox> toolbox, make_toolbox(answering));
+  MOXIE_TRY_LET(std::shared_ptr<Toolbox> toolbox, make_toolbox(answering));
   ModelOptions model_options = common.model_options();
   model_options.files.callbacks = progress_bar();
   const auto begin = std::chrono::steady_clock::now();
@@ -111,7 +111,7 @@ Result<Answerer> Answerer::make(const Common& common, const Answering& answering
 ChatOptions Answerer::chat_options(const Answering& answering) const {
   ChatOptions options;
   options.system = answering.system;
-  options.toolbox = toolbox.get();
+  options.toolbox = toolbox;
   if (answering.context != 0) options.context.max_positions = answering.context;
   return options;
 }

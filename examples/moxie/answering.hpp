@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include <moxie/kernel/kernel.hpp>
-#include <moxie/tool/toolbox.hpp>
+#include <moxie/moxie.hpp>
 
 #include "commands.hpp"
 
@@ -17,7 +16,7 @@ namespace moxie::program {
 struct Answerer {
   Model model;
   Kernel kernel;
-  std::unique_ptr<Toolbox> toolbox;  ///< null: none
+  std::shared_ptr<Toolbox> toolbox;  ///< null: none
   double load_seconds = 0;
 
   static Result<Answerer> make(const Common& common, const Answering& answering);

@@ -92,8 +92,8 @@ void print_json(const Bench& options, const Model& model, const Kernel& kernel, 
                 const std::vector<Measured>& results, const Result<Resident>& resident) {
   nlohmann::ordered_json json;
   json["model"] = options.common.model;
-  json["threads"] = kernel.executor().width();
-  json["executor"] = kernel.executor().name();
+  json["threads"] = kernel.executor()->width();
+  json["executor"] = kernel.executor()->name();
   json["isa"] = name(model.backend().isa());
   json["parallel"] = options.parallel;
   json["depth"] = options.depth;

@@ -53,7 +53,7 @@ class Conversation {
     std::size_t told = 0;
     while (!answer.finished()) {
       if (!answerer_.kernel.step(answer).ok()) break;
-      for (; told < answer.tool_uses().size(); ++told) show(answer.tool_uses()[told]);
+      for (; told < chat_.tool_uses().size(); ++told) show(chat_.tool_uses()[told]);
     }
     aside_.end();
     std::printf("\n");
@@ -137,16 +137,16 @@ class Conversation {
       const double seconds = std::chrono::duration<double>(time).count();
       return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
     };
-    const ContextUsage context = chat_.context().usage();
+    const ContextUsage context = chat_.context()->usage();
     std::printf("prompt     %zu tokens, %zu of them computed, %.1f tokens/s\n", usage_.prompt_tokens,
                 usage_.prompt_tokens - usage_.cached_tokens,
                 per_second(usage_.prompt_tokens - usage_.cached_tokens, usage_.prompt_time));
     std::printf("answer     %zu tokens, %.1f tokens/s\n", usage_.generated_tokens,
                 per_second(usage_.generated_tokens, usage_.generation_time));
-    std::printf("context    %zu of %zu tokens, %.1f MB\n", context.positions, chat_.context().max_positions(),
+    std::printf("context    %zu of %zu tokens, %.1f MB\n", context.positions, chat_.context()->max_positions(),
                 static_cast<double>(context.bytes) / 1e6);
-    std::printf("memory     %.1f of %.1f MB\n", static_cast<double>(answerer_.kernel.memory().used()) / 1e6,
-                static_cast<double>(answerer_.kernel.memory().limit()) / 1e6);
+    std::printf("memory     %.1f of %.1f MB\n", static_cast<double>(answerer_.kernel.memory()->used()) / 1e6,
+                static_cast<double>(answerer_.kernel.memory()->limit()) / 1e6);
     std::printf("seed       %llu\n", static_cast<unsigned long long>(sampling_.seed));
     std::printf("sampling   temperature %g, top-k %zu, top-p %g, min-p %g, repetition penalty %g\n",
                 sampling_.temperature, sampling_.top_k, sampling_.top_p, sampling_.min_p, sampling_.repetition_penalty);
@@ -165,7 +165,7 @@ Status run_chat(const ChatCommand& asked) {
   ChatCommand options = asked;
   MOXIE_TRY_LET(options.common.model, model_or_builtin(asked.common.model));
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
-  MOXIE_TRY_LET(Chat chat, answerer.kernel.chat(answerer.model, answerer.chat_options(options.answering)));
+  MOXIE_TRY_LET(Chat chat, Chat::create(answerer.kernel, answerer.model, answerer.chat_options(options.answering)));
   MOXIE_TRY_LET(Sampling sampling, options.answering.sampling(answerer.model));
   Conversation conversation(answerer, std::move(sampling), std::move(chat));
   LineEditor editor;

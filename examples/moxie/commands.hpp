@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <moxie/kernel/kernel.hpp>
-#include <moxie/model/model.hpp>
+#include <moxie/moxie.hpp>
 
 // The commands of the program moxie. Each returns a Status, and main() prints it.
 

@@ -37,10 +37,11 @@ Json describe(const Sampling& sampling) {
           {"seed", sampling.seed}};
 }
 
-Json describe(const Generation& answer, const Sampling& sampling, const Answerer& answerer) {
+Json describe(const Generation& answer, std::span<const ToolUse> uses, const Sampling& sampling,
+              const Answerer& answerer) {
   const Usage& usage = answer.usage();
   Json calls = Json::array();
-  for (const ToolUse& use : answer.tool_uses()) {
+  for (const ToolUse& use : uses) {
     calls.push_back({{"name", use.call.name},
                      {"arguments", use.call.arguments},
                      {"verdict", name(use.outcome.verdict)},
@@ -102,7 +103,7 @@ Status run_run(const Run& asked) {
   std::optional<Chat> chat;
   std::optional<Context> context;
   if (by_template) {
-    MOXIE_TRY_LET(chat, answerer.kernel.chat(answerer.model, answerer.chat_options(options.answering)));
+    MOXIE_TRY_LET(chat, Chat::create(answerer.kernel, answerer.model, answerer.chat_options(options.answering)));
   } else {
     MOXIE_TRY(answerer.model.tokenizer().status());
     const std::size_t longest = answerer.model.config().max_position_embeddings;
@@ -121,9 +122,9 @@ Status run_run(const Run& asked) {
   }
   if (options.json) {
     // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
-    std::printf(
-        "%s\n",
-        describe(answer, generation.sampling, answerer).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    const auto uses = chat ? chat->tool_uses() : std::span<const ToolUse>();
+    const Json json = describe(answer, uses, generation.sampling, answerer);
+    std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
     std::printf("\n");
   }

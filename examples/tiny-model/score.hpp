@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <moxie/kernel/kernel.hpp>
+#include <moxie/moxie.hpp>
 
 namespace moxie::tiny {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/kernel/generation.hpp>
 
-#include "kernel/generation_state.hpp"
+#include "kernel/kernel_state.hpp"
 
 namespace moxie::inline abi1 {
 
@@ -21,25 +21,57 @@ std::string_view name(StopReason reason) noexcept {
   return "unknown";
 }
 
-Generation::Generation(std::unique_ptr<kernel::GenerationState> state) noexcept : state_(std::move(state)) {}
+namespace {
+
+/// One step with nobody else. False: it cannot go on now.
+bool step_alone(const std::shared_ptr<kernel::GenerationState>& state) noexcept {
+  if (state->finished()) return false;
+  const std::shared_ptr<kernel::KernelState> kernel = state->kernel();
+  Status status = kernel->step(state).status();
+  if (status.ok()) return true;
+  if (status.code() == Code::kPrecondition) {
+    state->refuse(std::move(status));
+  } else {
+    state->fail(std::move(status));
+  }
+  return false;
+}
+
+}  // namespace
+
+Generation::Generation(std::shared_ptr<kernel::GenerationState> state) noexcept : state_(std::move(state)) {}
 Generation::Generation(Generation&&) noexcept = default;
-Generation& Generation::operator=(Generation&&) noexcept = default;
-Generation::~Generation() = default;
+Generation& Generation::operator=(Generation&& other) noexcept {
+  Generation incoming(std::move(other));
+  std::swap(state_, incoming.state_);
+  return *this;
+}
+Generation::~Generation() { cancel(); }
+
+// A callback may destroy or move this handle in any step, so the loops below hold the state by themselves and touch
+// nothing of the handle.
 
 bool Generation::advance(std::string_view& piece) noexcept {
-  if (state_ == nullptr) return false;
-  while (!state_->has_piece() && !state_->finished()) state_->step_alone();
-  piece = state_->take();
+  piece = {};
+  const std::shared_ptr<kernel::GenerationState> state = state_;
+  if (state == nullptr) return false;
+  while (!state->text().has_piece() && step_alone(state)) {
+  }
+  if (state.use_count() == 1) return false;  // nobody is left to whom the piece would stay good
+  piece = state->take_piece();
   return !piece.empty();
 }
 
 Generation::Iterator Generation::begin() noexcept { return Iterator(this); }
 
-std::string_view Generation::take() noexcept { return state_ == nullptr ? std::string_view() : state_->take(); }
+std::string_view Generation::take() noexcept { return state_ == nullptr ? std::string_view() : state_->take_piece(); }
 
 Status Generation::run() noexcept {
-  while (state_ != nullptr && !state_->finished()) state_->step_alone();
-  return status();
+  const std::shared_ptr<kernel::GenerationState> state = state_;
+  if (state == nullptr) return status();
+  while (step_alone(state)) {
+  }
+  return state->status();
 }
 
 void Generation::cancel() noexcept {
@@ -50,7 +82,8 @@ bool Generation::finished() const noexcept { return state_ == nullptr || state_-
 
 Status Generation::status() const noexcept {
   if (state_ != nullptr) return state_->status();
-  return Status(Code::kNoMemory, "generation", "memory for it", "a refusal, or it was moved from");
+  if (missing_ == Code::kNoMemory) return Status(missing_, "generation", "memory for it", "a refusal from the system");
+  return Status(missing_, "generation", "one that a kernel made", "one that was moved from, or a kernel that was");
 }
 
 StopReason Generation::stop_reason() const noexcept {
@@ -60,31 +93,28 @@ StopReason Generation::stop_reason() const noexcept {
 Usage Generation::usage() const noexcept { return state_ == nullptr ? Usage() : state_->usage(); }
 
 std::string_view Generation::text() const noexcept {
-  return state_ == nullptr ? std::string_view() : std::string_view(state_->text());
+  return state_ == nullptr ? std::string_view() : std::string_view(state_->text().text());
 }
 
 std::string_view Generation::reasoning() const noexcept {
-  return state_ == nullptr ? std::string_view() : std::string_view(state_->reasoning());
+  return state_ == nullptr ? std::string_view() : std::string_view(state_->text().reasoning());
 }
 
 std::span<const TokenId> Generation::tokens() const noexcept {
-  return state_ == nullptr ? std::span<const TokenId>() : std::span<const TokenId>(state_->tokens());
+  return state_ == nullptr ? std::span<const TokenId>() : std::span<const TokenId>(state_->sequence().tokens());
 }
 
 std::span<const ToolCall> Generation::tool_calls() const noexcept {
-  return state_ == nullptr ? std::span<const ToolCall>() : std::span<const ToolCall>(state_->calls());
-}
-
-std::span<const ToolUse> Generation::tool_uses() const noexcept {
-  return state_ == nullptr ? std::span<const ToolUse>() : std::span<const ToolUse>(state_->uses());
+  return state_ == nullptr ? std::span<const ToolCall>() : std::span<const ToolCall>(state_->text().calls());
 }
 
 TokenLogprob Generation::logprob(std::size_t i) const noexcept {
-  return state_ == nullptr || i >= state_->logprobs().size() ? TokenLogprob{} : state_->logprobs()[i];
+  if (state_ == nullptr || i >= state_->sequence().logprobs().size()) return {};
+  return state_->sequence().logprobs()[i];
 }
 
 std::span<const TokenLogprob> Generation::top_logprobs(std::size_t i) const noexcept {
-  return state_ == nullptr ? std::span<const TokenLogprob>() : state_->top_logprobs(i);
+  return state_ == nullptr ? std::span<const TokenLogprob>() : state_->sequence().top_logprobs(i);
 }
 
 }  // namespace moxie

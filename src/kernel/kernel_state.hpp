@@ -2,63 +2,65 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include <moxie/core/guard.hpp>
 #include <moxie/kernel/kernel.hpp>
 
-#include "kernel/runner.hpp"
+#include "kernel/generation_state.hpp"
+#include "kernel/resources.hpp"
 
 namespace moxie::inline abi1::kernel {
 
 /// What a Kernel is a handle to. Functions let std::bad_alloc through unless they are noexcept.
-class KernelState {
+class KernelState : public std::enable_shared_from_this<KernelState> {
  public:
-  KernelState(const KernelOptions& options, std::unique_ptr<Executor> executor);
+  KernelState(const KernelOptions& options, std::shared_ptr<Executor> executor)
+      : resources_(options, std::move(executor)) {}
 
-  [[nodiscard]] const KernelOptions& options() const noexcept { return options_; }
-  [[nodiscard]] Executor& executor() const noexcept { return executor_; }
-  [[nodiscard]] Budget& budget() const noexcept { return *budget_; }
+  [[nodiscard]] Resources& resources() noexcept { return resources_; }
 
-  Result<Context> open(const Pathway& pathway, const ContextOptions& options);
-  /// The runner that the context was opened for; null for a stranger.
-  [[nodiscard]] const Runner* runner_of(const Context& context) const noexcept;
-  /// Generations are numbered by age.
-  [[nodiscard]] std::uint64_t next_number() noexcept { return n_generations_++; }
-  /// So that every worker can choose tokens with that much memory.
-  Status reserve_sampling(std::size_t bytes);
+  /// An answer that `start(state)` begins, or that has failed already.
+  template <class Start>
+  Generation make(const GenerationOptions& options, Start&& start) noexcept {
+    std::shared_ptr<GenerationState> state;
+    const Status made = guarded("generation", [&]() -> Status {
+      state = std::make_shared<GenerationState>(shared_from_this(), resources_, n_generations_++, options);
+      return {};
+    });
+    if (!made.ok()) return Generation(Code::kNoMemory);
+    Status started = guarded("generation", [&]() -> Status { return start(*state); });
+    if (!started.ok()) state->fail(std::move(started));
+    return Generation(std::move(state));
+  }
 
   Result<StepReport> step(std::span<Request> requests) noexcept;
-  Result<StepReport> step(std::span<Generation* const> generations);
-  Result<StepReport> step(std::span<Generation> generations);
-  Result<StepReport> step(GenerationState& generation);
+  Result<StepReport> step(std::span<Generation* const> generations) noexcept;
+  Result<StepReport> step(std::span<Generation> generations) noexcept;
+  Result<StepReport> step(std::shared_ptr<GenerationState> generation) noexcept;
 
  private:
   class Running;
 
-  Result<Runner*> runner_for(const Pathway& pathway);
-  Result<StepReport> step_requests(std::span<Request> requests) noexcept;
+  template <class Collect>
+  Result<StepReport> step_generations(Collect&& collect) noexcept;
   Result<StepReport> step_batch();
-  void check(std::span<Request> requests, std::size_t index) const noexcept;
-  [[nodiscard]] Status problem(std::span<Request> requests, std::size_t index) const noexcept;
   void sample_due() noexcept;
 
-  KernelOptions options_;
-  std::unique_ptr<Executor> made_executor_;
-  Executor& executor_;
-  std::shared_ptr<Budget> budget_;
-  std::vector<std::unique_ptr<Runner>> runners_;
-  std::vector<AlignedBuffer> sampling_memory_;  // of each worker
+  Resources resources_;
   std::atomic<bool> running_{false};
 
-  // Of one step over generations; kept so that a warm step allocates nothing.
-  std::vector<GenerationState*> asked_;
-  std::vector<GenerationState*> batch_;
-  std::vector<Request> requests_;
-  std::vector<GenerationState*> due_;  // those whose logits have come
+  // Of one step over generations; kept so that a warm step allocates nothing. The step owns what it works on, since
+  // callbacks may drop every handle of it.
+  using Generations = std::vector<std::shared_ptr<GenerationState>>;
+  Generations asked_;
+  std::vector<Request> requests_;  // of each asked
+  Generations due_;                // those whose logits have come
   std::uint64_t n_generations_ = 0;
-  std::size_t turn_ = 0;  // whose turn it is to be first
+  std::size_t turn_ = 0;  // which of them is the first
 };
 
-}  // namespace moxie::kernel
+}  // namespace moxie

@@ -6,7 +6,7 @@
 
 #include <moxie/context/kv_pool.hpp>
 #include <moxie/core/workers.hpp>
-#include <moxie/model/pathway.hpp>
+#include <moxie/model/model.hpp>
 
 #include "core/large_memory.hpp"
 
@@ -14,25 +14,37 @@ namespace moxie::inline abi1 {
 struct KernelOptions;
 }
 
+namespace moxie::inline abi1::model {
+class Decoder;
+}
+
 namespace moxie::inline abi1::kernel {
 
-/// A pathway made ready on one kernel: its pool of pages, and a workspace with a warm worker for each thread.
+/// A model made ready on one kernel: a workspace with a warm worker for each thread, and a pool of pages while there
+/// are contexts. The model owns it (model::Attachments), and the pool keeps the model: so all of it is there as long
+/// as a context or a handle of the model is, and goes with the last of them.
 class Runner {
  public:
-  static Result<std::unique_ptr<Runner>> create(const Pathway& pathway, Executor& executor,
-                                                const KernelOptions& options, std::shared_ptr<Budget> budget);
+  static Result<std::unique_ptr<Runner>> create(const Model& model, Executor& executor, const KernelOptions& options,
+                                                std::shared_ptr<Budget> budget);
 
-  [[nodiscard]] const Pathway& pathway() const noexcept { return pathway_; }
-  [[nodiscard]] const std::shared_ptr<KvPool>& pool() const noexcept { return pool_; }
+  /// The pool of its contexts, made where there is none.
+  Result<std::shared_ptr<KvPool>> pool(const Model& model, const KernelOptions& options,
+                                       const std::shared_ptr<Budget>& budget);
+  /// Whether these are pages of its contexts.
+  [[nodiscard]] bool owns(const std::shared_ptr<KvPool>& pool) const noexcept {
+    return pool != nullptr && !pool_.owner_before(pool) && !pool.owner_before(pool_);
+  }
+  [[nodiscard]] const model::Decoder& decoder() const noexcept { return decoder_; }
   [[nodiscard]] Workers& workers() noexcept { return workers_; }
-  [[nodiscard]] std::size_t vocab_size() const noexcept { return pathway_.model().config().vocab_size; }
+  [[nodiscard]] std::size_t vocab_size() const noexcept { return vocab_size_; }
 
  private:
-  Runner(const Pathway& pathway, Executor& executor, std::vector<Workspace> workspaces) noexcept
-      : pathway_(pathway), workspaces_(std::move(workspaces)), workers_(executor, workspaces_) {}
+  Runner(const Model& model, Executor& executor, std::vector<Workspace> workspaces) noexcept;
 
-  Pathway pathway_;
-  std::shared_ptr<KvPool> pool_;
+  const model::Decoder& decoder_;
+  std::size_t vocab_size_;
+  std::weak_ptr<KvPool> pool_;
   std::vector<Charge> charges_;
   std::vector<LargeMemory> memory_;
   std::vector<backend::WorkerPtr> backend_workers_;
@@ -43,4 +55,4 @@ class Runner {
 /// What a step itself takes from the calling thread's workspace for that many rows and requests.
 [[nodiscard]] std::size_t step_scratch_bytes(std::size_t rows) noexcept;
 
-}  // namespace moxie::kernel
+}  // namespace moxie

@@ -37,8 +37,8 @@ Status stopped(const Request& request) noexcept {
                      request.tokens.size(), " tokens"));
 }
 
-bool Step::belongs(const Request& request) const noexcept {
-  return !request.finished() && request.context->pool() == runner_.pool();
+bool Step::belongs(std::size_t index) const noexcept {
+  return planned_[index] != 0 && !requests_[index].finished() && runner_.owns(requests_[index].context->pool());
 }
 
 std::size_t Step::outputs_of(const Request& request, std::size_t rows) const noexcept {
@@ -70,29 +70,39 @@ void Step::add(Request& request, std::size_t rows) noexcept {
 
 bool Step::all_cancelled(const void* object) noexcept {
   const auto& step = *static_cast<const Step*>(object);
-  return std::ranges::all_of(step.shares_.first(step.n_shares_),
-                             [](const Share& share) { return stop_code(*share.request) != Code::kOk; });
+  step.host_stopped_ = std::ranges::all_of(step.shares_.first(step.n_shares_),
+                                           [](const Share& share) { return stop_code(*share.request) != Code::kOk; });
+  return step.host_stopped_;
 }
 
-Result<std::size_t> Step::run(std::size_t room) noexcept {
+Status Step::take_tables(std::size_t room) noexcept {
   Workspace& own = runner_.workers().own();
-  const Workspace::Frame frame(own);
   MOXIE_TRY_LET(shares_, own.take<Share>(room));
   MOXIE_TRY_LET(tokens_, own.take<TokenId>(room));
   MOXIE_TRY_LET(positions_, own.take<Position>(room));
   MOXIE_TRY_LET(segments_, own.take<model::Segment>(room));
   MOXIE_TRY_LET(outputs_, own.take<model::Output>(room));
+  return {};
+}
 
-  for (Request& request : requests_) {
-    if (n_rows_ == room) break;
-    if (!belongs(request)) continue;
-    const std::size_t wanted =
-        std::min(request.tokens.size() - request.done, std::max<std::size_t>(request.max_rows, 1));
-    add(request, std::min(wanted, room - n_rows_));
+std::size_t Step::run() noexcept {
+  std::size_t room = 0;
+  for (std::size_t i = 0; i < requests_.size(); ++i) room += belongs(i) ? planned_[i] : 0;
+  if (room == 0) return 0;
+  const Workspace::Frame frame(runner_.workers().own());
+  const Status tables = take_tables(room);
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (!belongs(i)) continue;
+    if (tables.ok()) {
+      add(requests_[i], planned_[i]);
+    } else {
+      requests_[i].status = tables;
+    }
   }
-  if (n_rows_ == 0) return std::size_t{0};
-  const Status outcome = runner_.pathway().model().decoder().forward(batch(), runner_.workers());
-  if (!outcome.ok() && outcome.code() != Code::kCancelled && n_shares_ > 1) {
+  if (n_rows_ == 0) return 0;
+  const Status outcome = runner_.decoder().forward(batch(), runner_.workers());
+  // A plug-in may say kCancelled too; only the host's own wish ends all of them.
+  if (!outcome.ok() && n_shares_ > 1 && !host_stopped_) {
     run_one_by_one();
     return n_rows_;
   }
@@ -113,27 +123,32 @@ model::Batch Step::batch() const noexcept {
 /// Something in the batch failed: each request is run by itself, so that only the one at fault gets the error. The
 /// others get the bits that they would have got.
 void Step::run_one_by_one() noexcept {
-  const model::Decoder& decoder = runner_.pathway().model().decoder();
+  const model::Decoder& decoder = runner_.decoder();
   for (std::size_t i = 0; i < n_shares_; ++i) {
     const Share& share = shares_[i];
     const auto outputs = outputs_.subspan(share.first_output, share.n_outputs);
     for (model::Output& output : outputs) output.row -= share.begin;
     segments_[i].begin = 0;
     const auto tokens = tokens_.subspan(share.begin, share.rows);
-    const auto stop = [](const void* request) noexcept {
-      return stop_code(*static_cast<const Request*>(request)) != Code::kOk;
+    struct Asked {
+      const Request& request;
+      bool& stopped;
+    } asked{*share.request, host_stopped_};
+    const auto stop = [](const void* object) noexcept {
+      const auto& of = *static_cast<const Asked*>(object);
+      return of.stopped = stop_code(of.request) != Code::kOk;
     };
     finish(share, tokens,
            decoder.forward({.tokens = tokens,
                             .positions = positions_.subspan(share.begin, share.rows),
                             .segments = segments_.subspan(i, 1),
                             .outputs = outputs,
-                            .stop = {.object = share.request, .ask = stop}},
+                            .stop = {.object = &asked, .ask = stop}},
                            runner_.workers()));
   }
 }
 
-void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept {
+void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) const noexcept {
   Request& request = *share.request;
   const Status stop = stopped(request);
   if (outcome.ok() && stop.ok()) {
@@ -142,7 +157,14 @@ void Step::finish(const Share& share, std::span<const TokenId> tokens, const Sta
     return;
   }
   ContextAccess::rollback(*request.context);
-  request.status = stop.ok() ? outcome : stop;
+  if (!stop.ok()) {
+    request.status = stop;
+  } else if (!host_stopped_ && (outcome.code() == Code::kCancelled || outcome.code() == Code::kDeadline)) {
+    // The host did not ask to stop, so this is a plug-in's failure like any other.
+    request.status = Status(Code::kHostException, "Kernel::step", "a plug-in that finishes", outcome.message());
+  } else {
+    request.status = outcome;
+  }
 }
 
-}  // namespace moxie::kernel
+}  // namespace moxie

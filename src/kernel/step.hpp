@@ -10,14 +10,16 @@
 
 namespace moxie::inline abi1::kernel {
 
-/// One step of one runner: takes rows from the requests whose contexts belong to it, prepares their pages,
+/// One step of one runner: takes the planned rows of the requests whose contexts belong to it, prepares their pages,
 /// runs the model, and makes the rows part of their contexts; or leaves all as it was.
 class Step {
  public:
-  Step(Runner& runner, std::span<Request> requests) noexcept : runner_(runner), requests_(requests) {}
+  /// rows[i]: of requests[i].
+  Step(Runner& runner, std::span<Request> requests, std::span<const std::size_t> rows) noexcept
+      : runner_(runner), requests_(requests), planned_(rows) {}
 
-  /// At most `room` rows; says how many were computed. Only a lack of workspace fails.
-  Result<std::size_t> run(std::size_t room) noexcept;
+  /// Says how many rows were computed. What fails is told in the status of each request concerned.
+  std::size_t run() noexcept;
 
  private:
   /// One request's share of the batch.
@@ -29,16 +31,18 @@ class Step {
     std::size_t n_outputs = 0;
   };
 
-  [[nodiscard]] bool belongs(const Request& request) const noexcept;
+  [[nodiscard]] bool belongs(std::size_t index) const noexcept;
+  Status take_tables(std::size_t room) noexcept;
   [[nodiscard]] std::size_t outputs_of(const Request& request, std::size_t rows) const noexcept;
   void add(Request& request, std::size_t rows) noexcept;
   [[nodiscard]] model::Batch batch() const noexcept;
   void run_one_by_one() noexcept;
-  static void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) noexcept;
+  void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) const noexcept;
   static bool all_cancelled(const void* step) noexcept;
 
   Runner& runner_;
   std::span<Request> requests_;
+  std::span<const std::size_t> planned_;
   // Filled from the front while the batch is formed; memory of the workspace.
   std::span<Share> shares_;
   std::span<TokenId> tokens_;
@@ -48,6 +52,7 @@ class Step {
   std::size_t n_shares_ = 0;
   std::size_t n_rows_ = 0;
   std::size_t n_outputs_ = 0;
+  mutable bool host_stopped_ = false;  // forward() was told so: then kCancelled is the host's and not a plug-in's
 };
 
 /// Why the host wants it to stop: kCancelled, kDeadline, or ok.

@@ -156,7 +156,7 @@ TEST_CASE("a hundred answers of which some are cancelled, late or throw: the oth
           .temperature = 1, .top_p = 0.9, .typical_p = 0.9, .repetition_penalty = 2, .logprobs = 3};
       REQUIRE(kernel.generate(context, asked.prompt, asked.options).run().ok());
     }
-    before = kernel.memory().used();
+    before = kernel.memory()->used();
     std::size_t wrong = 0;
     std::size_t ended[5] = {};
     {
@@ -205,7 +205,7 @@ TEST_CASE("a hundred answers of which some are cancelled, late or throw: the oth
       CHECK(again.run().ok());
     }
     CHECK(wrong == 0);
-    CHECK(kernel.memory().used() == before);
+    CHECK(kernel.memory()->used() == before);
     CAPTURE(ended[0], ended[1], ended[2], ended[3]);
     CHECK(ended[0] > 20);
     CHECK(ended[1] > 10);

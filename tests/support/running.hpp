@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/model.hpp>
+#include <moxie/model/pathway.hpp>
 
 #include "support/compare.hpp"
 #include "support/data.hpp"
@@ -56,7 +58,10 @@ inline ReferenceLogits load_reference(const std::string& name) {
   return reference;
 }
 
-/// Requests tokens, in steps of at most `chunk` rows, and gives the logits of all of them.
+/// An executor that stays the test's.
+inline std::shared_ptr<Executor> lent(Executor& executor) { return {std::shared_ptr<void>(), &executor}; }
+
+/// Computes tokens, in steps of at most `chunk` rows, and gives the logits of all of them.
 inline std::vector<float> all_logits(Kernel& kernel, Context& context, std::span<const TokenId> tokens,
                                      std::size_t vocab_size, std::size_t chunk = SIZE_MAX) {
   std::vector<float> logits(tokens.size() * vocab_size);

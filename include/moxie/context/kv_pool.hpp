@@ -17,6 +17,8 @@ struct KvPoolOptions {
   /// For tests: memory that holds no position of a context holds NaN, so that whoever reads it shows
   /// in the result. Costs a pass over each page that is taken or goes.
   bool poison_freed = false;
+  /// Lives as long as the pool: what its keys and values belong to. A kernel puts the model here.
+  std::shared_ptr<const void> owner = {};
 };
 
 /// What a pool holds now, and the most it has held.

@@ -20,9 +20,11 @@
 #include <moxie/core/views.hpp>
 #include <moxie/kernel/sampling.hpp>
 #include <moxie/text/answer_stream.hpp>
-#include <moxie/tool/toolbox.hpp>
 
 namespace moxie::inline abi1 {
+
+class Chat;
+class Kernel;
 
 namespace kernel {
 class GenerationState;
@@ -56,8 +58,8 @@ struct GenerationOptions {
   const std::atomic<bool>* cancel = nullptr;  ///< true: stop; looked at before, in and after each step
   std::size_t max_step_rows = SIZE_MAX;       ///< rows of its prompt in one step
   /// Hears every piece of the answer, where step() runs. false cancels this generation; a throw ends it with
-  /// kHostException. Others go on either way. It must not destroy the generation or its chat; calling step() is
-  /// kPrecondition.
+  /// kHostException. Others go on either way. It may cancel or destroy any generation, this one, its chat and its
+  /// kernel included; this one then ends when the call returns. Calling step() is kPrecondition.
   std::function<bool(const AnswerEvent&)> on_event = {};
 };
 
@@ -70,13 +72,6 @@ struct Usage {
   std::chrono::nanoseconds generation_time{};  ///< from there on
 };
 
-/// One tool call of a chat, and what came of it. Of one that could not be read, `call` has no name and as its arguments
-/// the text as the model wrote it; the verdict is kBadArguments.
-struct ToolUse {
-  ToolCall call;
-  ToolOutcome outcome;
-};
-
 /// One answer while it is made: a range of pieces of text. Made by Kernel::generate() and Chat::ask().
 ///
 ///     Generation answer = kernel.generate(context, "The sky is", {.max_tokens = 50});
@@ -87,7 +82,8 @@ struct ToolUse {
 /// at once hands them to Kernel::step() instead and calls take() whenever it likes.
 ///
 /// An answer ends well (status() is ok) or for a reason that status() tells; text that was made before is there in
-/// either case. A generation that was destroyed before its end counts as cancelled.
+/// either case. A generation that was destroyed before its end counts as cancelled. One that is asked to go on inside a
+/// step of its kernel, by a callback or a tool, is refused with kPrecondition and may go on after that step.
 ///
 /// Errors   in status(): those of Request and Sampler; kUnsupported or kNotFound where the checkpoint has no tokenizer
 ///          for a text prompt; kHostException; kNoMemory.  A context keeps the tokens that were computed.
@@ -121,18 +117,20 @@ class MOXIE_API Generation {
   [[nodiscard]] std::string_view text() const noexcept;                 ///< the answer, without reasoning and calls
   [[nodiscard]] std::string_view reasoning() const noexcept;            ///< of a chat
   [[nodiscard]] std::span<const TokenId> tokens() const noexcept;       ///< without the end token
-  [[nodiscard]] std::span<const ToolCall> tool_calls() const noexcept;  ///< of the last round, not run by a toolbox
-  [[nodiscard]] std::span<const ToolUse> tool_uses() const noexcept;    ///< calls that a chat's toolbox was asked for
+  [[nodiscard]] std::span<const ToolCall> tool_calls() const noexcept;  ///< of the last round
   /// Of the i-th of tokens(): its own logprob, and the most probable ones. Empty without Sampling::logprobs.
   [[nodiscard]] TokenLogprob logprob(std::size_t i) const noexcept;
   [[nodiscard]] std::span<const TokenLogprob> top_logprobs(std::size_t i) const noexcept;
 
  private:
-  friend class kernel::GenerationState;
+  friend class Chat;
+  friend class Kernel;
   friend class kernel::KernelState;
-  explicit Generation(std::unique_ptr<kernel::GenerationState> state) noexcept;
+  explicit Generation(std::shared_ptr<kernel::GenerationState> state) noexcept;
+  explicit Generation(Code missing) noexcept : missing_(missing) {}
   bool advance(std::string_view& piece) noexcept;
-  std::unique_ptr<kernel::GenerationState> state_;  // null: there was no memory for it, or it was moved from
+  std::shared_ptr<kernel::GenerationState> state_;
+  Code missing_ = Code::kPrecondition;  // why there is no state: it was moved from, or there was no memory for it
 };
 
 class Generation::Iterator {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -16,12 +14,14 @@
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/units.hpp>
-#include <moxie/kernel/chat.hpp>
 #include <moxie/kernel/generation.hpp>
-#include <moxie/model/model.hpp>
-#include <moxie/model/pathway.hpp>
+#include <moxie/kernel/request.hpp>
 
 namespace moxie::inline abi1 {
+
+class Chat;
+class Model;
+class Pathway;
 
 struct KernelOptions {
   /// Threads that compute, the calling one included; 0: as many as the machine runs at once.
@@ -32,37 +32,13 @@ struct KernelOptions {
   std::size_t max_step_rows = 512;
   /// None: OpenMP where the build has it, else threads.
   std::optional<ExecutorKind> executor = {};
-  /// The host's own pool instead; it must outlive the kernel. `threads` and `executor` are not used then.
-  Executor* host_executor = nullptr;
+  /// The host's own pool instead, which the kernel, its chats and its generations share; `threads` and `executor` are
+  /// not used then.
+  std::shared_ptr<Executor> host_executor = {};
   /// How contexts keep keys and values. Narrower types hold more positions and round (docs/design/005 has figures).
   KvType kv_type = KvType::kF32;
   /// For tests: see KvPoolOptions.
   KvPoolOptions kv_pool = {};
-};
-
-/// Which rows of a request give logits.
-enum class Logits : std::uint8_t {
-  kNone,
-  kLast,  ///< of the last token
-  kAll,
-};
-
-/// Tokens for one context, and where their logits go. The host keeps it until it is done, handing it to
-/// step() as often as that takes; what it points to stays the host's.
-struct Request {
-  Context* context = nullptr;
-  std::span<const TokenId> tokens = {};
-  Logits want = Logits::kLast;
-  Rows logits = {};                           ///< [1, V] for kLast, [tokens.size(), V] for kAll
-  const std::atomic<bool>* cancel = nullptr;  ///< true: stop; looked at before, in and after a step
-  std::size_t max_rows = SIZE_MAX;            ///< rows of one step at most: where a prompt is cut
-  /// Looked at where `cancel` is; then it stops with kDeadline.
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-
-  std::size_t done = 0;  ///< tokens that are in the context now
-  Status status = {};    ///< why it stopped; ok while it goes on or when it is done
-
-  [[nodiscard]] bool finished() const noexcept { return !status.ok() || done == tokens.size(); }
 };
 
 /// What one step did.
@@ -91,11 +67,14 @@ struct StepReport {
 ///     while (kernel.step(generations).value().unfinished > 0) for (Generation* g : generations) show(g->take());
 ///
 /// Errors   create: kInvalidArgument, kNoThreads, kNoMemory, kUnsupported (an executor not in this build).
-///          open: kBudget, kNoMemory. chat: those of open, of Model::tokenizer() and of Model::chat_template().
-///          step: see there. generate: in the generation's status().
+///          open: kBudget, kNoMemory. step: see there. generate: in the generation's status(). A kernel that was moved
+///          from answers kPrecondition.
 /// Threads  step() and open() by one thread at a time; a second step() meanwhile is kPrecondition and
-///          changes nothing. A context that is being fed is not touched by others. Contexts, chats,
-///          generations and models may outlive the kernel.
+///          changes nothing. A context in a step is not touched by others. Contexts, chats, generations and models
+///          may outlive the kernel.
+///
+/// What a kernel has made ready for a model (workspaces, pages) goes with the model's last context, chat, generation
+/// and handle, or with the kernel.
 class MOXIE_API Kernel {
  public:
   static Result<Kernel> create(const KernelOptions& options = {}) noexcept;
@@ -104,13 +83,9 @@ class MOXIE_API Kernel {
   ~Kernel();
 
   /// A new, empty context for a model as it is, or for a pathway over it. The first context of a model
-  /// makes its workspaces.
+  /// makes its workspaces. Conversations with a model are Chat::create() (chat/chat.hpp).
   Result<Context> open(const Model& model, const ContextOptions& options = {}) noexcept;
   Result<Context> open(const Pathway& pathway, const ContextOptions& options = {}) noexcept;
-
-  /// A conversation with a model, by its own chat template.
-  Result<Chat> chat(const Model& model, const ChatOptions& options = {}) noexcept;
-  Result<Chat> chat(const Pathway& pathway, const ChatOptions& options = {}) noexcept;
 
   /// Goes on with a context: appends the prompt, then chooses tokens. An empty prompt goes on with what is there. A
   /// text is encoded by the checkpoint's tokenizer, control tokens included, and begins as the checkpoint's texts
@@ -121,7 +96,8 @@ class MOXIE_API Kernel {
   /// In a context of its own.
   Generation generate(const Model& model, std::string_view prompt, const GenerationOptions& options = {}) noexcept;
 
-  /// Computes one batch: the next tokens of each unfinished request, in order, until max_step_rows are full.
+  /// Computes one batch, whatever models it is for, until max_step_rows are full: first one token of each request that
+  /// has one left, then the next tokens of the others, both in order.
   /// Allocates nothing where contexts have room (Context::reserve) and the libraries below do not.
   ///
   /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
@@ -147,12 +123,12 @@ class MOXIE_API Kernel {
     }
   }
 
-  /// Workspaces and pages together.
-  [[nodiscard]] const Budget& memory() const noexcept;
-  [[nodiscard]] const Executor& executor() const noexcept;
-  [[nodiscard]] const KernelOptions& options() const noexcept;
+  /// Workspaces and pages together. Null of a kernel that was moved from, like the executor.
+  [[nodiscard]] std::shared_ptr<const Budget> memory() const noexcept;
+  [[nodiscard]] std::shared_ptr<const Executor> executor() const noexcept;
 
  private:
+  friend class Chat;
   explicit Kernel(std::shared_ptr<kernel::KernelState> state) noexcept;
   Result<StepReport> step_all(std::span<Generation> generations) noexcept;
   Result<StepReport> step_all(std::span<Generation* const> generations) noexcept;

@@ -20,7 +20,7 @@
 namespace moxie::inline abi1 {
 
 namespace model {
-class Decoder;
+struct ModelAccess;
 }
 
 struct ModelOptions {
@@ -71,9 +71,8 @@ class MOXIE_API Model {
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
 
-  [[nodiscard]] const model::Decoder& decoder() const noexcept;  ///< for the kernel
-
  private:
+  friend struct model::ModelAccess;
   struct State;
   explicit Model(std::shared_ptr<const State> state) noexcept : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;

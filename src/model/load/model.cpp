@@ -9,15 +9,25 @@
 #include "model/load/config.hpp"
 #include "model/load/fingerprint.hpp"
 #include "model/load/model_text.hpp"
+#include "model/model_access.hpp"
 
 namespace moxie::inline abi1 {
 
 struct Model::State {
+  State(ModelConfig config_in, Backend backend_in, std::unique_ptr<const model::Decoder> decoder_in,
+        std::uint64_t fingerprint_in, model::ModelText text_in)
+      : config(std::move(config_in)),
+        backend(std::move(backend_in)),
+        decoder(std::move(decoder_in)),
+        fingerprint(fingerprint_in),
+        text(std::move(text_in)) {}
+
   ModelConfig config;
   Backend backend;
   std::unique_ptr<const model::Decoder> decoder;
-  std::uint64_t fingerprint = 0;
+  std::uint64_t fingerprint;
   model::ModelText text;
+  mutable model::Attachments attachments;  // last, so that it goes before what it uses
 };
 
 Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions& options) noexcept try {
@@ -30,8 +40,8 @@ Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions&
   MOXIE_TRY_LET(auto decoder, model::make_decoder(*model::find_family(config.model_type), config, checkpoint, backend,
                                                   options.files, options.executor));
   model::ModelText text = model::read_model_text(checkpoint, path, config.vocab_size);
-  return Model(std::make_shared<const State>(
-      State{std::move(config), std::move(backend), std::move(decoder), fingerprint, std::move(text)}));
+  return Model(std::make_shared<const State>(std::move(config), std::move(backend), std::move(decoder), fingerprint,
+                                             std::move(text)));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Model::load", "memory for the model", "a refusal from the system");
 }
@@ -40,7 +50,6 @@ const ModelConfig& Model::config() const noexcept { return state_->config; }
 const Backend& Model::backend() const noexcept { return state_->backend; }
 KvShape Model::kv_shape() const noexcept { return state_->decoder->kv_shape(); }
 std::uint64_t Model::fingerprint() const noexcept { return state_->fingerprint; }
-const model::Decoder& Model::decoder() const noexcept { return *state_->decoder; }
 const Result<Tokenizer>& Model::tokenizer() const noexcept { return state_->text.tokenizer; }
 const Result<CheckpointTemplate>& Model::chat_template() const noexcept { return state_->text.chat_template; }
 const Result<std::vector<TokenId>>& Model::end_tokens() const noexcept { return state_->text.end_tokens; }
@@ -60,5 +69,32 @@ Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Model::weight_paths", "memory for a report", "a refusal from the system");
 }
+
+namespace model {
+
+const Decoder& ModelAccess::decoder(const Model& model) noexcept { return *model.state_->decoder; }
+Attachments& ModelAccess::attachments(const Model& model) noexcept { return model.state_->attachments; }
+std::shared_ptr<const void> ModelAccess::owner(const Model& model) noexcept { return model.state_; }
+
+std::optional<Model> ModelAccess::model_of(std::shared_ptr<const void> owner) noexcept {
+  if (owner == nullptr) return std::nullopt;
+  return Model(std::static_pointer_cast<const Model::State>(std::move(owner)));
+}
+
+void Attachments::put(const void* key, std::shared_ptr<void> what) {
+  const std::lock_guard lock(mutex_);
+  entries_.emplace_back(key, std::move(what));
+}
+
+void Attachments::drop(const void* key) noexcept {
+  std::shared_ptr<void> dropped;  // destroyed after the lock is given back
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(entries_, key, &Entry::first);
+  if (found == entries_.end()) return;
+  dropped = std::move(found->second);
+  entries_.erase(found);
+}
+
+}  // namespace model
 
 }  // namespace moxie

@@ -14,8 +14,7 @@
 #include <moxie/context/kv_pool.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/version.hpp>
-#include <moxie/kernel/kernel.hpp>
-#include <moxie/model/model.hpp>
+#include <moxie/moxie.hpp>
 
 namespace {
 

@@ -172,7 +172,6 @@ TEST_CASE("a model without a tokenizer generates tokens, and says what it lacks 
   Kernel kernel = make_kernel();
   Context context = kernel.open(model).value();
   CHECK(kernel.generate(context, "text").status().code() == Code::kNotFound);
-  CHECK(kernel.chat(model).status().code() == Code::kNotFound);
   const std::vector<TokenId> prompt = {1, 5, 9};
   CHECK(kernel.generate(context, prompt, {.stop = {"x"}}).status().code() == Code::kNotFound);
   Generation answer = kernel.generate(context, prompt, {.max_tokens = 5, .ignore_end = true});
@@ -285,7 +284,7 @@ TEST_CASE("a generation and its chat outlive their kernel's handle") {
   CHECK(answer.text() == "Hello, world!");
   Generation moved = std::move(answer);
   CHECK(moved.text() == "Hello, world!");
-  CHECK(answer.status().code() == Code::kNoMemory);  // NOLINT(bugprone-use-after-move): that is the question
+  CHECK(answer.status().code() == Code::kPrecondition);  // NOLINT(bugprone-use-after-move): that is the question
   CHECK(answer.begin() == answer.end());
 }
 

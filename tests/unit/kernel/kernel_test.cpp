@@ -166,7 +166,7 @@ TEST_CASE("a cancel before, between and in the middle of steps leaves the contex
     if (run == cancel_at) cancel = true;
     return Status();
   });
-  Kernel kernel = Kernel::create({.max_step_rows = 16, .host_executor = &executor}).value();
+  Kernel kernel = Kernel::create({.max_step_rows = 16, .host_executor = lent(executor)}).value();
   Context context = kernel.open(tiny()).value();
   OneRequest one(context, tokens_from(8, 40));
   one.request.cancel = &cancel;
@@ -203,7 +203,7 @@ TEST_CASE("a cancel of one request leaves its neighbours' bits alone") {
     if (run == 7) cancel = true;
     return Status();
   });
-  Kernel kernel = Kernel::create({.host_executor = &executor}).value();
+  Kernel kernel = Kernel::create({.host_executor = lent(executor)}).value();
   Context a = kernel.open(tiny()).value();
   Context b = kernel.open(tiny()).value();
   OneRequest gone(a, tokens_from(1, 20)), stays(b, tokens_from(2, 20));
@@ -227,7 +227,7 @@ TEST_CASE("an executor that fails or throws gives an error and an unchanged cont
     for (std::size_t i = 0; i < n; ++i) task(i, i % 2);
     return {};
   });
-  Kernel kernel = Kernel::create({.host_executor = &host}).value();
+  Kernel kernel = Kernel::create({.host_executor = lent(host)}).value();
   Context context = kernel.open(tiny()).value();
   OneRequest one(context, tokens_from(4, 10));
   REQUIRE(kernel.step({&one.request, 1}).ok());
@@ -246,7 +246,7 @@ TEST_CASE("a step inside a step is refused and changes nothing") {
     if (run == 3) came = inner->step({}).status().code();
     return Status();
   });
-  Kernel kernel = Kernel::create({.host_executor = &executor}).value();
+  Kernel kernel = Kernel::create({.host_executor = lent(executor)}).value();
   inner = &kernel;
   Context context = kernel.open(tiny()).value();
   OneRequest one(context, tokens_from(4, 10));
@@ -259,14 +259,14 @@ TEST_CASE("memory ends in a typed error, and what was there goes on") {
   Kernel roomy = Kernel::create({.threads = 1, .max_step_rows = 32}).value();
   const std::uint64_t workspace = [&] {
     Context context = roomy.open(tiny()).value();
-    return roomy.memory().used() - context.usage().bytes;
+    return roomy.memory()->used() - context.usage().bytes;
   }();
   CHECK(workspace > 0);
 
   SECTION("too little for the workspaces") {
     Kernel kernel = Kernel::create({.threads = 1, .memory_bytes = workspace - 1, .max_step_rows = 32}).value();
     CHECK(kernel.open(tiny()).status().code() == Code::kBudget);
-    CHECK(kernel.memory().used() == 0);
+    CHECK(kernel.memory()->used() == 0);
   }
   SECTION("too little for all pages") {
     const std::uint64_t page = roomy.open(tiny())->pool()->page_bytes();
@@ -282,7 +282,7 @@ TEST_CASE("memory ends in a typed error, and what was there goes on") {
     CHECK(same_bits(first.out, expected_last(first.tokens)));
     CHECK(requests[1].status.code() == Code::kBudget);
     CHECK(b.size() == requests[1].done);
-    CHECK(kernel.memory().used() <= kernel.memory().limit());
+    CHECK(kernel.memory()->used() <= kernel.memory()->limit());
 
     REQUIRE(a.truncate(0).ok());  // room again: it goes on where it stopped
     requests[1].status = Status();

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include <moxie/chat/chat.hpp>
 #include <moxie/tool/arg.hpp>
 #include <moxie/tool/tool.hpp>
 
@@ -49,7 +50,8 @@ const Model& scripted() {
 
 /// Tools that go wrong in each way that there is.
 struct Tools {
-  Toolbox box;
+  std::shared_ptr<Toolbox> shared = std::make_shared<Toolbox>();
+  Toolbox& box = *shared;
   int slow = 0;
 
   Tools() {
@@ -82,7 +84,7 @@ Kernel make_kernel() { return Kernel::create({.threads = 2, .memory_bytes = 64 <
 TEST_CASE("a malformed call beside good ones is answered in its place") {
   Kernel kernel = make_kernel();
   Tools tools;
-  Chat chat = kernel.chat(scripted(), {.toolbox = &tools.box}).value();
+  Chat chat = Chat::create(kernel, scripted(), {.toolbox = tools.shared}).value();
   std::string heard;
   Generation answer = chat.ask("A", {.on_event = [&](const AnswerEvent& event) {
                                  if (event.kind == AnswerEvent::Kind::kCall) heard += "C";
@@ -92,10 +94,10 @@ TEST_CASE("a malformed call beside good ones is answered in its place") {
   CHECK(answer.run().message() == "");
   CHECK(heard == "CMC");
   CHECK(answer.text() == "<tool_call>{not one}</tool_call>seven");  // nothing of an answer is lost
-  REQUIRE(answer.tool_uses().size() == 3);
-  CHECK(answer.tool_uses()[0].outcome.text == "2");
-  CHECK(answer.tool_uses()[2].outcome.text == "7");
-  const ToolUse& malformed = answer.tool_uses()[1];
+  REQUIRE(chat.tool_uses().size() == 3);
+  CHECK(chat.tool_uses()[0].outcome.text == "2");
+  CHECK(chat.tool_uses()[2].outcome.text == "7");
+  const ToolUse& malformed = chat.tool_uses()[1];
   CHECK(malformed.call.name.empty());
   CHECK(malformed.call.arguments == "<tool_call>{not one}</tool_call>");
   CHECK(malformed.outcome.verdict == ToolVerdict::kBadArguments);
@@ -115,35 +117,35 @@ TEST_CASE("a malformed call beside good ones is answered in its place") {
 
   Generation first = chat.ask("B");
   CHECK(first.run().message() == "");
-  REQUIRE(first.tool_uses().size() == 2);
-  CHECK(first.tool_uses()[0].call.name.empty());
-  CHECK(first.tool_uses()[1].outcome.text == "7");
+  REQUIRE(chat.tool_uses().size() == 2);
+  CHECK(chat.tool_uses()[0].call.name.empty());
+  CHECK(chat.tool_uses()[1].outcome.text == "7");
   CHECK(first.text().ends_with("seven"));
 
   Generation several = chat.ask("D");
   CHECK(several.run().message() == "");
-  REQUIRE(several.tool_uses().size() == 2);
-  CHECK(several.tool_uses()[0].call.arguments == "<tool_call>\"one\"</tool_call>");
-  CHECK(several.tool_uses()[1].call.arguments == R"(<tool_call>{"name":""}</tool_call>)");
+  REQUIRE(chat.tool_uses().size() == 2);
+  CHECK(chat.tool_uses()[0].call.arguments == "<tool_call>\"one\"</tool_call>");
+  CHECK(chat.tool_uses()[1].call.arguments == R"(<tool_call>{"name":""}</tool_call>)");
   CHECK(several.text().ends_with("that did not work"));
 }
 
 TEST_CASE("a call that breaks off behind a good one is told too") {
   Kernel kernel = make_kernel();
   Tools tools;
-  Chat chat = kernel.chat(scripted(), {.toolbox = &tools.box}).value();
+  Chat chat = Chat::create(kernel, scripted(), {.toolbox = tools.shared}).value();
   Generation answer = chat.ask("C");
   CHECK(answer.run().message() == "");
-  REQUIRE(answer.tool_uses().size() == 2);
-  CHECK(answer.tool_uses()[0].outcome.text == "6");
-  CHECK(answer.tool_uses()[1].call.arguments == R"(<tool_call>{"name":"add)");
+  REQUIRE(chat.tool_uses().size() == 2);
+  CHECK(chat.tool_uses()[0].outcome.text == "6");
+  CHECK(chat.tool_uses()[1].call.arguments == R"(<tool_call>{"name":"add)");
   CHECK(answer.text().ends_with("that did not work"));
 
   // The limit of tokens cut it: that is no mistake of the model's, and nobody would read the result.
   Generation cut = chat.ask("D", {.max_tokens = 1});
   CHECK(cut.run().ok());
   CHECK(cut.stop_reason() == StopReason::kMaxTokens);
-  CHECK(cut.tool_uses().empty());
+  CHECK(chat.tool_uses().empty());
 }
 
 TEST_CASE("a tool whose answer is too large, no text, too late, or an exception is an error that the model reads") {
@@ -162,15 +164,15 @@ TEST_CASE("a tool whose answer is too large, no text, too late, or an exception 
   Kernel kernel = make_kernel();
   Tools tools;
   const ToolLimits limits{.max_answer_bytes = 100, .time = std::chrono::milliseconds(20)};
-  Chat chat = kernel.chat(scripted(), {.toolbox = &tools.box, .tool_limits = limits}).value();
+  Chat chat = Chat::create(kernel, scripted(), {.toolbox = tools.shared, .tool_limits = limits}).value();
   for (const Case& wrong : cases) {
     CAPTURE(std::string(wrong.question));
     Generation answer = chat.ask(wrong.question);
     CHECK(answer.run().message() == "");
     CHECK(answer.stop_reason() == StopReason::kEndToken);
     CHECK(answer.text() == "that did not work");
-    REQUIRE(answer.tool_uses().size() == 1);
-    const ToolOutcome& outcome = answer.tool_uses()[0].outcome;
+    REQUIRE(chat.tool_uses().size() == 1);
+    const ToolOutcome& outcome = chat.tool_uses()[0].outcome;
     CHECK(outcome.verdict == wrong.verdict);
     CHECK(outcome.status.code() == wrong.code);
     CHECK(outcome.text.starts_with(joined({R"({"error":")", wrong.says})));
@@ -183,13 +185,13 @@ TEST_CASE("a tool whose answer is too large, no text, too late, or an exception 
   CHECK(tools.slow == 1);
   Generation well = chat.ask("C");  // the chat and its kernel are as good as before
   CHECK(well.run().ok());
-  CHECK(well.tool_uses()[0].outcome.text == "6");
+  CHECK(chat.tool_uses()[0].outcome.text == "6");
 }
 
 TEST_CASE("a tool has no more time than its answer") {
   Kernel kernel = make_kernel();
   Tools tools;
-  Chat chat = kernel.chat(scripted(), {.toolbox = &tools.box}).value();
+  Chat chat = Chat::create(kernel, scripted(), {.toolbox = tools.shared}).value();
   // A busy machine may need the shortest of these for what comes before the tool.
   for (const int milliseconds : {200, 1000, 5000}) {
     const auto begin = std::chrono::steady_clock::now();
@@ -197,10 +199,10 @@ TEST_CASE("a tool has no more time than its answer") {
     CHECK(answer.run().code() == Code::kDeadline);
     CHECK(answer.stop_reason() == StopReason::kDeadline);
     CHECK(chat.messages().empty());
-    if (answer.tool_uses().empty() && milliseconds < 5000) continue;
+    if (chat.tool_uses().empty() && milliseconds < 5000) continue;
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));  // a tool alone would have ten
-    REQUIRE(answer.tool_uses().size() == 1);                                    // what was done stays known
-    CHECK(answer.tool_uses()[0].outcome.verdict == ToolVerdict::kLate);
+    REQUIRE(chat.tool_uses().size() == 1);                                      // what was done stays known
+    CHECK(chat.tool_uses()[0].outcome.verdict == ToolVerdict::kLate);
     break;
   }
   CHECK(chat.ask("C").run().ok());

@@ -13,7 +13,8 @@
 #include <moxie/context/context.hpp>
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
-#include <moxie/kernel/generation.hpp>
+#include <moxie/kernel/kernel.hpp>
+#include <moxie/model/pathway.hpp>
 #include <moxie/text/answer_stream.hpp>
 #include <moxie/text/message.hpp>
 #include <moxie/text/value.hpp>
@@ -21,17 +22,24 @@
 
 namespace moxie::inline abi1 {
 
-namespace kernel {
+namespace chat {
 class ChatState;
 }
+
+/// One tool call of a chat, and what came of it. Of one that could not be read, `call` has no name and as its arguments
+/// the text as the model wrote it; the verdict is kBadArguments.
+struct ToolUse {
+  ToolCall call;
+  ToolOutcome outcome;
+};
 
 struct ChatOptions {
   std::string system = {};            ///< the first message, where not empty
   GenerationOptions generation = {};  ///< of each ask() that brings none
   /// max_positions: as the checkpoint says, where it is left alone.
   ContextOptions context = {};
-  /// Its granted tools are offered to the model, and what it calls is run and answered. It must outlive the chat.
-  Toolbox* toolbox = nullptr;
+  /// Its granted tools are offered to the model, and what it calls is run and answered. The chat shares it.
+  std::shared_ptr<Toolbox> toolbox = {};
   std::optional<ToolLimits> tool_limits = {};  ///< default: as ToolLimits has them
   std::size_t max_tool_rounds = 8;  ///< how often an answer may stop for calls; all calls of one stop are one round
   /// Instead of a toolbox: tools that the host runs itself, as a JSON array in OpenAI's form. An answer then ends
@@ -44,7 +52,7 @@ struct ChatOptions {
 
 /// A conversation in a context: the messages as the checkpoint's template writes them, and what the model answered.
 ///
-///     MOXIE_TRY_LET(Chat chat, kernel.chat(model));
+///     MOXIE_TRY_LET(Chat chat, Chat::create(kernel, model));
 ///     for (std::string_view piece : chat.ask("Why is the sky blue?")) std::cout << piece;
 ///
 /// What the context holds already is not computed again: a second question costs its own tokens. Where a template
@@ -53,11 +61,17 @@ struct ChatOptions {
 ///
 /// A question that failed or was cancelled leaves messages() as they were.
 ///
-/// Errors   in the answer's status(): those of Generation and ChatTemplate; kPrecondition: the last answer still goes
-///          on.  fork: those of Context::fork().
+/// Errors   create: those of Kernel::open(), Model::tokenizer() and Model::chat_template(); kInvalidArgument: options
+/// that
+///          contradict each other.  In the answer's status(): those of Generation and ChatTemplate; kPrecondition: the
+///          last answer still goes on.  fork: those of Context::fork().  A chat that was moved from answers
+///          kPrecondition.
 /// Threads  one at a time, that of its kernel. It keeps the kernel's memory and threads alive.
 class MOXIE_API Chat {
  public:
+  /// A conversation with a model, by its own chat template, in a context of its own.
+  static Result<Chat> create(Kernel& kernel, const Model& model, const ChatOptions& options = {}) noexcept;
+  static Result<Chat> create(Kernel& kernel, const Pathway& pathway, const ChatOptions& options = {}) noexcept;
   Chat(Chat&&) noexcept;
   Chat& operator=(Chat&&) noexcept;
   ~Chat();
@@ -79,13 +93,14 @@ class MOXIE_API Chat {
   /// A conversation of its own with the same messages, sharing the memory.
   [[nodiscard]] Result<Chat> fork() const noexcept;
 
-  [[nodiscard]] const Context& context() const noexcept;
-  [[nodiscard]] const ChatOptions& options() const noexcept;
+  /// The calls that its toolbox was asked for since the last question; good until the next step or question.
+  [[nodiscard]] std::span<const ToolUse> tool_uses() const noexcept;
+  /// Null of a chat that was moved from.
+  [[nodiscard]] const Context* context() const noexcept;
 
  private:
-  friend class Kernel;
-  explicit Chat(std::shared_ptr<kernel::ChatState> state) noexcept;
-  std::shared_ptr<kernel::ChatState> state_;
+  explicit Chat(std::shared_ptr<chat::ChatState> state) noexcept;
+  std::shared_ptr<chat::ChatState> state_;
 };
 
 }  // namespace moxie

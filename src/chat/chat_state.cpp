@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/chat_state.hpp"
+#include "chat/chat_state.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -8,11 +8,9 @@
 
 #include <moxie/tool/result_text.hpp>
 
-#include "kernel/generation_state.hpp"
-#include "kernel/kernel_state.hpp"
 #include "tool/utf8.hpp"
 
-namespace moxie::inline abi1::kernel {
+namespace moxie::inline abi1::chat {
 
 ChatState::ChatState(std::shared_ptr<KernelState> kernel, const Pathway& pathway, const ChatOptions& options,
                      Context context)
@@ -24,12 +22,12 @@ Result<std::shared_ptr<ChatState>> ChatState::create(std::shared_ptr<KernelState
   MOXIE_TRY(model.tokenizer().status());
   MOXIE_TRY(model.chat_template().status());
   if (options.toolbox != nullptr && !options.tool_schemas.empty()) {
-    return Status(Code::kInvalidArgument, "Kernel::chat", "a toolbox or schemas of tools", "both");
+    return Status(Code::kInvalidArgument, "Chat::create", "a toolbox or schemas of tools", "both");
   }
   ContextOptions limits = options.context;
   const std::size_t longest = model.config().max_position_embeddings;
   if (limits.max_positions == ContextOptions().max_positions && longest > 0) limits.max_positions = longest;
-  MOXIE_TRY_LET(Context context, kernel->open(pathway, limits));
+  MOXIE_TRY_LET(Context context, kernel->resources().open(pathway, limits));
   std::shared_ptr<ChatState> state(new ChatState(std::move(kernel), pathway, options, std::move(context)));
   if (!options.system.empty()) state->messages_.push_back({.role = "system", .content = options.system});
   MOXIE_TRY(state->tools().status());
@@ -52,17 +50,25 @@ Status ChatState::at_rest(std::string_view where) const noexcept {
   return Status(Code::kPrecondition, where, "a chat whose last answer is finished", "one that still goes on");
 }
 
+Generation ChatState::answer(std::optional<std::string_view> question, const GenerationOptions& options) noexcept {
+  return kernel_->make(options, [&](GenerationState& state) -> Status {
+    MOXIE_TRY(open_turn(question));
+    return state.start_rounds(shared_from_this(), pathway_.model(), context_);
+  });
+}
+
 Status ChatState::open_turn(std::optional<std::string_view> question) {
   MOXIE_TRY(at_rest("Chat::ask"));
   const std::size_t before = messages_.size();
   if (question) messages_.push_back({.role = "user", .content = std::string(*question)});
   messages_before_ = before;
+  uses_.clear();
   rounds_ = 0;
   open_ = true;
   return {};
 }
 
-void ChatState::close_turn(bool well) noexcept {
+void ChatState::close(bool well) noexcept {
   open_ = false;
   if (well) return;
   messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(messages_before_), messages_.end());
@@ -138,7 +144,7 @@ ToolSyntax ChatState::syntax() const {
   return ToolSyntax::kHermes;
 }
 
-Result<ChatState::Prompt> ChatState::begin_round() {
+Result<kernel::Rounds::Prompt> ChatState::begin_round() {
   MOXIE_TRY_LET(const Value offered, tools());
   MOXIE_TRY_LET(Rendered rendered, render(offered));
   Prompt prompt;
@@ -176,11 +182,11 @@ Result<ChatState::Prompt> ChatState::begin_round() {
   return prompt;
 }
 
-Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason reason) {
+Result<StopReason> ChatState::end_round(const GenerationState& generation, StopReason reason) {
   Message answer{.role = "assistant",
-                 .content = std::string(generation.round_text()),
-                 .reasoning = std::string(generation.round_reasoning()),
-                 .tool_calls = generation.calls()};
+                 .content = std::string(generation.text().round_text()),
+                 .reasoning = std::string(generation.text().round_reasoning()),
+                 .tool_calls = generation.text().calls()};
   for (ToolCall& call : answer.tool_calls) {
     if (call.id.empty()) call.id = next_call_id();
   }
@@ -188,23 +194,23 @@ Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason 
   messages_.push_back(std::move(answer));
 
   std::vector<TokenId> shown;
-  for (const TokenId id : generation.round_tokens()) {
-    if (generation.shows(id)) shown.push_back(id);
+  for (const TokenId id : generation.sequence().round_tokens()) {
+    if (generation.text().shows(id)) shown.push_back(id);
   }
   MOXIE_TRY_LET(const std::string said, pathway_.model().tokenizer()->decode(shown));
   spoken_ = prompt_ + said;
-  if (generation.last_is_unfed()) pending_.assign(1, generation.round_tokens().back());
+  if (generation.sequence().last_is_unfed()) pending_.assign(1, generation.sequence().round_tokens().back());
 
   const bool complete = reason == StopReason::kEndToken || reason == StopReason::kStopString;
   // One that the limit of tokens cut is not the model's doing, unless there is another round anyway.
-  const std::span<const MalformedCall> malformed = generation.malformed_calls();
+  const std::span<const MalformedCall> malformed = generation.text().malformed_calls();
   const bool told = options_.toolbox != nullptr && complete && !malformed.empty();
   if (calls.empty() && !told) return reason;
   if (options_.toolbox == nullptr) return StopReason::kToolCalls;
   if (rounds_++ >= options_.max_tool_rounds) return StopReason::kToolRounds;
   auto next = malformed.begin();
-  for (std::size_t i = 0; i <= calls.size(); ++i) {
-    for (; next != malformed.end() && next->behind == i; ++next) answer_malformed(generation, *next);
+  for (std::size_t i = 0; i <= calls.size() && !generation.is_cancelled(); ++i) {
+    for (; next != malformed.end() && next->after == i; ++next) answer_malformed(*next);
     if (i < calls.size()) answer_call(generation, calls[i]);
   }
   return StopReason::kNone;
@@ -214,7 +220,7 @@ Result<StopReason> ChatState::end_round(GenerationState& generation, StopReason 
 std::string ChatState::next_call_id() { return std::string(Text("call", 10000 + calls_++ % 90000).view()); }
 
 /// Nobody can be called; the model is told why.
-void ChatState::answer_malformed(GenerationState& generation, const MalformedCall& malformed) {
+void ChatState::answer_malformed(const MalformedCall& malformed) {
   const Status& note = malformed.note;
   std::string error = "the tool call is malformed: needed ";
   error.append(note.needed()).append(", came ").append(note.came());
@@ -226,10 +232,10 @@ void ChatState::answer_malformed(GenerationState& generation, const MalformedCal
   ToolUse use{.call = {.id = next_call_id(), .name = {}, .arguments = malformed.text},
               .outcome = {.verdict = ToolVerdict::kBadArguments, .status = note, .text = text.take()}};
   messages_.push_back({.role = "tool", .content = use.outcome.text, .tool_call_id = use.call.id});
-  generation.use(std::move(use));
+  uses_.push_back(std::move(use));
 }
 
-void ChatState::answer_call(GenerationState& generation, ToolCall call) {
+void ChatState::answer_call(const GenerationState& generation, ToolCall call) {
   ToolLimits limits = options_.tool_limits.value_or(ToolLimits());
   if (generation.options().deadline) {
     const auto left = *generation.options().deadline - std::chrono::steady_clock::now();
@@ -239,7 +245,7 @@ void ChatState::answer_call(GenerationState& generation, ToolCall call) {
   use.outcome = options_.toolbox->call(use.call.name, use.call.arguments, limits);
   messages_.push_back(
       {.role = "tool", .content = use.outcome.text, .tool_call_id = use.call.id, .name = use.call.name});
-  generation.use(std::move(use));
+  uses_.push_back(std::move(use));
 }
 
-}  // namespace moxie::kernel
+}  // namespace moxie::chat
