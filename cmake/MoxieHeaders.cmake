@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Public headers, as file sets: what is installed, and what all_verify_interface_header_sets compiles alone.
 
-# Layers that need nothing compiled belong to moxie::core, all others to moxie::moxie.
+# Layers that need nothing compiled belong to moxie::core, the others to their component.
 set(moxie_header_only_layers core router expert moe testing)
+set(moxie_text_layers format text)
+set(moxie_chat_layers tool chat)
 
 set(moxie_include_dir ${PROJECT_SOURCE_DIR}/include)
 file(GLOB_RECURSE moxie_headers CONFIGURE_DEPENDS ${moxie_include_dir}/*.hpp)
@@ -21,11 +23,24 @@ list(REMOVE_ITEM moxie_core_headers ${moxie_adaptor_headers})
 target_sources(moxie_core INTERFACE
   FILE_SET HEADERS BASE_DIRS ${moxie_include_dir} FILES ${moxie_core_headers}
   FILE_SET adaptors TYPE HEADERS BASE_DIRS ${moxie_include_dir} FILES ${moxie_adaptor_headers})
+if(NOT BUILD_SHARED_LIBS)
+  foreach(component text chat)
+    list(JOIN moxie_${component}_layers "|" pattern)
+    set(headers ${moxie_compiled_headers})
+    list(FILTER headers INCLUDE REGEX "/include/moxie/(${pattern})/")
+    if(component STREQUAL "chat")
+      list(APPEND headers ${moxie_include_dir}/moxie/moxie.hpp)
+    endif()
+    list(REMOVE_ITEM moxie_compiled_headers ${headers})
+    target_sources(moxie_${component} PUBLIC
+      FILE_SET HEADERS BASE_DIRS ${moxie_include_dir} FILES ${headers})
+  endforeach()
+endif()
 target_sources(moxie PUBLIC
   FILE_SET HEADERS BASE_DIRS ${moxie_include_dir} FILES ${moxie_compiled_headers})
 
 if(PROJECT_IS_TOP_LEVEL)
-  set_target_properties(moxie_core moxie PROPERTIES
+  set_target_properties(moxie_core ${moxie_compiled_targets} PROPERTIES
     VERIFY_INTERFACE_HEADER_SETS ON INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
   find_package(Eigen3 QUIET NO_MODULE)
   if(TARGET Eigen3::Eigen)

@@ -8,10 +8,13 @@ set(moxie_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/moxie)
 
 # Two exports, so that users of the headers alone need nothing that the compiled library needs.
 install(TARGETS moxie_core EXPORT moxie-core FILE_SET HEADERS FILE_SET adaptors)
-install(TARGETS moxie EXPORT moxie-moxie FILE_SET HEADERS
+install(TARGETS ${moxie_compiled_targets} EXPORT moxie-moxie FILE_SET HEADERS
   LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
   ARCHIVE COMPONENT development
   RUNTIME COMPONENT runtime)
+if(BUILD_SHARED_LIBS)
+  install(TARGETS moxie_text moxie_chat EXPORT moxie-moxie)
+endif()
 foreach(component core moxie)
   install(EXPORT moxie-${component} NAMESPACE moxie:: DESTINATION ${moxie_package_dir}
     FILE moxie-${component}-targets.cmake)
@@ -21,7 +24,9 @@ endforeach()
 set(moxie_package_dependencies "")
 set(moxie_pc_libs_private "")
 set(moxie_pc_requires_private "")
+set(moxie_pc_libs "-lmoxie")
 if(NOT BUILD_SHARED_LIBS)
+  set(moxie_pc_libs "-lmoxie_chat -lmoxie -lmoxie_text")
   string(APPEND moxie_package_dependencies "  find_dependency(PkgConfig)\n"
     "  pkg_check_modules(pcre2 REQUIRED QUIET IMPORTED_TARGET libpcre2-8)\n"
     "  pkg_check_modules(utf8proc REQUIRED QUIET IMPORTED_TARGET libutf8proc)\n")

@@ -19,6 +19,17 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
+# The compiled libraries, and which of them a component's files go to (src/CMakeLists.txt says what each is).
+if(BUILD_SHARED_LIBS)
+  set(moxie_compiled_targets moxie)
+  set(moxie_text_target moxie)
+  set(moxie_chat_target moxie)
+else()
+  set(moxie_compiled_targets moxie_text moxie moxie_chat)
+  set(moxie_text_target moxie_text)
+  set(moxie_chat_target moxie_chat)
+endif()
+
 set(CMAKE_CXX_EXTENSIONS OFF)
 
 # What moxie's own targets are compiled with. Private: no flag of ours reaches users.

@@ -101,7 +101,7 @@ for kind in static shared; do
     quietly cmake --build "$build" -j "$jobs"
   fi
   quietly cmake --install "$build" --prefix "$prefix"
-  quietly "$source_dir/cmake/check_symbols.sh" "$(find "$prefix" -name 'libmoxie.a' -o -name 'libmoxie.so')"
+  quietly "$source_dir/cmake/check_symbols.sh" $(find "$prefix" -name 'libmoxie*.a' -o -name 'libmoxie.so')
   say "built, installed and its symbols read: $kind"
   if grep -rIl -e "$prefix" -e "$build" -e "$source_dir" "$prefix" >"$work/paths"; then
     cat "$work/paths" >&2
