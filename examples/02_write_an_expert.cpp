@@ -44,7 +44,7 @@ moxie::Status example() {
   const float x[3][D] = {{1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}};
   float y[3][D];
 
-  // A layer runs on a workers: an executor, and scratch for each of its workers. Here both are one thread's.
+  // A layer runs on Workers: an executor, and scratch memory for each of its threads. Here both are one thread's.
   const moxie::MoeScratch bytes = layer.scratch_bytes(3);
   MOXIE_TRY_LET(const auto memory, moxie::AlignedBuffer::create(bytes.own + bytes.worker));
   moxie::Workspace scratch(memory.bytes());

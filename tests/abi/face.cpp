@@ -7,7 +7,6 @@
 
 #include <moxie/core/workers.hpp>
 #include <moxie/expert/gated_mlp.hpp>
-#include <moxie/expert/shared_expert.hpp>
 #include <moxie/moe/moe_layer.hpp>
 #include <moxie/testing/expert_laws.hpp>
 #include <moxie/testing/router_laws.hpp>
@@ -47,10 +46,6 @@ constexpr host::Face kFace = {
       MOXIE_TRY_LET(GatedMlp<ThrowingLinear> expert, mlp());
       return AnyExpert::create(std::move(expert));
     },
-    .gated = []() -> Result<AnyExpert> {
-      MOXIE_TRY_LET(auto expert, (SharedExpert<ThrowingExpert, ThrowingLinear>::create({}, {.out = 1})));
-      return AnyExpert::create(std::move(expert));
-    },
     .add_tool = [](Toolbox& toolbox) { return toolbox.add(tool("throws", "Throws", ThrowingCall{})); },
     .pool = []() -> std::unique_ptr<Executor> {
       return std::make_unique<HostExecutor<ThrowingPool>>(2, ThrowingPool{});
@@ -62,8 +57,7 @@ constexpr host::Face kFace = {
         },
     .layer = []() -> Status {
       MOXIE_TRY_LET(auto bank, ExpertBank<ThrowingExpert>::create(std::vector<ThrowingExpert>(2)));
-      MOXIE_TRY_LET(auto layer, (MoeLayer<host::FirstRouter, ExpertBank<ThrowingExpert>, ThrowingExpert>::create(
-                                    {}, std::move(bank), {})));
+      MOXIE_TRY_LET(auto layer, (MoeLayer<host::FirstRouter, ExpertBank<ThrowingExpert>>::create({}, std::move(bank))));
       return run(layer);
     },
     .layer_of_a_tuple = []() -> Status {

@@ -81,7 +81,6 @@ int main() {
   caught("AnyExpert::create", [&] { return run(face.expert()); });
   caught("AnyExpert::share", [&] { return run(face.shared_expert()); });
   caught("GatedMlp", [&] { return run(face.mlp()); });
-  caught("SharedExpert", [&] { return run(face.gated()); });
   caught("Toolbox::add", [&] { return call_tool(face); });
   caught("HostExecutor", [&] {
     auto task = [](std::size_t, std::size_t) noexcept {};

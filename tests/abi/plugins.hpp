@@ -32,9 +32,8 @@ struct ThrowingExpert {
 };
 
 struct ThrowingLinear {
-  std::size_t out = 4;
   [[nodiscard]] std::size_t in_width() const noexcept { return 4; }
-  [[nodiscard]] std::size_t out_width() const noexcept { return out; }
+  [[nodiscard]] std::size_t out_width() const noexcept { return 4; }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept { return 0; }
   moxie::Status apply(moxie::ConstRows x, moxie::Rows y, moxie::Workspace& ws) const;
 };
@@ -63,7 +62,6 @@ struct Face {
   moxie::Result<moxie::AnyExpert> (*expert)();
   moxie::Result<moxie::AnyExpert> (*shared_expert)();
   moxie::Result<moxie::AnyExpert> (*mlp)();
-  moxie::Result<moxie::AnyExpert> (*gated)();
   moxie::Status (*add_tool)(moxie::Toolbox& toolbox);
   std::unique_ptr<moxie::Executor> (*pool)();
   moxie::Status (*each)();

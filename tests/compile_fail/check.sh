@@ -15,8 +15,8 @@ flags=(-std=c++20 -Wall -Wextra -Werror -I "$include")
 if [[ $file == --precompile ]]; then
   mkdir -p "$precompiled"
   for header in moxie/moe/moe_layer.hpp moxie/moe/bank.hpp moxie/router/top_k.hpp moxie/router/any_router.hpp \
-    moxie/expert/any_expert.hpp moxie/expert/gated_mlp.hpp moxie/expert/shared_expert.hpp \
-    moxie/testing/router_laws.hpp moxie/tool/tool.hpp; do
+    moxie/expert/any_expert.hpp moxie/expert/gated_mlp.hpp moxie/testing/router_laws.hpp \
+    moxie/tool/tool.hpp; do
     echo "#include <$header>"
   done >"$precompiled/all.hpp"
   # clang takes all.hpp.pch for all.hpp as g++ takes all.hpp.gch.

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <moxie/expert/any_expert.hpp>
-#include <moxie/expert/shared_expert.hpp>
 #include <moxie/moe/moe_layer.hpp>
 #include <moxie/router/any_router.hpp>
 #include <moxie/router/top_k.hpp>
@@ -116,14 +115,12 @@ std::vector<AnyExpert> mixed_experts() {
 
 }  // namespace
 
-TEST_CASE("a layer of top-k, one kind of expert and a shared one keeps the row law") {
+TEST_CASE("a layer of top-k and one kind of expert keeps the row law") {
   std::vector<test::PlainMlp> experts;
   for (std::size_t e = 0; e < kN; ++e) experts.push_back(test::plain_mlp(kD, 9, e));
-  using Shared = SharedExpert<test::PlainMlp, test::PlainLinear>;
-  const auto layer = *MoeLayer<TopK, ExpertBank<test::PlainMlp>, Shared>::create(
+  const auto layer = *MoeLayer<TopK, ExpertBank<test::PlainMlp>>::create(
       *TopK::create({.num_experts = kN, .experts_per_token = 3, .normalised = true}),
-      *ExpertBank<test::PlainMlp>::create(std::move(experts)),
-      *Shared::create(test::plain_mlp(kD, 7, 50), test::PlainLinear::random(1, kD, 51)));
+      *ExpertBank<test::PlainMlp>::create(std::move(experts)));
   check_row_law(layer, 1);
 }
 

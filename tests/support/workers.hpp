@@ -31,7 +31,7 @@ inline auto host_threads(std::size_t width) {
   });
 }
 
-/// A workers with exactly so many bytes: `own + worker` for the first workspace, `worker` for the others.
+/// Workers with exactly so many bytes of scratch: `own + worker` for the first workspace, `worker` for the others.
 template <class E>
 class WorkersOf {
  public:

@@ -28,7 +28,7 @@ struct MoeScratch {
 /// Shapes   x, y: [T, D], not overlapping; T at least 1; assignment: of T rows over size() experts.
 /// Units    batch_scratch_bytes(T, P) for T rows and at most P pairs, in bytes; it falls with neither.
 /// Errors   run_batch: kNoSpace; what an expert says. After an error y is unspecified.
-/// Threads  run_batch() may be called at once from many threads, each with its own workers and y.
+/// Threads  run_batch() may be called at once from many threads, each with its own Workers and y.
 template <class B>
 concept BatchBank = Bank<B> &&
     requires(const B& bank, ConstRows x, const Assignment& assignment, Rows y, Workers& workers, std::size_t T) {

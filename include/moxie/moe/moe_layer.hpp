@@ -7,13 +7,11 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 #include <moxie/core/math.hpp>
 #include <moxie/core/scratch.hpp>
 #include <moxie/core/workers.hpp>
-#include <moxie/expert/expert.hpp>
 #include <moxie/moe/assignment.hpp>
 #include <moxie/moe/bank.hpp>
 #include <moxie/moe/batch_bank.hpp>
@@ -21,36 +19,29 @@
 
 namespace moxie::inline abi1 {
 
-/// In the place of a shared expert: there is none.
-struct NoShared {};
-
 /// A Mixture-of-Experts layer: each row goes to the experts that the router chose for it, and their
 /// outputs are added under its weights.
 ///
 ///     auto layer = MoeLayer<TopK, ExpertBank<Mlp>>::create(std::move(router), std::move(bank)).value();
 ///     MOXIE_TRY(layer.run({.logits = logits, .hidden = x}, y, workers));
 ///
-///     y[t] = sum over chosen e, ascending: weight[t, e] * expert_e(x[t])     + shared(x[t])
+///     y[t] = sum over chosen e, ascending: weight[t, e] * expert_e(x[t])
 ///
-/// Every expert's output is made in f32 and added by one fused multiply-add, from 0; the shared
-/// expert's output comes last. So with a row-local router a row of y has the same bits for any T, any
-/// rows beside it and any number of threads. A row for which the router chose nobody gets 0, plus the
-/// shared expert's output. An expert without rows is not called.
+/// Every expert's output is made in f32 and added by one fused multiply-add, from 0. So with a row-local
+/// router a row of y has the same bits for any T, any rows beside it and any number of threads. A row for
+/// which the router chose nobody gets 0. An expert without rows is not called.
 ///
 /// Shapes   logits: [T, N]; hidden: [T, D], the rows that are routed; y: [T, D], not overlapping
 ///          hidden. T may be 0 and at most kMaxRows.
-/// Errors   create: kShape where router, bank and shared expert do not fit together.
+/// Errors   create: kShape where router and bank do not fit together.
 ///          run: kShape; kNoSpace: a workspace is smaller than scratch_bytes(T) says;
 ///          kInvalidArgument: what the router wrote is no decision (its ids and weights are checked);
 ///          kHostException: a router or expert threw; otherwise what a router or expert returned, the
 ///          same one at any number of threads. After an error y and record are unspecified and the
 ///          layer is as before.
-/// Threads  run() may be called at once from many threads, each with its own workers and y.
-template <Router R, Bank B, class Shared = NoShared>
+/// Threads  run() may be called at once from many threads, each with its own Workers and y.
+template <Router R, Bank B>
 class MoeLayer {
-  static constexpr bool kHasShared = !std::is_same_v<Shared, NoShared>;
-  static_assert(!kHasShared || Expert<Shared>, "the shared expert of a MoeLayer is an Expert");
-
  public:
   /// More rows than any step has; it keeps every count of (row, expert) pairs within range.
   static constexpr std::size_t kMaxRows = std::size_t{1} << 24;
@@ -58,7 +49,7 @@ class MoeLayer {
   /// cache, few enough that one popular expert keeps several threads busy.
   static constexpr std::size_t kBlockRows = 64;
 
-  static Result<MoeLayer> create(R router, B bank, Shared shared = {}) {
+  static Result<MoeLayer> create(R router, B bank) {
     const std::size_t N = router.num_experts();
     const std::size_t K = router.experts_per_token();
     if (N != bank.size()) {
@@ -69,13 +60,7 @@ class MoeLayer {
       return Status(Code::kShape, "MoeLayer::create", Text("experts_per_token in [1, ", N, "], below 2^31 experts"),
                     Text(K, " of ", N));
     }
-    if constexpr (kHasShared) {
-      if (shared.width() != bank.width()) {
-        return Status(Code::kShape, "MoeLayer::create",
-                      Text("a shared expert of width ", bank.width(), ", as the bank"), Text(shared.width()));
-      }
-    }
-    return MoeLayer(std::move(router), std::move(bank), std::move(shared));
+    return MoeLayer(std::move(router), std::move(bank));
   }
 
   [[nodiscard]] std::size_t width() const noexcept { return D_; }
@@ -84,7 +69,6 @@ class MoeLayer {
   [[nodiscard]] bool row_local() const noexcept { return is_row_local(router_); }
   [[nodiscard]] const R& router() const noexcept { return router_; }
   [[nodiscard]] const B& bank() const noexcept { return bank_; }
-  [[nodiscard]] const Shared& shared() const noexcept { return shared_; }
 
   /// Never falls as T grows.
   [[nodiscard]] MoeScratch scratch_bytes(std::size_t T) const noexcept {
@@ -97,10 +81,6 @@ class MoeLayer {
       inner = batch->worker;
     } else {
       own.rows(ScratchSize::product(T, K_), D_);
-    }
-    if constexpr (kHasShared) {
-      own.rows(T, D_);
-      inner = std::max(inner, shared_.scratch_bytes(block));
     }
     const std::size_t gathered = ScratchSize().rows(block, D_).bytes(inner).total();
     const std::size_t routed = ScratchSize().bytes(router_.scratch_bytes(row_local() ? block : T)).total();
@@ -128,29 +108,21 @@ class MoeLayer {
     }
     MOXIE_TRY(route(in, routes, workers));
     MOXIE_TRY_LET(const Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
-    Rows shared_output;
-    if constexpr (kHasShared) {
-      MOXIE_TRY_LET(shared_output, own.rows(T, D_));
-    }
     if constexpr (BatchBank<B>) {
-      if (bank_.takes_batches()) {
-        MOXIE_TRY(bank_.run_batch(in.hidden, assignment, y, workers));
-        return add_shared(in.hidden, shared_output, y, workers);
-      }
+      if (bank_.takes_batches()) return bank_.run_batch(in.hidden, assignment, y, workers);
     }
     MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_pairs(), D_));
-    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, shared_output, workers));
-    return combine(assignment, outputs, shared_output, y, workers);
+    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, workers));
+    return combine(assignment, outputs, y, workers);
   }
 
  private:
   // 16: a row's sum is short work, and one decoded row should wake nobody.
   static constexpr std::size_t kCombineRows = 16;
 
-  MoeLayer(R router, B bank, Shared shared)
+  MoeLayer(R router, B bank)
       : router_(std::move(router)),
         bank_(std::move(bank)),
-        shared_(std::move(shared)),
         N_(router_.num_experts()),
         K_(router_.experts_per_token()),
         D_(bank_.width()) {}
@@ -163,21 +135,6 @@ class MoeLayer {
       if (bank_.takes_batches()) return bank_.batch_scratch_bytes(T, ScratchSize::product(T, K_));
     }
     return std::nullopt;
-  }
-
-  /// Behind a bank that ran the batch by itself.
-  MOXIE_OPTION_TAG Status add_shared(ConstRows x, Rows shared_output, Rows y, Workers& workers) const noexcept {
-    if constexpr (!kHasShared) {
-      return {};
-    } else {
-      return workers.each(blocks(x.rows, kBlockRows), [&](std::size_t index, Workspace& ws) -> Status {
-        const std::size_t begin = index * kBlockRows;
-        const std::size_t count = std::min(kBlockRows, x.rows - begin);
-        MOXIE_TRY(shared_.run(x.slice(begin, count), shared_output.slice(begin, count), ws));
-        for (std::size_t t = begin; t < begin + count; ++t) fma_into(1.0f, shared_output.row(t), y.row(t), D_);
-        return {};
-      });
-    }
   }
 
   Status check(const RouteIn& in, const Rows& y) const noexcept {
@@ -210,18 +167,9 @@ class MoeLayer {
     });
   }
 
-  MOXIE_OPTION_TAG Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs, Rows shared_output,
+  MOXIE_OPTION_TAG Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs,
                                       Workers& workers) const noexcept {
-    const std::size_t routed = assignment.num_tasks();
-    const std::size_t shared = kHasShared ? blocks(x.rows, kBlockRows) : 0;
-    return workers.each(routed + shared, [&](std::size_t task, Workspace& ws) -> Status {
-      if constexpr (kHasShared) {
-        if (task >= routed) {
-          const std::size_t begin = (task - routed) * kBlockRows;
-          const std::size_t count = std::min(kBlockRows, x.rows - begin);
-          return shared_.run(x.slice(begin, count), shared_output.slice(begin, count), ws);
-        }
-      }
+    return workers.each(assignment.num_tasks(), [&](std::size_t task, Workspace& ws) -> Status {
       const Assignment::Block block = assignment.block(task);
       MOXIE_TRY_LET(const ConstRows input, gather(x, assignment.rows_of(block), ws));
       return bank_.run(block.expert, input, outputs.slice(block.begin, block.count), ws);
@@ -236,8 +184,7 @@ class MoeLayer {
     return ConstRows(gathered);
   }
 
-  MOXIE_OPTION_TAG Status combine(const Assignment& assignment, Rows outputs, Rows shared_output, Rows y,
-                                  Workers& workers) const noexcept {
+  MOXIE_OPTION_TAG Status combine(const Assignment& assignment, Rows outputs, Rows y, Workers& workers) const noexcept {
     return workers.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
       const std::size_t end = std::min(y.rows, (index + 1) * kCombineRows);
       for (std::size_t t = index * kCombineRows; t < end; ++t) {
@@ -245,7 +192,6 @@ class MoeLayer {
         for (const std::size_t pair : assignment.pairs_of(t)) {
           fma_into(assignment.weight(pair), outputs.row(pair), y.row(t), D_);
         }
-        if constexpr (kHasShared) fma_into(1.0f, shared_output.row(t), y.row(t), D_);
       }
       return {};
     });
@@ -253,7 +199,6 @@ class MoeLayer {
 
   R router_;
   B bank_;
-  [[no_unique_address]] Shared shared_;
   // Asked once: sizes that scratch memory was made for must not change under it.
   std::size_t N_;
   std::size_t K_;

@@ -139,21 +139,6 @@ TEST_CASE("a fused bank whose experts were packed differently runs them one by o
   CHECK(same_bits(run(fused, l, r, SerialExecutor()), run(plain.value(), l, r, SerialExecutor())));
 }
 
-TEST_CASE("a shared expert is added behind a fused bank") {
-  const Kind kind = kKinds[1];
-  const std::vector<Mlp> experts = experts_of(kind, 4);
-  const test::Scale shared{kind.D, 3.0f, 0.5f};
-  const auto fused =
-      MoeLayer<TopK, FusedBank, test::Scale>::create(router(4, 2), FusedBank::create(experts).value(), shared).value();
-  const auto plain = MoeLayer<TopK, ExpertBank<Mlp>, test::Scale>::create(
-      router(4, 2), ExpertBank<Mlp>::create(experts).value(), shared);
-  std::vector<float> x(70 * kind.D), logits(70 * 4);
-  test::fill_random({x.data(), 70, kind.D}, 5);
-  test::fill_random({logits.data(), 70, 4}, 6);
-  const ConstRows l(logits.data(), 70, 4), r(x.data(), 70, kind.D);
-  CHECK(same_bits(run(fused, l, r, test::host_threads(2)), run(plain.value(), l, r, SerialExecutor())));
-}
-
 TEST_CASE("a fused bank wants experts, of one width") {
   CHECK(FusedBank::create({}).status().code() == Code::kInvalidArgument);
   std::vector<Mlp> experts = experts_of({ElementType::kQ8_0, ElementType::kQ8_0, 64, 64}, 1);

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include <moxie/expert/any_expert.hpp>
-#include <moxie/expert/shared_expert.hpp>
 #include <moxie/moe/moe_layer.hpp>
 #include <moxie/router/any_router.hpp>
 #include <moxie/router/top_k.hpp>
@@ -19,11 +18,9 @@ TEST_CASE("a layer of any types allocates nothing while it runs") {
   constexpr std::size_t kN = 8, kK = 3, kD = 16, kMaxT = 150;
   std::vector<AnyExpert> experts;
   for (std::size_t e = 0; e < kN; ++e) experts.push_back(*AnyExpert::create(test::plain_mlp(kD, 8 + e, e)));
-  using Shared = SharedExpert<test::PlainMlp, test::PlainLinear>;
-  const auto layer = *MoeLayer<AnyRouter, ExpertBank<AnyExpert>, Shared>::create(
+  const auto layer = *MoeLayer<AnyRouter, ExpertBank<AnyExpert>>::create(
       *AnyRouter::create(*TopK::create({.num_experts = kN, .experts_per_token = kK})),
-      *ExpertBank<AnyExpert>::create(std::move(experts)),
-      *Shared::create(test::plain_mlp(kD, 4, 99), test::PlainLinear::random(1, kD, 98)));
+      *ExpertBank<AnyExpert>::create(std::move(experts)));
 
   std::vector<float> logits(kMaxT * kN), x(kMaxT * kD), y(kMaxT * kD);
   test::fill_random({logits.data(), kMaxT, kN}, 1);

@@ -127,7 +127,7 @@ TEST_CASE("an expert that fails is no trouble where it is not called") {
 
 TEST_CASE("an expert that throws is a host exception") {
   CHECK(run(layer_of(LogitsSayAll{2, 1}, {*AnyExpert::create(Throwing{{2}}), good()})).code() == Code::kHostException);
-  // Without AnyExpert's wall, the workers's.
+  // Without AnyExpert's wall, that of Workers::each.
   const auto bare = *MoeLayer<LogitsSayAll, ExpertBank<Throwing>>::create(
       LogitsSayAll{1, 1}, *ExpertBank<Throwing>::create({Throwing{{1}}}));
   const MoeScratch bytes = bare.scratch_bytes(1);
@@ -163,7 +163,7 @@ TEST_CASE("a layer needs the scratch that it announces, and no less will do") {
   CHECK(code_with(bytes.own, bytes.worker) == Code::kOk);
 }
 
-TEST_CASE("a workers without workspaces is an error") {
+TEST_CASE("workers without workspaces are an error") {
   const Layer layer = layer_of(LogitsSayAll{1, 1}, {good()});
   SerialExecutor executor;
   Workers workers(executor, {});
@@ -199,13 +199,11 @@ TEST_CASE("shapes that do not belong together are refused with both shapes") {
         "MoeLayer::run: needed at most 16777216 rows, came 16777217");
 }
 
-TEST_CASE("router, bank and shared expert that do not fit together make no layer") {
+TEST_CASE("router and bank that do not fit together make no layer") {
   using Bank = ExpertBank<Scale>;
   const auto bank = *Bank::create({{2}, {2}});
   CHECK(MoeLayer<LogitsSayAll, Bank>::create({3, 1}, bank).status().message() ==
         "MoeLayer::create: needed a router over 2 experts, as the bank has, came over 3");
   CHECK(MoeLayer<LogitsSayAll, Bank>::create({2, 3}, bank).status().code() == Code::kShape);
   CHECK(MoeLayer<LogitsSayAll, Bank>::create({2, 0}, bank).status().code() == Code::kShape);
-  CHECK(MoeLayer<LogitsSayAll, Bank, Scale>::create({2, 1}, bank, {3}).status().message() ==
-        "MoeLayer::create: needed a shared expert of width 2, as the bank, came 3");
 }

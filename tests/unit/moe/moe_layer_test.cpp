@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <moxie/expert/any_expert.hpp>
-#include <moxie/expert/shared_expert.hpp>
 #include <moxie/router/top_k.hpp>
 #include <moxie/testing/guarded_memory.hpp>
 
@@ -19,7 +18,6 @@
 
 using namespace moxie;
 using test::LogitsSayAll;
-using test::PlainLinear;
 using test::PlainMlp;
 using test::Scale;
 
@@ -124,18 +122,6 @@ TEST_CASE("each output is added by one fused multiply-add") {
   CHECK(run(layer, {1.0f, a}, {1.0f}) == std::vector<float>{0x1p-24f});
 }
 
-TEST_CASE("the shared expert runs on every row and is added last") {
-  const auto layer = *MoeLayer<LogitsSayAll, ExpertBank<Scale>, Scale>::create(LogitsSayAll{2, 1}, decimal_bank(2),
-                                                                               Scale{1, 0.0f, 5.0f});
-  CHECK(run(layer, {1, 0, 0, 0, 0, 2}, {1, 1, 1}) == std::vector<float>{6, 5, 25});
-  const auto large = *MoeLayer<LogitsSayAll, ExpertBank<Scale>, Scale>::create(
-      LogitsSayAll{2, 2}, *ExpertBank<Scale>::create({{1, 1.0f, 0.0f}, {1, 1.0f, 0.0f}}), Scale{1, 0.0f, 16777216.0f});
-  CHECK(run(large, {1, 1}, {1}) == std::vector<float>{16777218.0f});  // (1 + 1) + 2^24
-  std::vector<float> logits;
-  for (std::size_t t = 0; t < 150; ++t) logits.insert(logits.end(), {1, 0});
-  CHECK(run(layer, logits, std::vector<float>(150, 1.0f), test::host_threads(2)) == std::vector<float>(150, 6.0f));
-}
-
 TEST_CASE("different experts in a tuple bank work side by side") {
   using Tuple = TupleBank<Scale, PlainMlp, AnyExpert>;
   const PlainMlp mlp = test::plain_mlp(3, 8, 4);
@@ -172,10 +158,7 @@ TEST_CASE("a layer of top-k and mlps agrees with double") {
     std::vector<PlainMlp> experts;
     for (std::size_t e = 0; e < N; ++e) experts.push_back(test::plain_mlp(D, H, 100 + e));
     const TopK top = *TopK::create({.num_experts = N, .experts_per_token = K, .normalised = normalised});
-    const auto shared =
-        *SharedExpert<PlainMlp, PlainLinear>::create(test::plain_mlp(D, H, 50), PlainLinear::random(1, D, 51));
-    const auto layer = *MoeLayer<TopK, ExpertBank<PlainMlp>, SharedExpert<PlainMlp, PlainLinear>>::create(
-        top, *ExpertBank<PlainMlp>::create(experts), shared);
+    const auto layer = *MoeLayer<TopK, ExpertBank<PlainMlp>>::create(top, *ExpertBank<PlainMlp>::create(experts));
     for (const std::size_t T : {1u, 2u, 40u, 130u}) {
       INFO("N " << N << ", K " << K << ", D " << D << ", H " << H << ", T " << T);
       std::vector<float> logits(T * N), x(T * D);
@@ -205,11 +188,6 @@ TEST_CASE("a layer of top-k and mlps agrees with double") {
         for (std::size_t e = 0; e < N; ++e) {
           if (is_chosen(e)) add(std::exp(static_cast<double>(scores[e])) / (normalised ? chosen : all), experts[e]);
         }
-        double gate = 0.0;
-        for (std::size_t d = 0; d < D; ++d) {
-          gate += static_cast<double>(row[d]) * static_cast<double>(shared.gate().weight(0, d));
-        }
-        add(1.0 / (1.0 + std::exp(-gate)), shared.expert());
         for (std::size_t d = 0; d < D; ++d) want.set(t, d, sum[d], size[d]);
       }
       // An mlp's own, a weight's (softmax, sums), one for each term of the sum.
