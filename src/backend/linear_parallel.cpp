@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
 
 namespace moxie::inline abi1::backend {
@@ -13,24 +14,19 @@ namespace {
 /// A product made ready: its rows, and the tasks that it is cut into.
 struct Ready {
   Operand operand;
-  std::size_t column_tasks = 0;
-  std::size_t row_tasks = 0;
+  Cut tiles{0, 0};
+  Cut rows{0, 0};
   std::size_t first_task = 0;
 };
 
 Status run_task(const Product& product, const Ready& ready, std::size_t task, Workspace& workspace) noexcept {
-  const std::size_t tiles = product.body->tiles();
-  const std::size_t column = task / ready.row_tasks;
-  const std::size_t block = (product.y.rows + ready.row_tasks - 1) / ready.row_tasks;
-  const std::size_t row = std::min(task % ready.row_tasks * block, product.y.rows);
-  const std::size_t rows = std::min(block, product.y.rows - row);
-  const std::size_t begin = column * tiles / ready.column_tasks;
-  const std::size_t end = (column + 1) * tiles / ready.column_tasks;
-  if (rows == 0 || begin == end) return {};
-  const std::size_t first = begin * product.body->tile_width();
-  const std::size_t width = std::min(end * product.body->tile_width(), product.body->out_width()) - first;
-  return product.body->run(ready.operand.slice(row, rows),
-                           Rows(product.y.row(row) + first, rows, width, product.y.stride), begin, end, workspace);
+  const Range tiles = ready.tiles[task / ready.rows.size()];
+  const Range rows = ready.rows[task % ready.rows.size()];
+  const std::size_t first = tiles.begin * product.body->tile_width();
+  const std::size_t width = std::min(tiles.end * product.body->tile_width(), product.body->out_width()) - first;
+  return product.body->run(ready.operand.slice(rows.begin, rows.size()),
+                           Rows(product.y.row(rows.begin) + first, rows.size(), width, product.y.stride), tiles.begin,
+                           tiles.end, workspace);
 }
 
 }  // namespace
@@ -56,6 +52,18 @@ Result<BlockTable> take_table(const LinearBody& body, std::size_t rows, Workspac
   const std::size_t count = ScratchSize::product(rows, body.operand_blocks());
   MOXIE_TRY_LET(const std::span<quant::Activations> blocks, workspace.take<quant::Activations>(count));
   return BlockTable{.data = blocks.data(), .stride = rows};
+}
+
+Status quantize_rows(ConstRows x, std::span<const LinearBody* const> bodies, std::span<const BlockTable> tables,
+                     Workers& workers) noexcept {
+  // Fewer than 16 rows should wake nobody.
+  const Cut cut(x.rows, std::min(Cut::of_at_most(x.rows, 16).size(), workers.width() * 4));
+  return each_range(workers, cut, [&](Range rows, Workspace&) -> Status {
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      bodies[i]->quantize(x.slice(rows.begin, rows.size()), 0, rows.begin, tables[i]);
+    }
+    return {};
+  });
 }
 
 Status run_products(ConstRows x, std::span<const Product> products, Workers& workers) noexcept {
@@ -85,13 +93,7 @@ Status run_products(ConstRows x, std::span<const Product> products, Workers& wor
     ready[i].operand = tables[t].operand(0, x.rows);
   }
   if (n_tables != 0) {
-    const std::size_t tasks = std::min((x.rows + 15) / 16, workers.width() * 4);  // fewer rows should wake nobody
-    MOXIE_TRY(workers.each(tasks, [&](std::size_t task, Workspace&) -> Status {
-      const std::size_t begin = task * x.rows / tasks;
-      const std::size_t count = (task + 1) * x.rows / tasks - begin;
-      for (std::size_t t = 0; t < n_tables; ++t) quantizers[t]->quantize(x.slice(begin, count), 0, begin, tables[t]);
-      return {};
-    }));
+    MOXIE_TRY(quantize_rows(x, std::span(quantizers).first(n_tables), std::span(tables).first(n_tables), workers));
   }
 
   // Tasks are runs of tiles, and blocks of rows where there are fewer tiles than threads. A few for
@@ -101,10 +103,11 @@ Status run_products(ConstRows x, std::span<const Product> products, Workers& wor
   for (std::size_t i = 0; i < products.size(); ++i) {
     const LinearBody& body = *products[i].body;
     const std::size_t share = std::max<std::size_t>((wanted * body.out_width() + columns / 2) / columns, 1);
-    ready[i].column_tasks = std::min(body.tiles(), share);
-    ready[i].row_tasks = std::clamp<std::size_t>(share / ready[i].column_tasks, 1, (x.rows + 31) / 32);
+    ready[i].tiles = Cut(body.tiles(), share);
+    const std::size_t most = Cut::of_at_most(x.rows, 32).size();
+    ready[i].rows = Cut(x.rows, std::clamp<std::size_t>(share / ready[i].tiles.size(), 1, most));
     ready[i].first_task = tasks;
-    tasks += ready[i].column_tasks * ready[i].row_tasks;
+    tasks += ready[i].tiles.size() * ready[i].rows.size();
   }
   return workers.each(tasks, [&](std::size_t task, Workspace& workspace) -> Status {
     std::size_t i = products.size() - 1;

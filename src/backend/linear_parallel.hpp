@@ -17,6 +17,10 @@ Status check_shapes(const LinearBody& body, ConstRows x, Rows y) noexcept;
 /// Room for them; an empty table where the body takes rows as they are.
 Result<BlockTable> take_table(const LinearBody& body, std::size_t rows, Workspace& workspace) noexcept;
 
+/// Quantizes rows for each of the bodies, into the table beside it.
+Status quantize_rows(ConstRows x, std::span<const LinearBody* const> bodies, std::span<const BlockTable> tables,
+                     Workers& workers) noexcept;
+
 /// One matrix that the same rows are multiplied with.
 struct Product {
   const LinearBody* body = nullptr;

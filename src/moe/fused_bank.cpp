@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <moxie/core/math.hpp>
+#include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
 
 #include "backend/linear_parallel.hpp"
@@ -18,10 +19,6 @@ using backend::Operand;
 
 /// Inner columns of a task: a whole block of quantized activations, so that the task can quantize what it made.
 constexpr std::size_t kRange = backend::quant::kSuper;
-/// Rows of an expert in one task at most, as MoeLayer cuts them.
-constexpr std::size_t kBlockRows = 64;
-
-std::size_t ranges(std::size_t columns) noexcept { return (columns + kRange - 1) / kRange; }
 
 bool alike(const LinearBody& a, const LinearBody& b) noexcept {
   return a.shares_operand(b) && a.tile_width() == b.tile_width() && a.out_width() == b.out_width();
@@ -67,7 +64,7 @@ std::size_t FusedBank::scratch_bytes(std::size_t T) const noexcept {
 MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t pairs) const noexcept {
   const LinearBody& gate = experts_[0].gate().body();
   const LinearBody& down = experts_[0].down().body();
-  const std::size_t block = std::min(T, kBlockRows);
+  const std::size_t block = std::min(T, Assignment::kBlockRows);
   ScratchSize own;
   own.bytes(backend::operand_bytes(gate, T));
   if (down.operand_blocks() == 0) {
@@ -104,19 +101,15 @@ Status FusedBank::run_batch(ConstRows x, const Assignment& assignment, Rows y, W
     MOXIE_TRY_LET(batch.gated, own.rows(assignment.num_pairs(), down.in_width()));
   }
   if (batch.input.data != nullptr) {
-    const std::size_t tasks = std::min((x.rows + 15) / 16, workers.width() * 4);  // fewer rows should wake nobody
-    MOXIE_TRY(workers.each(tasks, [&](std::size_t task, Workspace&) -> Status {
-      const std::size_t begin = task * x.rows / tasks;
-      gate.quantize(x.slice(begin, (task + 1) * x.rows / tasks - begin), 0, begin, batch.input);
-      return {};
-    }));
+    const LinearBody* const quantizer = &gate;
+    MOXIE_TRY(backend::quantize_rows(x, {&quantizer, 1}, {&batch.input, 1}, workers));
   }
   MOXIE_TRY(run_inner(batch, workers));
   return run_down(batch, y, workers);
 }
 
 Status FusedBank::run_inner(const Batch& batch, Workers& workers) const noexcept {
-  const std::size_t n_ranges = ranges(experts_[0].inner_width());
+  const std::size_t n_ranges = (experts_[0].inner_width() + kRange - 1) / kRange;
   return workers.each(batch.assignment.num_tasks() * n_ranges, [&](std::size_t task, Workspace& ws) {
     return run_inner_range(batch, batch.assignment.block(task / n_ranges), task % n_ranges * kRange, ws);
   });
@@ -172,11 +165,9 @@ Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& b
 
 Status FusedBank::run_down(const Batch& batch, Rows y, Workers& workers) const noexcept {
   const LinearBody& first = experts_[0].down().body();
-  const std::size_t tiles = first.tiles();
-  const std::size_t tasks = std::min(tiles, workers.width() == 1 ? 1 : workers.width() * 4);
-  return workers.each(tasks, [&](std::size_t task, Workspace& ws) -> Status {
-    const std::size_t begin = task * tiles / tasks;
-    const std::size_t end = (task + 1) * tiles / tasks;
+  const Cut cut(first.tiles(), workers.width() == 1 ? 1 : workers.width() * 4);
+  return each_range(workers, cut, [&](Range range, Workspace& ws) -> Status {
+    const auto [begin, end] = range;
     const std::size_t column = begin * first.tile_width();
     const Rows part = columns_of(y, column, std::min(end * first.tile_width(), first.out_width()) - column);
     for (std::size_t t = 0; t < part.rows; ++t) std::fill_n(part.row(t), part.width, 0.0f);

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
 #include <moxie/router/router.hpp>
 
@@ -37,6 +38,10 @@ class Assignment {
     std::size_t begin;  ///< its first pair
     std::size_t count;
   };
+
+  /// Rows that an expert gets in one call, at most: enough to use each weight many times while it is in
+  /// cache, few enough that one popular expert keeps several threads busy.
+  static constexpr std::size_t kBlockRows = 64;
 
   static constexpr std::size_t scratch_bytes(std::size_t T, std::size_t N, std::size_t K) noexcept {
     return ScratchSize()
@@ -77,8 +82,9 @@ class Assignment {
     // The last expert whose first task is not beyond: experts without rows have no task and are skipped.
     const auto after = std::upper_bound(first_task_.begin(), first_task_.end(), task);
     const auto expert = static_cast<std::size_t>(after - first_task_.begin()) - 1;
-    const std::size_t begin = first_pair_[expert] + (task - first_task_[expert]) * block_rows_;
-    return {expert, begin, std::min(block_rows_, first_pair_[expert + 1] - begin)};
+    const std::size_t first = first_pair_[expert];
+    const Range pairs = Cut::of_at_most(first_pair_[expert + 1] - first, block_rows_)[task - first_task_[expert]];
+    return {expert, first + pairs.begin, pairs.size()};
   }
   [[nodiscard]] std::span<const std::size_t> rows_of(const Block& block) const noexcept {
     return row_.subspan(block.begin, block.count);
@@ -131,7 +137,7 @@ class Assignment {
     first_task_[0] = 0;
     for (std::size_t e = 0; e < N; ++e) {
       const std::size_t count = first_pair_[e + 1];
-      first_task_[e + 1] = first_task_[e] + (count + block_rows_ - 1) / block_rows_;
+      first_task_[e + 1] = first_task_[e] + Cut::of_at_most(count, block_rows_).size();
       first_pair_[e + 1] += first_pair_[e];
       next_pair[e] = first_pair_[e];
     }

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include <moxie/core/math.hpp>
+#include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
-#include <moxie/core/workers.hpp>
 #include <moxie/moe/assignment.hpp>
 #include <moxie/moe/bank.hpp>
 #include <moxie/moe/batch_bank.hpp>
@@ -45,9 +45,7 @@ class MoeLayer {
  public:
   /// More rows than any step has; it keeps every count of (row, expert) pairs within range.
   static constexpr std::size_t kMaxRows = std::size_t{1} << 24;
-  /// Rows that an expert gets in one call, at most: enough to use each weight many times while it is in
-  /// cache, few enough that one popular expert keeps several threads busy.
-  static constexpr std::size_t kBlockRows = 64;
+  static constexpr std::size_t kBlockRows = Assignment::kBlockRows;
 
   static Result<MoeLayer> create(R router, B bank) {
     const std::size_t N = router.num_experts();
@@ -127,8 +125,6 @@ class MoeLayer {
         K_(router_.experts_per_token()),
         D_(bank_.width()) {}
 
-  static constexpr std::size_t blocks(std::size_t rows, std::size_t of) noexcept { return (rows + of - 1) / of; }
-
   /// Of a bank that runs the batch by itself.
   [[nodiscard]] std::optional<MoeScratch> batch_scratch(std::size_t T) const noexcept {
     if constexpr (BatchBank<B>) {
@@ -156,14 +152,13 @@ class MoeLayer {
   MOXIE_OPTION_TAG Status route(const RouteIn& in, const RouteOut& out, Workers& workers) const noexcept {
     MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
     const std::size_t per_call = row_local() ? kBlockRows : in.rows();
-    return workers.each(blocks(in.rows(), per_call), [&](std::size_t index, Workspace& ws) {
-      const std::size_t begin = index * per_call;
-      const RouteOut part = out.slice(begin, std::min(per_call, in.rows() - begin));
+    return each_range(workers, Cut::of_at_most(in.rows(), per_call), [&](Range rows, Workspace& ws) {
+      const RouteOut part = out.slice(rows.begin, rows.size());
       for (std::size_t t = 0; t < part.experts.rows; ++t) {  // marked, so that a slot which it forgets is found
         std::ranges::fill(part.experts[t], std::numeric_limits<std::int32_t>::min());
         std::ranges::fill(part.weights[t], std::numeric_limits<float>::quiet_NaN());
       }
-      return router_.route(in.slice(begin, part.experts.rows), part, ws);
+      return router_.route(in.slice(rows.begin, rows.size()), part, ws);
     });
   }
 
@@ -185,9 +180,8 @@ class MoeLayer {
   }
 
   MOXIE_OPTION_TAG Status combine(const Assignment& assignment, Rows outputs, Rows y, Workers& workers) const noexcept {
-    return workers.each(blocks(y.rows, kCombineRows), [&](std::size_t index, Workspace&) -> Status {
-      const std::size_t end = std::min(y.rows, (index + 1) * kCombineRows);
-      for (std::size_t t = index * kCombineRows; t < end; ++t) {
+    return each_range(workers, Cut::of_at_most(y.rows, kCombineRows), [&](Range rows, Workspace&) -> Status {
+      for (std::size_t t = rows.begin; t < rows.end; ++t) {
         std::fill_n(y.row(t), D_, 0.0f);
         for (const std::size_t pair : assignment.pairs_of(t)) {
           fma_into(assignment.weight(pair), outputs.row(pair), y.row(t), D_);

@@ -10,7 +10,7 @@
 
 #include <moxie/backend/quant.hpp>
 #include <moxie/core/guard.hpp>
-#include <moxie/core/workers.hpp>
+#include <moxie/core/ranges.hpp>
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/format/gguf_writer.hpp>
 
@@ -46,10 +46,9 @@ class RowSource {
     Executor& executor = executor_ == nullptr ? serial : *executor_;
     std::vector<Workspace> workspaces(executor.width());
     Workers workers(executor, workspaces);
-    const std::size_t tasks = std::min(count, executor.width() * 4);
-    const Status status = workers.each(tasks, [&](std::size_t task, Workspace&) -> Status {
+    const Status status = each_range(workers, Cut(count, workers.width() * 4), [&](Range range, Workspace&) -> Status {
       std::vector<float> values(static_cast<std::size_t>(width_));
-      for (std::size_t row = task * count / tasks; row < (task + 1) * count / tasks; ++row) {
+      for (std::size_t row = range.begin; row < range.end; ++row) {
         MOXIE_TRY(convert(first_row + row, rows.subspan(row * to_bytes, to_bytes), values));
       }
       return {};

@@ -9,7 +9,7 @@
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/core/guard.hpp>
-#include <moxie/core/workers.hpp>
+#include <moxie/core/ranges.hpp>
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/format/gguf_writer.hpp>
 
@@ -44,13 +44,12 @@ class TileSource {
     Executor& executor = executor_ == nullptr ? serial : *executor_;
     std::vector<Workspace> workspaces(executor.width());
     Workers workers(executor, workspaces);
-    // Runs of whole panels, where the chunk begins with one: 4 tiles, of which none is then made twice.
-    const std::size_t runs = std::clamp<std::size_t>(count / 4, 1, executor.width() * 4);
-    const auto cut = [&](std::size_t run) { return run == runs ? count : run * count / runs / 4 * 4; };
-    MOXIE_TRY(workers.each(runs, [&](std::size_t run, Workspace&) {
-      const std::size_t begin = cut(run);
-      return pack(static_cast<std::size_t>(first) + begin, bytes.subspan(begin * tile, (cut(run + 1) - begin) * tile),
-                  tile);
+    // Ranges of whole panels, where the chunk begins with one: 4 tiles, of which none is then made twice.
+    const std::size_t panels = std::max<std::size_t>(count / 4, 1);
+    MOXIE_TRY(each_range(workers, Cut(panels, workers.width() * 4), [&](Range range, Workspace&) {
+      const std::size_t begin = range.begin * 4;
+      const std::size_t end = range.end == panels ? count : range.end * 4;
+      return pack(static_cast<std::size_t>(first) + begin, bytes.subspan(begin * tile, (end - begin) * tile), tile);
     }));
     if (first + count == tiles_ * matrices_) {
       checkpoint_.release_pages(tensor_);

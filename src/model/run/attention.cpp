@@ -54,13 +54,13 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
   const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * width);
   // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
   // tasks even out. Within a block, rows that follow each other in a context go together.
-  const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
-  MOXIE_TRY(workers.each(blocks * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
+  const Cut blocks = Cut::of_at_most(rows.size(), backend::kAttendRows);
+  MOXIE_TRY(workers.each(blocks.size() * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
     const std::size_t g = task % parts_.kv_heads;
-    const std::size_t end = std::min(rows.size(), (task / parts_.kv_heads + 1) * backend::kAttendRows);
-    for (std::size_t i = task / parts_.kv_heads * backend::kAttendRows; i < end;) {
+    const Range block = blocks[task / parts_.kv_heads];
+    for (std::size_t i = block.begin; i < block.end;) {
       const Segment& segment = batch.segment_of(rows[i]);
-      const std::size_t count = segment.run_of(rows.subspan(i, end - i));
+      const std::size_t count = segment.run_of(rows.subspan(i, block.end - i));
       const KvView& kv = segment.kv;
       ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
                   .q_stride = width,

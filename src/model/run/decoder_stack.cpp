@@ -135,11 +135,12 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
   const std::size_t V = parts_.head->out_width();
   const Workspace::Frame frame(workers.own());
   MOXIE_TRY_LET(const Rows logits, workers.own().rows(std::min(state.rows.size(), kOutputRows), V));
-  for (std::size_t begin = 0; begin < state.rows.size(); begin += kOutputRows) {
-    const std::size_t count = std::min(kOutputRows, state.rows.size() - begin);
-    const Rows part = logits.slice(0, count);
-    MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, count), part, workers));
-    const auto outputs = batch.outputs.subspan(begin, count);
+  const Cut blocks = Cut::of_at_most(state.rows.size(), kOutputRows);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto [begin, end] = blocks[i];
+    const Rows part = logits.slice(0, end - begin);
+    MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, part.rows), part, workers));
+    const auto outputs = batch.outputs.subspan(begin, part.rows);
     MOXIE_TRY(
         each_row(workers, part.rows, [&](std::size_t row) { std::copy_n(part.row(row), V, outputs[row].logits); }));
   }

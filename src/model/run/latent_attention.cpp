@@ -149,18 +149,17 @@ Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& b
                                const backend::Ops& ops, const Buffers& buffers, Rows y,
                                Workers& workers) const noexcept {
   const Rows attention_out(buffers.attention_out.data, rows.size(), heads() * value_width());
-  const std::size_t blocks = (rows.size() + backend::kAttendRows - 1) / backend::kAttendRows;
+  const Cut blocks = Cut::of_at_most(rows.size(), backend::kAttendRows);
   // A task is a block of rows and a few heads, fewer where threads would have nothing to do: how many share a pass over
   // the pages changes no bit of any.
   std::size_t per_task = kTaskHeads;
-  while (per_task > 1 && blocks * ((heads() + per_task - 1) / per_task) < workers.width()) per_task /= 2;
-  const std::size_t groups = (heads() + per_task - 1) / per_task;
-  MOXIE_TRY(workers.each(blocks * groups, [&](std::size_t index, Workspace& workspace) -> Status {
-    const std::size_t begin = index / groups * backend::kAttendRows;
-    const std::size_t count = std::min(backend::kAttendRows, rows.size() - begin);
-    const std::size_t head = index % groups * per_task;
-    const Task task{.rows = rows.subspan(begin, count), .head = head, .heads = std::min(per_task, heads() - head)};
-    return run_task(task, batch, layer, ops, buffers, attention_out.slice(begin, count), workspace);
+  while (per_task > 1 && blocks.size() * Cut::of_at_most(heads(), per_task).size() < workers.width()) per_task /= 2;
+  const Cut groups = Cut::of_at_most(heads(), per_task);
+  MOXIE_TRY(workers.each(blocks.size() * groups.size(), [&](std::size_t index, Workspace& workspace) -> Status {
+    const Range block = blocks[index / groups.size()];
+    const Range group = groups[index % groups.size()];
+    const Task task{.rows = rows.subspan(block.begin, block.size()), .head = group.begin, .heads = group.size()};
+    return run_task(task, batch, layer, ops, buffers, attention_out.slice(block.begin, block.size()), workspace);
   }));
   return parts_.output.apply(attention_out, y, workers);
 }

@@ -9,8 +9,8 @@
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/core/math.hpp>
+#include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
-#include <moxie/core/workers.hpp>
 
 #include "model/run/rope.hpp"
 
@@ -36,10 +36,9 @@ class RmsNorm {
 /// ends its task where that is an error.
 template <class F>
 Status each_row(Workers& workers, std::size_t rows, F&& body) noexcept {
-  // A few runs of rows for each worker; a single row stays on the calling thread.
-  const std::size_t tasks = std::min(rows, workers.width() * 4);
-  return workers.each(tasks, [&](std::size_t task, Workspace&) -> Status {
-    for (std::size_t row = task * rows / tasks; row < (task + 1) * rows / tasks; ++row) {
+  // A few ranges of rows for each worker; a single row stays on the calling thread.
+  return each_range(workers, Cut(rows, workers.width() * 4), [&](Range range, Workspace&) -> Status {
+    for (std::size_t row = range.begin; row < range.end; ++row) {
       if constexpr (std::is_void_v<decltype(body(row))>) {
         body(row);
       } else {

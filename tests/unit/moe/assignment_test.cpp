@@ -62,7 +62,7 @@ TEST_CASE("blocks cut an expert's rows, and experts without rows have none") {
   const Assignment a = c.make(6, 2).value();
   REQUIRE(a.num_tasks() == 4);
   const std::size_t experts[] = {1, 3, 3, 3};
-  const List rows[] = {{2, 6}, {0, 1}, {3, 4}, {5}};
+  const List rows[] = {{2, 6}, {0}, {1, 3}, {4, 5}};
   for (std::size_t task = 0; task < 4; ++task) {
     CHECK(a.block(task).expert == experts[task]);
     CHECK(list(a.rows_of(a.block(task))) == rows[task]);
