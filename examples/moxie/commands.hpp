@@ -18,7 +18,7 @@ struct Common {
   MatmulPath matmul = MatmulPath::kAuto;
   bool read = false;
   std::size_t threads = 0;
-  std::optional<ExecutorKind> executor;
+  ExecutorKind executor = ExecutorKind::kThreads;
   KvType kv_type = KvType::kF32;
 
   [[nodiscard]] ModelOptions model_options() const;

@@ -53,10 +53,10 @@ void add_backend_options(CLI::App& command, program::Common& common) {
 
 void add_executor_options(CLI::App& command, program::Common& common) {
   command.add_option("-t,--threads", common.threads, "Threads that compute (default: all of the machine)");
-  add_choice<std::optional<ExecutorKind>, ExecutorKind>(
+  add_choice<ExecutorKind, ExecutorKind>(
       command, "--executor", common.executor,
-      {{"openmp", ExecutorKind::kOpenMp}, {"threads", ExecutorKind::kThreads}, {"serial", ExecutorKind::kSerial}},
-      "What carries the threads (default: openmp where the build has it)");
+      {{"threads", ExecutorKind::kThreads}, {"openmp", ExecutorKind::kOpenMp}, {"serial", ExecutorKind::kSerial}},
+      "What carries the threads (default: threads)");
 }
 
 void add_kv_type(CLI::App& command, program::Common& common) {

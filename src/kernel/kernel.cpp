@@ -33,9 +33,7 @@ Result<Kernel> Kernel::create(const KernelOptions& options) noexcept {
   MOXIE_TRY(guarded("Kernel::create", [&]() -> Status {
     std::shared_ptr<Executor> executor = options.host_executor;
     if (executor == nullptr) {
-      const ExecutorKind best =
-          executor_available(ExecutorKind::kOpenMp) ? ExecutorKind::kOpenMp : ExecutorKind::kThreads;
-      MOXIE_TRY_LET(executor, make_executor(options.executor.value_or(best), options.threads));
+      MOXIE_TRY_LET(executor, make_executor(options.executor, options.threads));
     }
     state = std::make_shared<kernel::KernelState>(options, std::move(executor));
     return {};

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -30,8 +29,9 @@ struct KernelOptions {
   std::uint64_t memory_bytes = 8ull << 30;
   /// Rows that one step computes at most: the longest piece of a prompt, and how long a cancel waits.
   std::size_t max_step_rows = 512;
-  /// None: OpenMP where the build has it, else threads.
-  std::optional<ExecutorKind> executor = {};
+  /// What carries the threads. Those of kThreads sleep between steps, and beside a busy neighbour they lose less than
+  /// OpenMP's (docs/design/017 has figures).
+  ExecutorKind executor = ExecutorKind::kThreads;
   /// The host's own pool instead, which the kernel, its chats and its generations share; `threads` and `executor` are
   /// not used then.
   std::shared_ptr<Executor> host_executor = {};

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#if defined(__linux__)
+#include <pthread.h>
+#include <time.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -124,6 +129,79 @@ TEST_CASE("an executor is reused thousands of times, waking and sleeping") {
   }
 }
 
+namespace {
+
+/// Tasks that wait for each other: a run of them ends only where every worker has come.
+class Meeting {
+ public:
+  explicit Meeting(std::size_t width) : width_(width) {}
+
+  /// False where somebody was still missing after 20 s.
+  bool run(Executor& executor) {
+    came_ = 0;
+    missed_ = false;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto task = [&](std::size_t, std::size_t) noexcept {
+      ++came_;
+      while (came_ < width_ && !missed_) {
+        if (std::chrono::steady_clock::now() > until) missed_ = true;
+        std::this_thread::yield();
+      }
+    };
+    return executor.run(width_, TaskRef(task)).ok() && !missed_;
+  }
+
+ private:
+  std::size_t width_;
+  std::atomic<std::size_t> came_{0};
+  std::atomic<bool> missed_{false};
+};
+
+}  // namespace
+
+TEST_CASE("no wake-up is lost, whether workers spin, fall asleep or sleep when a run begins") {
+  for (const std::size_t threads : {2u, 4u}) {  // with four, machines of fewer cores do not spin
+    const auto executor = make_executor(ExecutorKind::kThreads, threads).value();
+    Meeting meeting(threads);
+    for (int gap = 0; gap < 120; ++gap) {  // microseconds: before, at and behind the end of the spinning
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(gap);
+      while (std::chrono::steady_clock::now() < until) {
+      }
+      INFO(threads << " threads, " << gap << " us after the run before");
+      REQUIRE(meeting.run(*executor));
+    }
+  }
+}
+
+#if defined(__linux__)
+TEST_CASE("workers that wait for the next run use no CPU") {
+  constexpr std::size_t kThreads = 2;
+  const auto executor = make_executor(ExecutorKind::kThreads, kThreads).value();
+  // Each worker's own clock of CPU time, which another thread may read.
+  std::vector<clockid_t> clocks(kThreads);
+  std::atomic<std::size_t> came{0};
+  const auto task = [&](std::size_t, std::size_t worker) noexcept {
+    pthread_getcpuclockid(pthread_self(), &clocks[worker]);
+    ++came;
+    while (came < kThreads) std::this_thread::yield();  // so that every worker takes one
+  };
+  REQUIRE(executor->run(kThreads, TaskRef(task)).ok());
+  const auto cpu_ns = [&] {
+    timespec time{};
+    clock_gettime(clocks[1], &time);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  const std::int64_t after_run = cpu_ns();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const std::int64_t asleep = cpu_ns();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  // Spinning would have cost up to 300 ms. 1 ms: 30 us, should the system have put the worker to its end only now.
+  CHECK(cpu_ns() - asleep < 1'000'000);
+  CHECK(asleep - after_run < 10'000'000);
+  CHECK(after_run > 0);
+}
+#endif
+
 TEST_CASE("what one run wrote the next run's tasks see") {
   for (const ExecutorKind kind : kinds_under_test()) {
     const auto executor = make_executor(kind, 4).value();
@@ -232,11 +310,11 @@ TEST_CASE("the threads of an executor end with it") {
   CHECK(comes_to(before));
 }
 
-TEST_CASE("an OpenMP workers is warm when the executor is made") {
+TEST_CASE("an OpenMP team is warm when the executor is made") {
   if (kinds_under_test().front() != ExecutorKind::kOpenMp || threads_of_process() == 0) return;
   std::size_t made = 0;
   std::size_t after = 0;
-  std::thread([&] {  // a thread that has had no workers yet
+  std::thread([&] {  // a thread that has had no team yet
     const auto executor = make_executor(ExecutorKind::kOpenMp, 3).value();
     made = settled_threads();
     for (int i = 0; i < 10; ++i) check_run(*executor, 2 + static_cast<std::size_t>(i));

@@ -159,6 +159,11 @@ TEST_CASE("a request that cannot run gets its error and changes nothing for the 
   CHECK(good.size() == 20);
 }
 
+TEST_CASE("a kernel computes on threads of its own unless it is told otherwise") {
+  CHECK(Kernel::create({.threads = 2}).value().executor()->name() == "threads");
+  CHECK(Kernel::create({.executor = ExecutorKind::kSerial}).value().executor()->name() == "serial");
+}
+
 TEST_CASE("a cancel before, between and in the middle of steps leaves the context as it was") {
   std::atomic<bool> cancel{false};
   std::size_t cancel_at = SIZE_MAX;
