@@ -1,69 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-// An expert is any type with width, scratch_bytes and run. This one works in a layer beside others.
-#include <algorithm>
+// An expert is any type with width, scratch_bytes and run. This one stands in for an expert of a loaded model, and
+// wraps it.
 #include <cstdio>
+#include <string>
 
-#include <moxie/moe/moe_layer.hpp>
-#include <moxie/router/top_k.hpp>
-#include <moxie/testing/expert_laws.hpp>
+#include <moxie/moxie.hpp>
 
-constexpr std::size_t D = 4;  // the width of a row
-
-struct Reverse {  // y = x, from right to left
-  std::size_t width() const noexcept { return D; }
-  std::size_t scratch_bytes(std::size_t) const noexcept { return 0; }
-  moxie::Status run(moxie::ConstRows x, moxie::Rows y, moxie::Workspace&) const {
-    MOXIE_TRY(moxie::check_expert_shapes("Reverse::run", D, x, y));
-    for (std::size_t t = 0; t < x.rows; ++t) std::ranges::reverse_copy(x[t], y[t].begin());
-    return {};
-  }
-};
-
-struct Times {  // y = factor * x
+struct Scaled {  // y = factor * own(x)
+  moxie::AnyExpert own;
   float factor;
-  std::size_t width() const noexcept { return D; }
-  std::size_t scratch_bytes(std::size_t) const noexcept { return 0; }
-  moxie::Status run(moxie::ConstRows x, moxie::Rows y, moxie::Workspace&) const {
-    MOXIE_TRY(moxie::check_expert_shapes("Times::run", D, x, y));
-    const auto times = [this](float value) { return factor * value; };
-    for (std::size_t t = 0; t < x.rows; ++t) std::ranges::transform(x[t], y[t].begin(), times);
+  std::size_t width() const noexcept { return own.width(); }
+  std::size_t scratch_bytes(std::size_t rows) const noexcept { return own.scratch_bytes(rows); }
+  moxie::Status run(moxie::ConstRows x, moxie::Rows y, moxie::Workspace& workspace) const {
+    MOXIE_TRY(own.run(x, y, workspace));
+    for (std::size_t t = 0; t < y.rows; ++t) {
+      for (float& value : y[t]) value *= factor;
+    }
     return {};
   }
 };
 
-moxie::Status example() {
-  // A concept says what an expert looks like; the laws say what it means. Ask before you trust.
-  MOXIE_TRY(moxie::testing::check_expert_laws(Reverse()));
-
-  using Bank = moxie::TupleBank<Times, Reverse, Times>;  // experts 0, 1 and 2
-  MOXIE_TRY_LET(auto bank, Bank::create(Times{10}, Reverse(), Times{-1}));
-  MOXIE_TRY_LET(auto router, moxie::TopK::create({.num_experts = 3, .experts_per_token = 1, .normalised = true}));
-  MOXIE_TRY_LET(const auto layer, (moxie::MoeLayer<moxie::TopK, Bank>::create(std::move(router), std::move(bank))));
-
-  const float logits[3][3] = {{9, 0, 0}, {0, 9, 0}, {0, 0, 9}};  // row t goes to expert t
-  const float x[3][D] = {{1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}};
-  float y[3][D];
-
-  // A layer runs on Workers: an executor, and scratch memory for each of its threads. Here both are one thread's.
-  const moxie::MoeScratch bytes = layer.scratch_bytes(3);
-  MOXIE_TRY_LET(const auto memory, moxie::AlignedBuffer::create(bytes.own + bytes.worker));
-  moxie::Workspace scratch(memory.bytes());
-  moxie::SerialExecutor executor;
-  moxie::Workers workers(executor, {&scratch, 1});
-  MOXIE_TRY(layer.run({.logits = {&logits[0][0], 3, 3}, .hidden = {&x[0][0], 3, D}}, {&y[0][0], 3, D}, workers));
-
-  const float expected[3][D] = {{10, 20, 30, 40}, {4, 3, 2, 1}, {-1, -2, -3, -4}};
-  for (std::size_t t = 0; t < 3; ++t) {
-    std::printf("expert %zu made", t);
-    for (const float value : y[t]) std::printf(" %3.0f", static_cast<double>(value));
-    std::printf("\n");
-    if (!std::ranges::equal(y[t], expected[t])) return {moxie::Code::kInternal, "example", "another row", "this"};
+moxie::Status example(const char* path) {
+  MOXIE_TRY_LET(const auto model, moxie::Model::load(path));
+  MOXIE_TRY_LET(auto kernel, moxie::Kernel::create({.threads = 2, .memory_bytes = 256 << 20}));
+  const moxie::ExpertSlot slot{.layer = 3, .expert = 0};
+  MOXIE_TRY_LET(const auto own, model.expert(slot));
+  std::string answers[3];
+  const float factors[3] = {1, 1, -4};  // the model as it is, an equal expert, another one
+  for (std::size_t i = 0; i < 3; ++i) {
+    MOXIE_TRY_LET(const auto edited, moxie::Pathway(model).replace_expert(slot, Scaled{own, factors[i]}));
+    MOXIE_TRY_LET(auto chat, moxie::Chat::create(kernel, i == 0 ? moxie::Pathway(model) : edited));
+    auto answer = chat.ask("Tell me a short story about a fox named Mia and a bell.", {.max_tokens = 40});
+    MOXIE_TRY(answer.run());
+    std::printf("%s\n", (answers[i] = answer.text()).c_str());
   }
-  return {};
+  const bool right = answers[0] == answers[1] && answers[0] != answers[2];
+  return right ? moxie::Status() : moxie::Status(moxie::Code::kInternal, "example", answers[0], answers[1]);
 }
 
-int main() {
-  const moxie::Status status = example();
+int main(int argc, char** argv) {
+  const moxie::Status status = example(argc > 1 ? argv[1] : "model.gguf");
   if (!status.ok()) std::fprintf(stderr, "%.*s\n", static_cast<int>(status.message().size()), status.message().data());
   return status.ok() ? 0 : 1;
 }

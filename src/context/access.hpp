@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include <moxie/context/context.hpp>
 
@@ -33,6 +35,12 @@ struct ContextAccess {
   [[nodiscard]] static std::size_t prepared(const Context& context) noexcept { return context.state_.prepared; }
   /// The pages of the committed positions, to be read only.
   [[nodiscard]] static KvView view(const Context& context) noexcept { return context.view(); }
+
+  /// What the context's pathway lays over its model, for the kernel alone; forks have it too. Null: nothing.
+  static void set_edits(Context& context, std::shared_ptr<const void> edits) noexcept {
+    context.state_.edits = std::move(edits);
+  }
+  [[nodiscard]] static const void* edits(const Context& context) noexcept { return context.state_.edits.get(); }
 
   // Pages one by one, as contexts take and share them; kv_pool.hpp says what each does.
   static Result<std::byte*> acquire(KvPool& pool, Budget& account) noexcept { return pool.acquire(account); }

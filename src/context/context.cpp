@@ -95,6 +95,7 @@ Result<Context> Context::fork() const noexcept {
   state.n_pages = n_pages;
   state.size = state_.size;
   state.pathway_hash = state_.pathway_hash;
+  state.edits = state_.edits;
   state.max_positions = state_.max_positions;
   state.rewind = state_.rewind;
   return Context(std::move(state));

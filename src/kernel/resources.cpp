@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "context/access.hpp"
 #include "kernel/step.hpp"
 #include "model/model_access.hpp"
+#include "model/pathway_access.hpp"
 
 namespace moxie::inline abi1::kernel {
 
@@ -46,8 +48,15 @@ Result<Context> Resources::open(const Pathway& pathway, const ContextOptions& op
   MOXIE_TRY_LET(Runner* const runner, runner_for(model, made));
   ContextOptions bound = options;
   bound.pathway_hash = pathway.hash();
-  auto pool = runner->pool(model, options_, budget_);
-  auto context = pool.ok() ? Context::create(*pool, bound) : Result<Context>(pool.status());
+  const auto context_on = [&]() -> Result<Context> {
+    const auto& edits = model::PathwayAccess::edits(pathway);
+    if (edits != nullptr) MOXIE_TRY(runner->reserve(edits.get()));
+    MOXIE_TRY_LET(const auto pool, runner->pool(model, options_, budget_));
+    MOXIE_TRY_LET(Context context, Context::create(pool, bound));
+    ContextAccess::set_edits(context, edits);
+    return context;
+  };
+  auto context = context_on();
   if (!context.ok() && made) {
     ModelAccess::attachments(model).drop(this);
     entries_.pop_back();

@@ -8,42 +8,49 @@
 
 namespace moxie::inline abi1::kernel {
 
-Runner::Runner(const Model& model, Executor& executor, std::vector<Workspace> workspaces) noexcept
+Runner::Runner(const Model& model, Executor& executor, const KernelOptions& options, std::shared_ptr<Budget> budget)
     : decoder_(model::ModelAccess::decoder(model)),
       vocab_size_(model.config().vocab_size),
-      workspaces_(std::move(workspaces)),
+      max_rows_(options.max_step_rows),
+      budget_(std::move(budget)),
+      charges_(executor.width()),
+      memory_(executor.width()),
+      workspaces_(executor.width()),
       workers_(executor, workspaces_) {}
 
 Result<std::unique_ptr<Runner>> Runner::create(const Model& model, Executor& executor, const KernelOptions& options,
                                                std::shared_ptr<Budget> budget) {
-  const model::Decoder& decoder = model::ModelAccess::decoder(model);
-  const std::size_t max_rows = options.max_step_rows;
-  const model::DecoderScratch scratch = decoder.scratch_bytes(max_rows);
-  std::vector<Charge> charges;
-  std::vector<LargeMemory> memory;
-  MOXIE_TRY_LET(std::vector<backend::WorkerPtr> backend_workers, model.backend().make_workers(executor.width()));
-  std::vector<Workspace> workspaces;
-  for (std::size_t i = 0; i < executor.width(); ++i) {
-    const std::size_t bytes = i == 0 ? scratch.own + step_scratch_bytes(max_rows) : scratch.worker;
-    MOXIE_TRY_LET(Charge charge, budget->charge(bytes));
-    charges.push_back(std::move(charge));
-    MOXIE_TRY_LET(LargeMemory workspace, LargeMemory::create(bytes, "the workspace of a thread"));
-    workspaces.emplace_back(workspace.bytes());
-    workspaces.back().set_worker(backend_workers[i].get());
-    memory.push_back(std::move(workspace));
-  }
+  std::unique_ptr<Runner> runner(new Runner(model, executor, options, std::move(budget)));
+  MOXIE_TRY_LET(runner->backend_workers_, model.backend().make_workers(executor.width()));
+  MOXIE_TRY(runner->reserve(nullptr));
   Status warm;  // now, so that the first steps make nothing
-  decoder.each_linear([&](const Linear& linear) {
-    for (const backend::WorkerPtr& worker : backend_workers) {
+  runner->decoder_.each_linear([&](const Linear& linear) {
+    for (const backend::WorkerPtr& worker : runner->backend_workers_) {
       if (warm.ok()) warm = linear.warm_up(*worker);
     }
   });
   MOXIE_TRY(warm);
-  std::unique_ptr<Runner> runner(new Runner(model, executor, std::move(workspaces)));
-  runner->charges_ = std::move(charges);
-  runner->memory_ = std::move(memory);
-  runner->backend_workers_ = std::move(backend_workers);
   return runner;
+}
+
+Status Runner::reserve(const model::Edits* edits) {
+  const model::DecoderScratch scratch = decoder_.scratch_bytes(max_rows_, edits);
+  std::vector<Charge> charges(workspaces_.size());
+  std::vector<LargeMemory> memory(workspaces_.size());
+  for (std::size_t i = 0; i < workspaces_.size(); ++i) {
+    const std::size_t bytes = i == 0 ? scratch.own + step_scratch_bytes(max_rows_) : scratch.worker;
+    if (workspaces_[i].free_bytes() >= bytes) continue;
+    MOXIE_TRY_LET(charges[i], budget_->charge(bytes));
+    MOXIE_TRY_LET(memory[i], LargeMemory::create(bytes, "the workspace of a thread"));
+  }
+  for (std::size_t i = 0; i < workspaces_.size(); ++i) {
+    if (memory[i].bytes().empty()) continue;
+    workspaces_[i] = Workspace(memory[i].bytes());
+    workspaces_[i].set_worker(backend_workers_[i].get());
+    charges_[i] = std::move(charges[i]);
+    memory_[i] = std::move(memory[i]);
+  }
+  return {};
 }
 
 Result<std::shared_ptr<KvPool>> Runner::pool(const Model& model, const KernelOptions& options,

@@ -16,6 +16,7 @@ struct KernelOptions;
 
 namespace moxie::inline abi1::model {
 class Decoder;
+struct Edits;
 }
 
 namespace moxie::inline abi1::kernel {
@@ -28,6 +29,9 @@ class Runner {
   static Result<std::unique_ptr<Runner>> create(const Model& model, Executor& executor, const KernelOptions& options,
                                                 std::shared_ptr<Budget> budget);
 
+  /// So that a step has room for contexts with these edits; null: with none. After a failure there is the room that
+  /// there was.
+  Status reserve(const model::Edits* edits);
   /// The pool of its contexts, made where there is none.
   Result<std::shared_ptr<KvPool>> pool(const Model& model, const KernelOptions& options,
                                        const std::shared_ptr<Budget>& budget);
@@ -40,10 +44,12 @@ class Runner {
   [[nodiscard]] std::size_t vocab_size() const noexcept { return vocab_size_; }
 
  private:
-  Runner(const Model& model, Executor& executor, std::vector<Workspace> workspaces) noexcept;
+  Runner(const Model& model, Executor& executor, const KernelOptions& options, std::shared_ptr<Budget> budget);
 
   const model::Decoder& decoder_;
   std::size_t vocab_size_;
+  std::size_t max_rows_;
+  std::shared_ptr<Budget> budget_;
   std::weak_ptr<KvPool> pool_;
   std::vector<Charge> charges_;
   std::vector<LargeMemory> memory_;

@@ -53,7 +53,11 @@ void Step::add(Request& request, std::size_t rows) noexcept {
     request.status = kv.status();
     return;
   }
-  segments_[n_shares_] = {.begin = n_rows_, .rows = rows, .position = position, .kv = *kv};
+  segments_[n_shares_] = {.begin = n_rows_,
+                          .rows = rows,
+                          .position = position,
+                          .kv = *kv,
+                          .edits = static_cast<const model::Edits*>(ContextAccess::edits(*request.context))};
   const std::size_t n_outputs = outputs_of(request, rows);
   shares_[n_shares_++] = {
       .request = &request, .begin = n_rows_, .rows = rows, .first_output = n_outputs_, .n_outputs = n_outputs};

@@ -117,6 +117,7 @@ Status FusedBank::run_inner(const Batch& batch, Workers& workers) const noexcept
 
 Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& block, std::size_t column,
                                   Workspace& ws) const noexcept {
+  if (batch.assignment.is_elsewhere(block)) return {};
   const LinearBody& gate = experts_[block.expert].gate().body();
   const LinearBody& up = experts_[block.expert].up().body();
   const LinearBody& down = experts_[block.expert].down().body();
@@ -179,10 +180,14 @@ Status FusedBank::run_down(const Batch& batch, Rows y, Workers& workers) const n
                                   : Operand{.rows = batch.gated.slice(block.begin, block.count)};
       const Workspace::Frame frame(ws);
       MOXIE_TRY_LET(const Rows output, ws.rows(block.count, part.width));
-      MOXIE_TRY(experts_[block.expert].down().body().run(operand, output, begin, end, ws));
+      if (!batch.assignment.is_elsewhere(block)) {
+        MOXIE_TRY(experts_[block.expert].down().body().run(operand, output, begin, end, ws));
+      }
       const std::span<const std::size_t> rows = batch.assignment.rows_of(block);
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        fma_into(batch.assignment.weight(block.begin + i), output.row(i), part.row(rows[i]), part.width);
+        const float* const elsewhere = batch.assignment.output_of(block.begin + i);
+        fma_into(batch.assignment.weight(block.begin + i), elsewhere != nullptr ? elsewhere + column : output.row(i),
+                 part.row(rows[i]), part.width);
       }
     }
     return {};

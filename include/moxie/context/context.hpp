@@ -133,6 +133,7 @@ class MOXIE_API Context {
     std::size_t pages_before_prepare = 0;
     bool preparing = false;
     std::uint64_t pathway_hash = 0;
+    std::shared_ptr<const void> edits;
     std::size_t max_positions = 0;
     std::size_t rewind = 0;
   };

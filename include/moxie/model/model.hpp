@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <moxie/backend/kv_view.hpp>
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
+#include <moxie/expert/any_expert.hpp>
 #include <moxie/format/load_options.hpp>
 #include <moxie/model/model_config.hpp>
 #include <moxie/model/recommended_sampling.hpp>
@@ -22,6 +24,12 @@ namespace moxie::inline abi1 {
 namespace model {
 struct ModelAccess;
 }
+
+/// An expert of a model, by its layer and its number there.
+struct ExpertSlot {
+  std::size_t layer = 0;
+  std::size_t expert = 0;
+};
 
 struct ModelOptions {
   BackendOptions backend = {};
@@ -68,6 +76,11 @@ class MOXIE_API Model {
   /// How the checkpoint's makers would have tokens chosen: generation_config.json, or the metadata. Nothing is done
   /// with it unless the host does. An error (kFormat) names the value that is none.
   [[nodiscard]] const Result<RecommendedSampling>& recommended_sampling() const noexcept;
+  /// One of its own experts, sharing its weights: what a host's expert may wrap or be compared with. It keeps the
+  /// model.
+  ///
+  /// Errors   kNotFound: the layer has no experts, or not so many.
+  [[nodiscard]] Result<AnyExpert> expert(ExpertSlot slot) const noexcept;
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
 

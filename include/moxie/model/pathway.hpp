@@ -2,28 +2,57 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string_view>
 #include <utility>
 
+#include <moxie/expert/any_expert.hpp>
 #include <moxie/model/model.hpp>
 
 namespace moxie::inline abi1 {
 
-/// A model with edits laid over it; the model itself never changes. A context belongs to one pathway,
-/// and its pages carry the pathway's hash.
+namespace model {
+struct Edits;
+struct PathwayAccess;
+}  // namespace model
+
+/// A model with edits laid over it; the model itself never changes. A context belongs to one pathway, and its pages
+/// carry the pathway's hash. Contexts on different pathways of one model run in one step and share its weights.
 ///
-/// This is the pathway without edits: it runs the model as its checkpoint has it.
+///     MOXIE_TRY_LET(Pathway edited, Pathway(model).replace_expert({.layer = 5, .expert = 17}, Doubler{}));
+///     MOXIE_TRY_LET(Context context, kernel.open(edited));
 ///
+/// An edit gives a new pathway and leaves this one as it is; it is undone by dropping the new one. A host's expert
+/// computes the rows for which the router chose it, and its output is added where the checkpoint's would be: one that
+/// computes the same changes no bit, and another changes only the rows that chose it, up to the next layer.
+///
+/// Errors   replace_expert: kNotFound: the layer has no experts, or not so many.  kShape: an expert of another width
+/// than
+///          the layer's.  kNoMemory.  What the expert returns or throws later is told by the requests that reach it.
 /// Threads  a cheap value; may be used from any thread.
-class Pathway {
+class MOXIE_API Pathway {
  public:
   explicit Pathway(Model model) noexcept : model_(std::move(model)) {}
 
   [[nodiscard]] const Model& model() const noexcept { return model_; }
   /// Of the model and every edit in order; without edits, the model's own.
-  [[nodiscard]] std::uint64_t hash() const noexcept { return model_.fingerprint(); }
+  [[nodiscard]] std::uint64_t hash() const noexcept;
+
+  /// The expert keeps the row law (testing/expert_laws.hpp) and may be called from many threads at once. Its `id` names
+  /// it in the hash, so that pathways made of equal edits have equal hashes, also in another process. Without an id the
+  /// hash is this pathway's own, as long as it or a context of it lives.
+  template <Expert E>
+  MOXIE_OPTION_TAG Result<Pathway> replace_expert(ExpertSlot slot, E expert, std::string_view id = {}) const noexcept {
+    MOXIE_TRY_LET(AnyExpert any, AnyExpert::create(std::move(expert)));
+    return replace(slot, std::move(any), id);
+  }
 
  private:
+  friend struct model::PathwayAccess;
+  [[nodiscard]] Result<Pathway> replace(ExpertSlot slot, AnyExpert expert, std::string_view id) const noexcept;
+
   Model model_;
+  std::shared_ptr<const model::Edits> edits_;  // null: none
 };
 
 }  // namespace moxie

@@ -95,6 +95,19 @@ class Assignment {
   }
   [[nodiscard]] float weight(std::size_t pair) const noexcept { return weight_[pair]; }
 
+  /// Outputs that are computed elsewhere: for each pair a row of D floats, or null where the bank computes it. Empty,
+  /// as at first: the bank computes all. The rows must stay until y is made.
+  void set_outputs(std::span<const float* const> outputs) noexcept { outputs_ = outputs; }
+  [[nodiscard]] const float* output_of(std::size_t pair) const noexcept {
+    return outputs_.empty() ? nullptr : outputs_[pair];
+  }
+  /// Whether the bank has nothing to compute for the block.
+  [[nodiscard]] bool is_elsewhere(const Block& block) const noexcept {
+    if (outputs_.empty()) return false;
+    const auto of_block = outputs_.subspan(block.begin, block.count);
+    return std::ranges::none_of(of_block, [](const float* output) { return output == nullptr; });
+  }
+
  private:
   Assignment() noexcept = default;
 
@@ -158,12 +171,13 @@ class Assignment {
 
   std::size_t slots_ = 0;
   std::size_t block_rows_ = 1;
-  std::span<std::size_t> first_pair_;  // [N + 1]
-  std::span<std::size_t> first_task_;  // [N + 1]
-  std::span<std::size_t> row_;         // [pairs]
-  std::span<float> weight_;            // [pairs]
-  std::span<std::size_t> pairs_;       // [T, K]
-  std::span<std::size_t> used_;        // [T]
+  std::span<std::size_t> first_pair_;      // [N + 1]
+  std::span<std::size_t> first_task_;      // [N + 1]
+  std::span<std::size_t> row_;             // [pairs]
+  std::span<float> weight_;                // [pairs]
+  std::span<std::size_t> pairs_;           // [T, K]
+  std::span<std::size_t> used_;            // [T]
+  std::span<const float* const> outputs_;  // [pairs] or empty
 };
 
 }  // namespace moxie

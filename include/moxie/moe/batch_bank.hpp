@@ -23,7 +23,8 @@ struct MoeScratch {
 ///
 ///     y[t] = sum over the pairs p of row t, ascending: weight(p) * expert(p)(x[t]),    from 0,
 ///
-/// each output made in f32 and added by one fused multiply-add: the bits that run() and fma_into() give.
+/// each output made in f32 and added by one fused multiply-add: the bits that run() and fma_into() give. A pair that
+/// has an output from elsewhere (Assignment::output_of) is added as it is there.
 ///
 /// Shapes   x, y: [T, D], not overlapping; T at least 1; assignment: of T rows over size() experts.
 /// Units    batch_scratch_bytes(T, P) for T rows and at most P pairs, in bytes; it falls with neither.

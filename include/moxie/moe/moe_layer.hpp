@@ -85,9 +85,17 @@ class MoeLayer {
     return {.own = own.total(), .worker = std::max(gathered, routed)};
   }
 
+  /// What computes no output instead of the bank.
+  struct BankAlone {
+    Status operator()(ConstRows, Assignment&, Workers&) const noexcept { return {}; }
+  };
+
   /// `record`, where given, is memory of the caller for the decision: experts and weights of [T, K].
-  MOXIE_OPTION_TAG Status run(const RouteIn& in, Rows y, Workers& workers,
-                              const RouteOut* record = nullptr) const noexcept {
+  /// `elsewhere(hidden, assignment, workers)` may compute outputs instead of the bank and name them by
+  /// Assignment::set_outputs(); what it takes from the calling thread's workspace stays until y is made.
+  template <class Elsewhere = BankAlone>
+  MOXIE_OPTION_TAG Status run(const RouteIn& in, Rows y, Workers& workers, const RouteOut* record = nullptr,
+                              const Elsewhere& elsewhere = {}) const noexcept {
     const std::size_t T = in.rows();
     MOXIE_TRY(check(in, y));
     MOXIE_TRY(
@@ -105,7 +113,8 @@ class MoeLayer {
       MOXIE_TRY_LET(routes.weights, own.rows(T, K_));
     }
     MOXIE_TRY(route(in, routes, workers));
-    MOXIE_TRY_LET(const Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
+    MOXIE_TRY_LET(Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
+    MOXIE_TRY(elsewhere(in.hidden, assignment, workers));
     if constexpr (BatchBank<B>) {
       if (bank_.takes_batches()) return bank_.run_batch(in.hidden, assignment, y, workers);
     }
@@ -166,6 +175,7 @@ class MoeLayer {
                                       Workers& workers) const noexcept {
     return workers.each(assignment.num_tasks(), [&](std::size_t task, Workspace& ws) -> Status {
       const Assignment::Block block = assignment.block(task);
+      if (assignment.is_elsewhere(block)) return {};
       MOXIE_TRY_LET(const ConstRows input, gather(x, assignment.rows_of(block), ws));
       return bank_.run(block.expert, input, outputs.slice(block.begin, block.count), ws);
     });
@@ -184,7 +194,8 @@ class MoeLayer {
       for (std::size_t t = rows.begin; t < rows.end; ++t) {
         std::fill_n(y.row(t), D_, 0.0f);
         for (const std::size_t pair : assignment.pairs_of(t)) {
-          fma_into(assignment.weight(pair), outputs.row(pair), y.row(t), D_);
+          const float* const elsewhere = assignment.output_of(pair);
+          fma_into(assignment.weight(pair), elsewhere != nullptr ? elsewhere : outputs.row(pair), y.row(t), D_);
         }
       }
       return {};

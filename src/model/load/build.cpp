@@ -91,7 +91,9 @@ Result<std::unique_ptr<const FeedForward>> make_experts_of(const ModelConfig& co
                                            .groups_per_token = config.topk_group,
                                            .group_score = config.group_score}));
   MOXIE_TRY_LET(ExpertLayer moe, ExpertLayer::create(std::move(router), std::move(bank)));
-  return make_experts(layer, std::move(gate), std::move(moe));
+  const auto before = static_cast<std::size_t>(
+      std::count(config.moe_layers.begin(), config.moe_layers.begin() + static_cast<std::ptrdiff_t>(layer), true));
+  return make_experts(layer, before, std::move(gate), std::move(moe));
 }
 
 /// Experts, and beside them one for every row.

@@ -10,6 +10,7 @@
 #include "model/load/fingerprint.hpp"
 #include "model/load/model_text.hpp"
 #include "model/model_access.hpp"
+#include "model/pathway_access.hpp"
 
 namespace moxie::inline abi1 {
 
@@ -55,6 +56,12 @@ const Result<CheckpointTemplate>& Model::chat_template() const noexcept { return
 const Result<std::vector<TokenId>>& Model::end_tokens() const noexcept { return state_->text.end_tokens; }
 const Result<RecommendedSampling>& Model::recommended_sampling() const noexcept {
   return state_->text.recommended_sampling;
+}
+
+Result<AnyExpert> Model::expert(ExpertSlot slot) const noexcept {
+  MOXIE_TRY_LET(const std::size_t block, model::find_expert("Model::expert", *state_->decoder, slot));
+  const moxie::moe::FusedBank& bank = *state_->decoder->mixture_blocks()[block].bank;
+  return AnyExpert::share(std::shared_ptr<const moxie::moe::FusedBank::Mlp>(state_, &bank[slot.expert]));
 }
 
 Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {

@@ -11,12 +11,15 @@
 
 namespace moxie::inline abi1::model {
 
+struct Edits;
+
 /// Rows [begin, begin + rows) of a batch: consecutive positions of one context, from `position`.
 struct Segment {
   std::size_t begin = 0;
   std::size_t rows = 0;
   std::size_t position = 0;
-  KvView kv;  ///< pages for all positions up to the last row's
+  KvView kv;                     ///< pages for all positions up to the last row's
+  const Edits* edits = nullptr;  ///< of the context's pathway; null: the model as it is
 
   /// Of a row of the batch that is one of these.
   [[nodiscard]] std::size_t position_of(std::size_t row) const noexcept { return position + (row - begin); }

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/core/workers.hpp>
 
 #include "model/run/batch.hpp"
+#include "moe/fused_bank.hpp"
 
 namespace moxie::inline abi1::model {
 
@@ -15,6 +17,12 @@ namespace moxie::inline abi1::model {
 struct DecoderScratch {
   std::size_t own = 0;
   std::size_t worker = 0;
+};
+
+/// A router and its experts in one layer.
+struct MixtureBlock {
+  std::size_t layer = 0;
+  const moe::FusedBank* bank = nullptr;
 };
 
 /// A model as the kernel sees it: a batch goes in, keys and values go to the pages, logits come out.
@@ -28,7 +36,10 @@ class Decoder {
   virtual ~Decoder() = default;
   /// With the type left as it is: whoever makes the pool chooses.
   [[nodiscard]] virtual KvShape kv_shape() const noexcept = 0;
-  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// `edits`: what contexts in the batch may carry; null: nothing.
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept = 0;
+  /// Where experts are chosen, in order: what edits are numbered by.
+  [[nodiscard]] virtual std::span<const MixtureBlock> mixture_blocks() const noexcept = 0;
   virtual Status forward(const Batch& batch, Workers& workers) const noexcept = 0;
   /// Every matrix, for reports.
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;

@@ -35,7 +35,14 @@ struct DecoderStack::State {
   Rows rope_table;                // [T, C] for all rows of the batch
 };
 
-DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
+DecoderStack::DecoderStack(Parts parts) : parts_(std::move(parts)) {
+  for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
+    const moe::FusedBank* bank = parts_.layers[layer].feed_forward->bank();
+    if (bank != nullptr) mixture_blocks_.push_back({.layer = layer, .bank = bank});
+  }
+}
+
+DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const Edits* edits) const noexcept {
   const std::size_t D = hidden_width();
   ScratchSize own;
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
@@ -44,7 +51,7 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T) const noexcept {
   std::size_t inner = 0;
   for (const Layer& layer : parts_.layers) {
     const std::size_t buffers = AttentionBlock::Buffers::bytes(layer.attention->widths(), T);
-    const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T);
+    const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T, edits);
     const DecoderScratch attention = layer.attention->scratch_bytes(T);
     inner = std::max({inner, feed_forward.own, ScratchSize().bytes(buffers).bytes(attention.own).total()});
     worker = std::max({worker, feed_forward.worker, attention.worker});
@@ -96,7 +103,8 @@ Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& sta
     add(state.delta.row(row), state.hidden.row(row), state.hidden.width);
     layer.feed_forward_norm.apply(state.hidden.row(row), state.normed.row(row));
   }));
-  MOXIE_TRY(layer.feed_forward->run(state.normed, state.positions, state.delta, workers));
+  MOXIE_TRY(layer.feed_forward->run(
+      {.x = state.normed, .positions = state.positions, .rows = state.rows, .batch = batch}, state.delta, workers));
   return each_row(workers, state.hidden.rows,
                   [&](std::size_t row) { add(state.delta.row(row), state.hidden.row(row), state.hidden.width); });
 }

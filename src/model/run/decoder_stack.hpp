@@ -46,10 +46,12 @@ class DecoderStack final : public Decoder {
     const backend::Ops* ops = nullptr;
     std::shared_ptr<const void> files;  ///< the checkpoint, where matrices lie in it
   };
-  explicit DecoderStack(Parts parts) noexcept : parts_(std::move(parts)) {}
+  /// Lets std::bad_alloc through.
+  explicit DecoderStack(Parts parts);
 
   [[nodiscard]] KvShape kv_shape() const noexcept override { return parts_.kv_shape; }
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override;
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override;
+  [[nodiscard]] std::span<const MixtureBlock> mixture_blocks() const noexcept override { return mixture_blocks_; }
   Status forward(const Batch& batch, Workers& workers) const noexcept override;
   void each_linear(const std::function<void(const Linear&)>& visit) const override;
 
@@ -61,6 +63,7 @@ class DecoderStack final : public Decoder {
   [[nodiscard]] std::size_t hidden_width() const noexcept { return parts_.final_norm.width(); }
 
   Parts parts_;
+  std::vector<MixtureBlock> mixture_blocks_;
 };
 
 }  // namespace moxie::model

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backend/linear_parallel.hpp"
+#include "model/run/edits.hpp"
 #include "model/run/parts.hpp"
 
 namespace moxie::inline abi1::model {
@@ -14,7 +15,8 @@ class Dense final : public FeedForward {
  public:
   explicit Dense(GatedMlp<Linear> mlp) noexcept : mlp_(std::move(mlp)) {}
 
-  Status run(ConstRows x, std::span<const Position>, Rows y, Workers& workers) const noexcept override {
+  Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
+    const ConstRows x = in.x;
     const Workspace::Frame frame(workers.own());
     MOXIE_TRY_LET(const Rows gated, workers.own().rows(x.rows, mlp_.inner_width()));
     MOXIE_TRY_LET(const Rows up, workers.own().rows(x.rows, mlp_.inner_width()));
@@ -26,7 +28,7 @@ class Dense final : public FeedForward {
     return mlp_.down().apply(gated, y, workers);
   }
 
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits*) const noexcept override {
     const std::size_t inner = mlp_.inner_width();
     ScratchSize own;
     own.rows(rows, inner).rows(rows, inner);
@@ -48,23 +50,33 @@ class Dense final : public FeedForward {
 
 class Experts final : public FeedForward {
  public:
-  Experts(std::size_t layer, Linear gate, ExpertLayer experts) noexcept
-      : layer_(layer), gate_(std::move(gate)), experts_(std::move(experts)) {}
+  Experts(std::size_t layer, std::size_t block, Linear gate, ExpertLayer experts) noexcept
+      : layer_(layer), block_(block), gate_(std::move(gate)), experts_(std::move(experts)) {}
 
-  Status run(ConstRows x, std::span<const Position> positions, Rows y, Workers& workers) const noexcept override {
+  Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
     const Workspace::Frame frame(workers.own());
-    MOXIE_TRY_LET(const Rows logits, workers.own().rows(x.rows, gate_.out_width()));
-    MOXIE_TRY(gate_.apply(x, logits, workers));
-    return experts_.run({.logits = logits, .hidden = x, .layer = layer_, .positions = positions, .resident = {}}, y,
-                        workers);
+    MOXIE_TRY_LET(const Rows logits, workers.own().rows(in.x.rows, gate_.out_width()));
+    MOXIE_TRY(gate_.apply(in.x, logits, workers));
+    const RouteIn route{.logits = logits, .hidden = in.x, .layer = layer_, .positions = in.positions, .resident = {}};
+    const bool edited = std::ranges::any_of(in.batch.segments, [&](const Segment& s) { return edits_of(s.edits); });
+    if (!edited) return experts_.run(route, y, workers);
+    return experts_.run(route, y, workers, nullptr, [&](ConstRows, Assignment& assignment, Workers& all) {
+      return run_host_experts(in, assignment, all);
+    });
   }
 
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override {
     const MoeScratch experts = experts_.scratch_bytes(rows);
+    const DecoderScratch host = host_scratch_bytes(rows, edits);
     const std::size_t gate = backend::operand_bytes(gate_.body(), rows);
-    return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(std::max(experts.own, gate)).total(),
-            .worker = std::max(experts.worker, gate_.body().scratch_bytes(rows))};
+    return {.own = ScratchSize()
+                       .rows(rows, gate_.out_width())
+                       .bytes(std::max(ScratchSize().bytes(experts.own).bytes(host.own).total(), gate))
+                       .total(),
+            .worker = std::max({experts.worker, host.worker, gate_.body().scratch_bytes(rows)})};
   }
+
+  [[nodiscard]] const moe::FusedBank* bank() const noexcept override { return &experts_.bank(); }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     visit(gate_);
@@ -75,7 +87,82 @@ class Experts final : public FeedForward {
   }
 
  private:
+  /// A row that a host's expert computes.
+  struct HostPair {
+    const AnyExpert* by;
+    std::size_t pair;
+    std::size_t row;
+  };
+  static constexpr std::size_t kHostRows = 64;  // as MoeLayer gives an expert at most
+
+  [[nodiscard]] const BlockEdits* edits_of(const Edits* edits) const noexcept {
+    if (edits == nullptr || edits->blocks[block_].experts.empty()) return nullptr;
+    return &edits->blocks[block_];
+  }
+
+  /// What run_host_experts() takes.
+  [[nodiscard]] DecoderScratch host_scratch_bytes(std::size_t rows, const Edits* edits) const noexcept {
+    const BlockEdits* block = edits_of(edits);
+    if (block == nullptr) return {};
+    const std::size_t pairs = ScratchSize::product(rows, experts_.experts_per_token());
+    std::size_t most = 0;
+    for (const HostExpert& host : block->experts) {
+      most = std::max(most, host.by.scratch_bytes(std::min(rows, kHostRows)));
+    }
+    return {.own = ScratchSize()
+                       .take<const float*>(pairs)
+                       .take<HostPair>(pairs)
+                       .take<Range>(pairs)
+                       .rows(pairs, experts_.width())
+                       .total(),
+            .worker = ScratchSize().rows(std::min(rows, kHostRows), experts_.width()).bytes(most).total()};
+  }
+
+  /// Computes the rows whose pathways replaced the expert that was chosen for them. The bank's other work stays as it
+  /// is, and each output is added where the checkpoint's would be, so the order of a row's sum does not change.
+  Status run_host_experts(const FeedForwardIn& in, Assignment& assignment, Workers& workers) const noexcept {
+    Workspace& own = workers.own();
+    const std::size_t pairs = assignment.num_pairs();
+    MOXIE_TRY_LET(const std::span<const float*> outputs, own.take<const float*>(pairs));
+    MOXIE_TRY_LET(const std::span<HostPair> found, own.take<HostPair>(pairs));
+    MOXIE_TRY_LET(const std::span<Range> tasks, own.take<Range>(pairs));
+    std::ranges::fill(outputs, nullptr);
+    std::size_t n = 0;
+    for (std::size_t b = 0; b < assignment.num_tasks(); ++b) {
+      const Assignment::Block block = assignment.block(b);
+      for (std::size_t i = 0; i < block.count; ++i) {
+        const std::size_t row = assignment.rows_of(block)[i];
+        const BlockEdits* edits = edits_of(in.batch.segment_of(in.rows[row]).edits);
+        const AnyExpert* by = edits == nullptr ? nullptr : edits->replacement_of(block.expert);
+        if (by != nullptr) found[n++] = {by, block.begin + i, row};
+      }
+    }
+    if (n == 0) return {};
+    const std::span<HostPair> host = found.first(n);
+    // Rows of one expert side by side. Their order shows in no result, so it may depend on addresses.
+    std::ranges::sort(host, {}, [](const HostPair& p) { return std::pair(p.by, p.pair); });
+    std::size_t n_tasks = 0;
+    for (std::size_t begin = 0; begin < n; begin = tasks[n_tasks++].end) {
+      std::size_t end = begin + 1;
+      while (end < n && end - begin < kHostRows && host[end].by == host[begin].by) ++end;
+      tasks[n_tasks] = {begin, end};
+    }
+    MOXIE_TRY_LET(const Rows made, own.rows(n, experts_.width()));
+    MOXIE_TRY(workers.each(n_tasks, [&](std::size_t task, Workspace& ws) -> Status {
+      const Range range = tasks[task];
+      MOXIE_TRY_LET(const Rows input, ws.rows(range.size(), experts_.width()));
+      for (std::size_t i = 0; i < range.size(); ++i) {
+        std::copy_n(in.x.row(host[range.begin + i].row), input.width, input.row(i));
+      }
+      return host[range.begin].by->run(input, made.slice(range.begin, range.size()), ws);
+    }));
+    for (std::size_t i = 0; i < n; ++i) outputs[host[i].pair] = made.row(i);
+    assignment.set_outputs(outputs);
+    return {};
+  }
+
   std::size_t layer_;
+  std::size_t block_;
   Linear gate_;
   ExpertLayer experts_;
 };
@@ -88,12 +175,13 @@ class SharedBeside final : public FeedForward {
         shared_(make_dense(std::move(shared))),
         scale_(std::move(scale)) {}
 
-  Status run(ConstRows x, std::span<const Position> positions, Rows y, Workers& workers) const noexcept override {
+  Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
+    const ConstRows x = in.x;
     const Workspace::Frame frame(workers.own());
     MOXIE_TRY_LET(const Rows shared, workers.own().rows(x.rows, y.width));
     MOXIE_TRY_LET(const Rows scale, workers.own().rows(x.rows, 1));
-    MOXIE_TRY(experts_->run(x, positions, y, workers));
-    MOXIE_TRY(shared_->run(x, positions, shared, workers));
+    MOXIE_TRY(experts_->run(in, y, workers));
+    MOXIE_TRY(shared_->run(in, shared, workers));
     if (!scale_) return each_row(workers, x.rows, [&](std::size_t row) { add(shared.row(row), y.row(row), y.width); });
     MOXIE_TRY(scale_->apply(x, scale, workers));
     return each_row(workers, x.rows, [&](std::size_t row) {
@@ -104,9 +192,9 @@ class SharedBeside final : public FeedForward {
     });
   }
 
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override {
-    const DecoderScratch experts = experts_->scratch_bytes(rows);
-    const DecoderScratch shared = shared_->scratch_bytes(rows);
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override {
+    const DecoderScratch experts = experts_->scratch_bytes(rows, edits);
+    const DecoderScratch shared = shared_->scratch_bytes(rows, edits);
     const std::size_t operand = scale_ ? backend::operand_bytes(scale_->body(), rows) : 0;
     const std::size_t scale = scale_ ? scale_->body().scratch_bytes(rows) : 0;
     return {
@@ -114,6 +202,8 @@ class SharedBeside final : public FeedForward {
             ScratchSize().rows(rows, width_).rows(rows, 1).bytes(std::max({experts.own, shared.own, operand})).total(),
         .worker = std::max({experts.worker, shared.worker, scale})};
   }
+
+  [[nodiscard]] const moe::FusedBank* bank() const noexcept override { return experts_->bank(); }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     experts_->each_linear(visit);
@@ -132,8 +222,9 @@ class SharedBeside final : public FeedForward {
 
 std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp) { return std::make_unique<Dense>(std::move(mlp)); }
 
-std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts) {
-  return std::make_unique<Experts>(layer, std::move(gate), std::move(experts));
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, std::size_t block, Linear gate,
+                                                ExpertLayer experts) {
+  return std::make_unique<Experts>(layer, block, std::move(gate), std::move(experts));
 }
 
 std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,

@@ -14,15 +14,26 @@
 
 namespace moxie::inline abi1::model {
 
+/// What a feed-forward computes: rows [T, D] of a batch, and where each comes from.
+struct FeedForwardIn {
+  ConstRows x;
+  std::span<const Position> positions;  ///< [T]
+  std::span<const std::size_t> rows;    ///< [T] of the batch, ascending
+  const Batch& batch;
+};
+
 /// What follows attention in a layer: experts, or one dense MLP.
 ///
 /// Errors   run: kNoSpace; what a router or an expert says.
 class FeedForward {
  public:
   virtual ~FeedForward() = default;
-  /// x, y: [T, D]; positions: [T].
-  virtual Status run(ConstRows x, std::span<const Position> positions, Rows y, Workers& workers) const noexcept = 0;
-  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// y: [T, D].
+  virtual Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept = 0;
+  /// `edits` as Decoder::scratch_bytes() has them.
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept = 0;
+  /// Its experts; null where it has none.
+  [[nodiscard]] virtual const moe::FusedBank* bank() const noexcept { return nullptr; }
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };
 
@@ -30,8 +41,8 @@ class FeedForward {
 std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp);
 
 using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
-/// Router scores by `gate` ([N, D]), then the experts.
-std::unique_ptr<const FeedForward> make_experts(std::size_t layer, Linear gate, ExpertLayer experts);
+/// Router scores by `gate` ([N, D]), then the experts. `block`: its number among the model's mixture blocks.
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, std::size_t block, Linear gate, ExpertLayer experts);
 
 /// y = experts(x) + sigmoid(scale(x)) * shared(x); scale: [1, D], or none and no factor. The shared one is spread over
 /// the workers as a dense MLP is.

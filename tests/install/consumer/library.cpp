@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <moxie/backend/backend.hpp>
@@ -61,11 +62,25 @@ moxie::Status use_contexts() {
   return expect(budget->used() > 0 && context.size() == 0, "a reservation to be charged");
 }
 
+/// An expert of the host's.
+struct Negative {
+  std::size_t D;
+  std::size_t width() const noexcept { return D; }
+  std::size_t scratch_bytes(std::size_t) const noexcept { return 0; }
+  moxie::Status run(moxie::ConstRows x, moxie::Rows y, moxie::Workspace&) const {
+    for (std::size_t t = 0; t < x.rows; ++t) {
+      for (std::size_t d = 0; d < D; ++d) y[t][d] = -x[t][d];
+    }
+    return {};
+  }
+};
+
 // The logits of the last of `tokens`, fed in pieces of at most `rows`.
-moxie::Status run_model(moxie::Kernel& kernel, const moxie::Model& model, std::size_t rows, std::vector<float>& out) {
+moxie::Status run_model(moxie::Kernel& kernel, const moxie::Pathway& pathway, std::size_t rows,
+                        std::vector<float>& out) {
   constexpr std::array<moxie::TokenId, 5> tokens = {1, 2, 3, 4, 5};
-  out.assign(model.config().vocab_size, 0.0f);
-  MOXIE_TRY_LET(moxie::Context context, kernel.open(model));
+  out.assign(pathway.model().config().vocab_size, 0.0f);
+  MOXIE_TRY_LET(moxie::Context context, kernel.open(pathway));
   moxie::Request request;
   request.context = &context;
   request.tokens = tokens;
@@ -81,9 +96,22 @@ moxie::Status use_model(const char* folder) {
   options.threads = 2;
   MOXIE_TRY_LET(moxie::Kernel kernel, moxie::Kernel::create(options));
   std::vector<float> at_once, one_by_one;
-  MOXIE_TRY(run_model(kernel, model, 8, at_once));
-  MOXIE_TRY(run_model(kernel, model, 1, one_by_one));
-  return expect(at_once == one_by_one, "the same logits from a whole prompt and from single tokens");
+  const moxie::Pathway plain(model);
+  MOXIE_TRY(run_model(kernel, plain, 8, at_once));
+  MOXIE_TRY(run_model(kernel, plain, 1, one_by_one));
+  MOXIE_TRY(expect(at_once == one_by_one, "the same logits from a whole prompt and from single tokens"));
+
+  moxie::Pathway equal = plain;
+  moxie::Pathway other = plain;
+  for (std::size_t e = 0; e < model.config().num_experts; ++e) {
+    MOXIE_TRY_LET(moxie::AnyExpert own, model.expert({0, e}));
+    MOXIE_TRY_LET(equal, equal.replace_expert({0, e}, std::move(own)));
+    MOXIE_TRY_LET(other, other.replace_expert({0, e}, Negative{model.config().hidden_size}));
+  }
+  std::vector<float> of_equal, of_other;
+  MOXIE_TRY(run_model(kernel, equal, 8, of_equal));
+  MOXIE_TRY(run_model(kernel, other, 8, of_other));
+  return expect(of_equal == at_once && of_other != at_once, "equal experts to change nothing, and others something");
 }
 
 // What is wrong with a file comes back as a typed error, also across the library's border.
