@@ -199,7 +199,8 @@ Result<StopReason> ChatState::end_round(const GenerationState& generation, StopR
   }
   MOXIE_TRY_LET(const std::string said, pathway_.model().tokenizer()->decode(shown));
   spoken_ = prompt_ + said;
-  if (generation.sequence().last_is_unfed()) pending_.assign(1, generation.sequence().round_tokens().back());
+  const auto unfed = generation.sequence().unfed_tokens();
+  pending_.assign(unfed.begin(), unfed.end());
 
   const bool complete = reason == StopReason::kEndToken || reason == StopReason::kStopString;
   // One that the limit of tokens cut is not the model's doing, unless there is another round anyway.

@@ -117,4 +117,8 @@ std::span<const TokenLogprob> Generation::top_logprobs(std::size_t i) const noex
   return state_ == nullptr ? std::span<const TokenLogprob>() : state_->sequence().top_logprobs(i);
 }
 
+const TokenConstraint* Generation::constraint() const noexcept {
+  return state_ == nullptr ? nullptr : state_->sequence().constraint();
+}
+
 }  // namespace moxie

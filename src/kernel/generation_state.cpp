@@ -92,32 +92,63 @@ bool GenerationState::end_step(const Request& request) noexcept {
   return request.finished();
 }
 
-void GenerationState::accept() noexcept {
-  if (finished()) return;  // another's callback ended it
-  if (!sequence_.sample_status().ok()) return fail(sequence_.sample_status());
-  mark_time(sequence_.round_tokens().empty());
-  ++usage_.generated_tokens;
-  accepting_ = true;
-  Status status = guarded(kWhere, [&]() -> Status { return take_token(); });
-  accepting_ = false;
+template <class Body>
+void GenerationState::call(Body&& body) noexcept {
+  calling_ = true;
+  Status status = guarded(kWhere, body);
+  calling_ = false;
   if (status.ok() && cancel_asked_) status = cancelled();
   if (!status.ok()) fail(std::move(status));
 }
 
-Status GenerationState::take_token() {
-  const TokenId id = sequence_.sampled();
-  if (sequence_.is_end(id)) {
-    sequence_.end_by_token();
-    return end_round(StopReason::kEndToken);
+void GenerationState::ask_constraint() noexcept {
+  if (finished() || sequence_.constraint() == nullptr) return;
+  call([&]() -> Status {
+    MOXIE_TRY(sequence_.ask_forced());
+    return cancel_asked_ || !sequence_.forced().empty() ? Status() : sequence_.ask_allowed();
+  });
+}
+
+void GenerationState::accept() noexcept {
+  if (finished()) return;  // another's callback ended it
+  if (chooses() && !sequence_.sample_status().ok()) return fail(sequence_.sample_status());
+  mark_time(sequence_.round_tokens().empty());
+  call([&] { return take_tokens(); });
+}
+
+Status GenerationState::take_tokens() {
+  if (sequence_.forced().empty()) {
+    MOXIE_TRY_LET(const bool goes_on, take(sequence_.sampled()));
+    if (!goes_on) return {};
+    MOXIE_TRY(sequence_.ask_forced());
   }
-  sequence_.keep();
-  MOXIE_TRY(text_.take(id));
-  if (text_.stopped_by_string()) return end_round(StopReason::kStopString);
-  if (sequence_.tokens().size() >= options_.max_tokens) return end_round(StopReason::kMaxTokens);
-  const Context& context = sequence_.context();
-  if (context.size() >= context.max_positions()) return end_round(StopReason::kContextFull);
+  for (std::size_t i = 0; i < sequence_.forced().size(); ++i) {
+    MOXIE_TRY_LET(const bool goes_on, take(sequence_.forced()[i]));
+    if (!goes_on) return {};
+  }
   sequence_.go_on();
   return {};
+}
+
+Result<bool> GenerationState::take(TokenId id) {
+  ++usage_.generated_tokens;
+  const auto end = [this](StopReason reason) -> Result<bool> {
+    MOXIE_TRY(end_round(reason));
+    return false;
+  };
+  if (sequence_.is_end(id)) {
+    MOXIE_TRY(sequence_.check_end());
+    return cancel_asked_ ? false : end(StopReason::kEndToken);
+  }
+  MOXIE_TRY(sequence_.accept(id));
+  if (cancel_asked_) return false;
+  sequence_.keep(id);
+  MOXIE_TRY(text_.take(id));
+  if (text_.stopped_by_string()) return end(StopReason::kStopString);
+  if (sequence_.tokens().size() >= options_.max_tokens) return end(StopReason::kMaxTokens);
+  const Context& context = sequence_.context();
+  if (context.size() + sequence_.unfed_tokens().size() > context.max_positions()) return end(StopReason::kContextFull);
+  return true;
 }
 
 Status GenerationState::end_round(StopReason reason) {
@@ -167,8 +198,8 @@ void GenerationState::fail(Status status) noexcept {
 void GenerationState::cancel() noexcept {
   if (finished()) return;
   text_.silence();  // the host knows
-  if (accepting_) {
-    cancel_asked_ = true;  // accept() is still at work on it and ends it
+  if (calling_) {
+    cancel_asked_ = true;  // call() is still at work on it and ends it
   } else {
     fail(cancelled());
   }

@@ -43,9 +43,13 @@ class GenerationState {
   [[nodiscard]] Request begin_step() noexcept;
   /// Takes what the step did; says whether there are logits to choose from.
   bool end_step(const Request& request) noexcept;
+  /// Asks the constraint, where there is one, what may come next.
+  void ask_constraint() noexcept;
+  /// Whether a token is to be chosen; else it is forced, or this has ended meanwhile.
+  [[nodiscard]] bool chooses() const noexcept { return !finished() && sequence_.forced().empty(); }
   void sample(Workspace& workspace) noexcept { sequence_.sample(workspace); }
   void cannot_sample(const Status& status) noexcept { sequence_.cannot_sample(status); }
-  /// Makes the chosen token part of the answer, and tells the host.
+  /// Makes the chosen token, and those that are forced, part of the answer, and tells the host.
   void accept() noexcept;
 
   // For a chat.
@@ -73,7 +77,12 @@ class GenerationState {
   Status start(const Model& model, Context& context);
   Status begin_prompt(std::vector<TokenId> tokens);
   Status begin_round();
-  Status take_token();
+  /// Runs what may call the host, which may call back. What is not ok ends this.
+  template <class Body>
+  void call(Body&& body) noexcept;
+  Status take_tokens();
+  /// Says whether the next token of the round may follow at once.
+  Result<bool> take(TokenId id);
   /// The model is done for this round. Afterwards it is finished, or another round has begun.
   Status end_round(StopReason reason);
   void finish(StopReason reason, Status status) noexcept;
@@ -90,7 +99,7 @@ class GenerationState {
 
   Usage usage_;
   std::optional<std::chrono::steady_clock::time_point> last_time_;
-  bool accepting_ = false;     // the host may be called now, and may call back
+  bool calling_ = false;       // the host may be called now, and may call back
   bool cancel_asked_ = false;  // it did, to end this
   StopReason reason_ = StopReason::kNone;
   Status status_;

@@ -88,24 +88,31 @@ Result<StepReport> KernelState::step_batch() {
   for (std::size_t i = 0; i < asked_.size(); ++i) {
     if (asked_[i]->end_step(requests_[i])) due_.push_back(asked_[i]);
   }
-  sample_due();
-  report.sampled = due_.size();
+  for (const auto& generation : due_) generation->ask_constraint();
+  report.sampled = sample_due();
   for (const auto& generation : due_) generation->accept();
   report.unfinished =
       static_cast<std::size_t>(std::ranges::count_if(asked_, [](const auto& g) { return !g->finished(); }));
   return report;
 }
 
-void KernelState::sample_due() noexcept {
+/// Says how many tokens are chosen.
+std::size_t KernelState::sample_due() noexcept {
   const auto sample = [this](std::size_t i, std::size_t worker) noexcept {
     Workspace workspace = resources_.sampling_workspace(worker);
-    due_[i]->sample(workspace);
+    if (due_[i]->chooses()) due_[i]->sample(workspace);
   };
-  if (due_.empty()) return;
-  if (due_.size() == 1) return sample(0, 0);
+  const auto n = static_cast<std::size_t>(std::ranges::count_if(due_, [](const auto& g) { return g->chooses(); }));
+  if (n == 0) return 0;
+  if (due_.size() == 1) {
+    sample(0, 0);
+    return n;
+  }
   const Status ran = resources_.executor()->run(due_.size(), sample);
-  if (ran.ok()) return;
-  for (const auto& generation : due_) generation->cannot_sample(ran);
+  if (!ran.ok()) {
+    for (const auto& generation : due_) generation->cannot_sample(ran);
+  }
+  return n;
 }
 
 }  // namespace moxie

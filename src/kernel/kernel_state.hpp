@@ -48,7 +48,7 @@ class KernelState : public std::enable_shared_from_this<KernelState> {
   template <class Collect>
   Result<StepReport> step_generations(Collect&& collect) noexcept;
   Result<StepReport> step_batch();
-  void sample_due() noexcept;
+  std::size_t sample_due() noexcept;
 
   Resources resources_;
   std::atomic<bool> running_{false};

@@ -106,9 +106,15 @@ Sampling sampling_of(const RecommendedSampling& recommended) noexcept {
 
 Result<Sampler> Sampler::create(const Sampling& sampling, std::size_t vocab_size) noexcept try {
   MOXIE_TRY(check(sampling, vocab_size));
-  Sampling own = sampling;
-  std::ranges::sort(own.allowed);
-  return Sampler(std::move(own), vocab_size);
+  std::vector<std::uint64_t> words;
+  if (!sampling.banned.empty() || !sampling.allowed.empty()) {
+    words.resize(TokenMask::words_for(vocab_size));
+    const TokenMask mask(words, vocab_size);
+    mask.fill(sampling.allowed.empty());
+    for (const TokenId id : sampling.allowed) mask.set(id);
+    for (const TokenId id : sampling.banned) mask.clear(id);
+  }
+  return Sampler(sampling, std::move(words), vocab_size);
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Sampler::create", "memory for lists of tokens", "a refusal from the system");
 }
@@ -118,9 +124,7 @@ bool Sampler::has_penalties() const noexcept {
          (sampling_.repetition_penalty != 1 || sampling_.frequency_penalty != 0 || sampling_.presence_penalty != 0);
 }
 
-bool Sampler::adjusts() const noexcept {
-  return has_penalties() || !sampling_.logit_bias.empty() || !sampling_.banned.empty() || !sampling_.allowed.empty();
-}
+bool Sampler::adjusts() const noexcept { return has_penalties() || !sampling_.logit_bias.empty(); }
 
 std::size_t Sampler::scratch_bytes() const noexcept {
   const Sampling& s = sampling_;
@@ -150,16 +154,6 @@ Status Sampler::adjust(std::span<float> logits, std::span<const TokenId> history
     const double sum = static_cast<double>(logit) + static_cast<double>(bias.bias);
     logit = std::isinf(sum) ? kNever : as_logit(sum);
   }
-  if (!s.allowed.empty()) {
-    std::size_t from = 0;
-    for (const TokenId id : s.allowed) {  // in ascending order
-      const auto at = static_cast<std::size_t>(id);
-      for (; from < at; ++from) logits[from] = kNever;
-      from = at + 1;
-    }
-    for (; from < logits.size(); ++from) logits[from] = kNever;
-  }
-  for (const TokenId id : s.banned) logits[static_cast<std::size_t>(id)] = kNever;
   if (!has_penalties()) return {};
 
   const Workspace::Frame frame(workspace);
@@ -181,6 +175,18 @@ Status Sampler::adjust(std::span<float> logits, std::span<const TokenId> history
     count = 0;  // once for each token
   }
   return {};
+}
+
+void Sampler::bar(std::span<float> logits, ConstTokenMask mask) const noexcept {
+  constexpr std::size_t kBits = TokenMask::kWordBits;
+  for (std::size_t w = 0; w < mask.words().size(); ++w) {
+    const std::uint64_t word = mask.words()[w];
+    if (word == ~std::uint64_t{0}) continue;
+    const auto some = logits.subspan(w * kBits, std::min(kBits, logits.size() - w * kBits));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if ((word >> i & 1U) == 0) some[i] = kNever;
+    }
+  }
 }
 
 Result<TokenId> Sampler::draw(std::span<const float> logits, float largest, std::uint64_t position,
@@ -225,15 +231,22 @@ Result<TokenId> Sampler::draw(std::span<const float> logits, float largest, std:
 }
 
 Result<Sampled> Sampler::sample(std::span<float> logits, std::span<const TokenId> history, Workspace& workspace,
-                                std::span<TokenLogprob> top) const noexcept {
+                                std::span<TokenLogprob> top, ConstTokenMask mask) const noexcept {
   if (logits.size() != vocab_size_) {
     return Status(Code::kInvalidArgument, kWhere, Text(vocab_size_, " logits"), Text(logits.size()));
   }
   if (sampling_.logprobs && top.size() < *sampling_.logprobs) {
     return Status(Code::kShape, kWhere, Text("room for ", *sampling_.logprobs, " logprobs"), Text(top.size()));
   }
+  if (mask.size() != 0 && mask.size() != vocab_size_) {
+    return Status(Code::kShape, kWhere, Text("a mask of ", vocab_size_, " tokens"), Text(mask.size()));
+  }
   kernel::LogitScan scan = kernel::scan_logits(logits);
   if (scan.bad) return bad_logit(logits);
+  if (!mask.any()) {
+    return Status(Code::kInvalidArgument, kWhere, "a token that may be chosen",
+                  Text("a mask of ", mask.size(), " tokens with no bit set"));
+  }
   const auto nothing = [&]() {
     return Status(Code::kInvalidArgument, kWhere, "a token that may be chosen",
                   Text(logits.size(), " logits of -infinity"));
@@ -265,7 +278,9 @@ Result<Sampled> Sampler::sample(std::span<float> logits, std::span<const TokenId
       sampled.n_top = best.size();
     }
   }
-  if (adjusts()) {
+  if (adjusts() || !mask_.empty() || mask.size() != 0) {
+    bar(logits, mask);
+    if (!mask_.empty()) bar(logits, {mask_, vocab_size_});
     MOXIE_TRY(adjust(logits, history, workspace));
     scan = kernel::scan_logits(logits);
     if (scan.largest == kNever) return nothing();

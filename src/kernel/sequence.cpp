@@ -3,11 +3,22 @@
 
 #include <algorithm>
 
+#include <moxie/core/guard.hpp>
+
 namespace moxie::inline abi1::kernel {
 
 namespace {
 
 constexpr std::string_view kWhere = "generation";
+
+/// Calls the host's constraint. Only the host's own wish ends an answer as cancelled, so that code from here is a
+/// failure like any other.
+template <class Call>
+Status ask(std::string_view where, Call&& call) noexcept {
+  Status status = guarded(where, call);
+  if (status.code() != Code::kCancelled && status.code() != Code::kDeadline) return status;
+  return Status(Code::kHostException, where, "a constraint that answers", status.message());
+}
 
 }  // namespace
 
@@ -22,6 +33,12 @@ Status Sequence::start(const Model& model, Context& context, const GenerationOpt
     end_tokens_ = *model.end_tokens();
   }
   end_tokens_.insert(end_tokens_.end(), options.end_tokens.begin(), options.end_tokens.end());
+  if (options.constraint != nullptr) {
+    const std::size_t words = TokenMask::words_for(V);
+    MOXIE_TRY_LET(mask_memory_, AlignedBuffer::create(words * sizeof(std::uint64_t), resources.budget().get()));
+    mask_ = TokenMask(mask_memory_.as<std::uint64_t>(), V);
+    asked_constraint_ = options.constraint;
+  }
   context_ = &context;
   request_ = {.context = &context,
               .logits = Rows(logits_.as<float>().data(), 1, V),
@@ -45,40 +62,103 @@ Status Sequence::begin(std::vector<TokenId> prompt) {
                   Text("a prompt within the ", context_->max_positions(), " positions of its context"),
                   Text(prompt.size(), " tokens after ", context_->size()));
   }
+  if (asked_constraint_ != nullptr) {
+    std::unique_ptr<TokenConstraint> fresh;
+    MOXIE_TRY(ask("TokenConstraint::clone", [&]() -> Status {
+      MOXIE_TRY_LET(fresh, asked_constraint_->clone());
+      if (fresh != nullptr) return {};
+      return Status(Code::kInvalidArgument, "TokenConstraint::clone", "a constraint", "null");
+    }));
+    constraint_ = std::move(fresh);
+  }
   prompt_ = std::move(prompt);
   request_.tokens = prompt_;
   request_.done = 0;
   round_begin_ = tokens_.size();
-  ended_by_token_ = false;
+  n_fed_ = tokens_.size();
   return {};
 }
 
 void Sequence::stop() noexcept {
   request_ = {};
   logits_ = {};
+  constraint_ = nullptr;
+  asked_constraint_ = nullptr;
+  mask_ = {};
+  mask_memory_ = {};
+}
+
+Status Sequence::ask_forced() {
+  forced_.clear();
+  if (constraint_ == nullptr || sampler_->sampling().logprobs) return {};
+  constexpr std::string_view kForced = "TokenConstraint::forced";
+  return ask(kForced, [&]() -> Status {
+    MOXIE_TRY_LET(const std::span<const TokenId> tokens, constraint_->forced());
+    for (const TokenId id : tokens) {
+      if (id >= 0 && static_cast<std::size_t>(id) < mask_.size()) continue;
+      return Status(Code::kInvalidArgument, kForced, Text("tokens in [0, ", mask_.size(), ')'), Text(id));
+    }
+    forced_.assign(tokens.begin(), tokens.end());  // the constraint's are good until it accepts the first
+    return {};
+  });
+}
+
+Status Sequence::ask_allowed() {
+  if (constraint_ == nullptr) return {};
+  mask_.fill(false);
+  MOXIE_TRY(ask("TokenConstraint::allowed", [&] { return constraint_->allowed(mask_); }));
+  bool may_end = false;
+  MOXIE_TRY(ask("TokenConstraint::may_end", [&]() -> Status {
+    MOXIE_TRY_LET(may_end, constraint_->may_end());
+    return {};
+  }));
+  for (const TokenId id : end_tokens_) {
+    if (id < 0 || static_cast<std::size_t>(id) >= mask_.size()) continue;  // the host may name any
+    if (may_end) {
+      mask_.set(id);
+    } else {
+      mask_.clear(id);
+    }
+  }
+  return {};
+}
+
+Status Sequence::check_end() {
+  if (constraint_ == nullptr) return {};
+  return ask("TokenConstraint::may_end", [&]() -> Status {
+    MOXIE_TRY_LET(const bool may_end, constraint_->may_end());
+    if (may_end) return {};
+    return Status(Code::kInvalidArgument, "TokenConstraint::forced", "an end token where the answer may end",
+                  Text("one after ", round_tokens().size(), " tokens"));
+  });
+}
+
+Status Sequence::accept(TokenId id) {
+  if (constraint_ == nullptr) return {};
+  return ask("TokenConstraint::accept", [&] { return constraint_->accept({&id, 1}); });
 }
 
 void Sequence::sample(Workspace& workspace) noexcept {
-  const auto sampled = sampler_->sample(logits_.as<float>(), context_->tokens(), workspace, top_);
+  const auto sampled = sampler_->sample(logits_.as<float>(), context_->tokens(), workspace, top_, mask_);
   sample_status_ = sampled.status();
   if (sampled.ok()) sampled_ = *sampled;
 }
 
 bool Sequence::is_end(TokenId id) const noexcept { return std::ranges::find(end_tokens_, id) != end_tokens_.end(); }
 
-void Sequence::keep() {
-  tokens_.push_back(sampled_.token);
+void Sequence::keep(TokenId id) {
+  tokens_.push_back(id);
   const std::optional<std::size_t>& n = sampler_->sampling().logprobs;
   if (!n) return;
-  logprobs_.push_back({sampled_.token, sampled_.logprob});
+  logprobs_.push_back({id, sampled_.logprob});
   std::fill(top_.begin() + static_cast<std::ptrdiff_t>(sampled_.n_top), top_.end(), TokenLogprob{-1, 0});
   top_logprobs_.insert(top_logprobs_.end(), top_.begin(), top_.end());
 }
 
 void Sequence::go_on() noexcept {
-  next_ = tokens_.back();
-  request_.tokens = {&next_, 1};
+  request_.tokens = unfed_tokens();  // stays where it is, since nothing is kept until all of them are computed
   request_.done = 0;
+  n_fed_ = tokens_.size();
 }
 
 std::span<const TokenLogprob> Sequence::top_logprobs(std::size_t token) const noexcept {

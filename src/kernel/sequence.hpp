@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include <moxie/kernel/constraint.hpp>
 #include <moxie/kernel/generation.hpp>
 #include <moxie/kernel/request.hpp>
 #include <moxie/kernel/sampling.hpp>
@@ -14,7 +16,8 @@
 
 namespace moxie::inline abi1::kernel {
 
-/// The tokens of an answer: a prompt is computed, then one chosen token after another.
+/// The tokens of an answer: a prompt is computed, then one chosen token after another, or several at once where a
+/// constraint forces them.
 ///
 /// Functions let std::bad_alloc through unless they are noexcept.
 class Sequence {
@@ -30,25 +33,37 @@ class Sequence {
   [[nodiscard]] std::size_t prompt_size() const noexcept { return prompt_.size(); }
   [[nodiscard]] const Context& context() const noexcept { return *context_; }
 
+  // The constraint is the host's code, so whoever calls these must expect to be cancelled in them.
+
+  /// Asks which tokens are forced next; else, in ask_allowed(), which may be chosen.
+  Status ask_forced();
+  Status ask_allowed();
+  /// Whether an end token may come here.
+  Status check_end();
+  /// Tells the constraint of a token that is to be kept.
+  Status accept(TokenId id);
+  [[nodiscard]] std::span<const TokenId> forced() const noexcept { return forced_; }
+
   /// Chooses from the logits of the last step. sampled() tells what came of it.
   void sample(Workspace& workspace) noexcept;
   void cannot_sample(const Status& status) noexcept { sample_status_ = status; }
   [[nodiscard]] const Status& sample_status() const noexcept { return sample_status_; }
   [[nodiscard]] TokenId sampled() const noexcept { return sampled_.token; }
   [[nodiscard]] bool is_end(TokenId id) const noexcept;
-  /// Makes the sampled token part of the answer.
-  void keep();
-  /// The model said that it is done: the sampled token is no part of the answer.
-  void end_by_token() noexcept { ended_by_token_ = true; }
-  /// The token that was kept last is what the next step computes.
+  /// Makes a token part of the answer: the sampled one, or one that was forced.
+  void keep(TokenId id);
+  /// The unfed tokens are what the next step computes.
   void go_on() noexcept;
 
   [[nodiscard]] const std::vector<TokenId>& tokens() const noexcept { return tokens_; }
   [[nodiscard]] std::span<const TokenId> round_tokens() const noexcept {
     return std::span<const TokenId>(tokens_).subspan(round_begin_);
   }
-  /// Whether the context does not hold the last token of the round yet.
-  [[nodiscard]] bool last_is_unfed() const noexcept { return !round_tokens().empty() && !ended_by_token_; }
+  /// Those that were kept since the last step: the context does not hold them yet.
+  [[nodiscard]] std::span<const TokenId> unfed_tokens() const noexcept {
+    return std::span<const TokenId>(tokens_).subspan(n_fed_);
+  }
+  [[nodiscard]] const TokenConstraint* constraint() const noexcept { return constraint_.get(); }
   [[nodiscard]] const std::vector<TokenLogprob>& logprobs() const noexcept { return logprobs_; }
   [[nodiscard]] std::span<const TokenLogprob> top_logprobs(std::size_t token) const noexcept;
 
@@ -58,8 +73,13 @@ class Sequence {
   AlignedBuffer logits_;
   std::vector<TokenId> end_tokens_;
   std::vector<TokenId> prompt_;
-  TokenId next_ = 0;  // what is computed after the prompt, one by one
   Request request_;
+
+  std::shared_ptr<const TokenConstraint> asked_constraint_;  // the host's; every round begins with a clone
+  std::unique_ptr<TokenConstraint> constraint_;
+  AlignedBuffer mask_memory_;
+  TokenMask mask_;  // of size 0 without a constraint
+  std::vector<TokenId> forced_;
 
   Sampled sampled_;
   Status sample_status_;
@@ -69,7 +89,7 @@ class Sequence {
   std::vector<TokenLogprob> logprobs_;      // of tokens_
   std::vector<TokenLogprob> top_logprobs_;  // Sampling::logprobs of each
   std::size_t round_begin_ = 0;
-  bool ended_by_token_ = false;
+  std::size_t n_fed_ = 0;  // of tokens_
 };
 
 }  // namespace moxie

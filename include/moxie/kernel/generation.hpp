@@ -18,6 +18,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
+#include <moxie/kernel/constraint.hpp>
 #include <moxie/kernel/sampling.hpp>
 #include <moxie/text/answer_stream.hpp>
 
@@ -61,13 +62,17 @@ struct GenerationOptions {
   /// kHostException. Others go on either way. It may cancel or destroy any generation, this one, its chat and its
   /// kernel included; this one then ends when the call returns. Calling step() is kPrecondition.
   std::function<bool(const AnswerEvent&)> on_event = {};
+  /// Which tokens may come next. Each round of an answer works on a fresh clone, so one object serves many generations.
+  /// Forced tokens are part of the answer as chosen ones are, and count as those do, but `sampling` has no say in them.
+  /// With Sampling::logprobs every token is chosen, so that each has its own.
+  std::shared_ptr<const TokenConstraint> constraint = {};
 };
 
 struct Usage {
   std::size_t prompt_tokens = 0;     ///< of the whole prompt, what was cached included; of the last round, with tools
   std::size_t cached_tokens = 0;     ///< those of them that the context had already
   std::size_t computed_tokens = 0;   ///< rows that were run for this answer: prompts and chosen tokens
-  std::size_t generated_tokens = 0;  ///< chosen, an end token included
+  std::size_t generated_tokens = 0;  ///< chosen or forced, an end token included
   std::chrono::nanoseconds prompt_time{};      ///< from the first step of a prompt to the first token after it
   std::chrono::nanoseconds generation_time{};  ///< from there on
 };
@@ -85,7 +90,8 @@ struct Usage {
 /// either case. A generation that was destroyed before its end counts as cancelled. One that is asked to go on inside a
 /// step of its kernel, by a callback or a tool, is refused with kPrecondition and may go on after that step.
 ///
-/// Errors   in status(): those of Request and Sampler; kUnsupported or kNotFound where the checkpoint has no tokenizer
+/// Errors   in status(): those of Request, Sampler and TokenConstraint; kUnsupported or kNotFound where the checkpoint
+/// has no tokenizer
 ///          for a text prompt; kHostException; kNoMemory.  A context keeps the tokens that were computed.
 /// Threads  one at a time, that of its kernel. It keeps the kernel's memory and threads alive; the context that it
 ///          was given must stay where it is until it is done.
@@ -121,6 +127,9 @@ class MOXIE_API Generation {
   /// Of the i-th of tokens(): its own logprob, and the most probable ones. Empty without Sampling::logprobs.
   [[nodiscard]] TokenLogprob logprob(std::size_t i) const noexcept;
   [[nodiscard]] std::span<const TokenLogprob> top_logprobs(std::size_t i) const noexcept;
+  /// The round's clone of GenerationOptions::constraint, behind all tokens of the round; for save() and clone(). Null
+  /// where there is none and after the end.
+  [[nodiscard]] const TokenConstraint* constraint() const noexcept;
 
  private:
   friend class Chat;

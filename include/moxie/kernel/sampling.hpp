@@ -11,6 +11,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/core/views.hpp>
 #include <moxie/core/workspace.hpp>
+#include <moxie/kernel/token_mask.hpp>
 
 namespace moxie::inline abi1 {
 
@@ -24,7 +25,8 @@ struct LogitBias {
 
 /// How the next token is chosen from the logits. The steps, in this order; what is left out costs nothing:
 ///
-///   1. bias       `logit_bias` is added; `banned` ids, and with `allowed` all others, become -infinity
+///   1. bias       `logit_bias` is added; `banned` ids, with `allowed` all others, and those without a bit in the mask
+///                 of the call become -infinity
 ///   2. penalties  repetition, then frequency and presence, for the tokens of the history
 ///   3. greedy     at temperature 0: the greatest logit. Else logits are divided by the temperature, and of what is
 ///                 left each time:
@@ -90,7 +92,7 @@ struct Sampled {
 /// Units    scratch_bytes() is what sample() takes from its workspace.
 /// Errors   create: kInvalidArgument names the value; kNoMemory.  sample: kInvalidArgument: NaN or +infinity among
 ///          the logits, with its id; no token that may be chosen; another number of logits.  kShape: `top` has no
-///          room.  kNoSpace.
+///          room; a mask of another size.  kNoSpace.
 /// Threads  immutable; sample() may be called at once from many threads, each with its own logits and workspace. It
 ///          allocates nothing.
 class MOXIE_API Sampler {
@@ -99,23 +101,27 @@ class MOXIE_API Sampler {
 
   [[nodiscard]] std::size_t scratch_bytes() const noexcept;
   /// The logits are changed. `history`: all tokens before the one to be chosen. `top`: the most probable tokens go
-  /// there, best first; room for Sampling::logprobs of them, where that is set.
+  /// there, best first; room for Sampling::logprobs of them, where that is set. `mask`: a token without its bit is
+  /// chosen as little as one with a bias of -infinity; log probabilities do not know of it either.
   Result<Sampled> sample(std::span<float> logits, std::span<const TokenId> history, Workspace& workspace,
-                         std::span<TokenLogprob> top = {}) const noexcept;
+                         std::span<TokenLogprob> top = {}, ConstTokenMask mask = {}) const noexcept;
 
   [[nodiscard]] const Sampling& sampling() const noexcept { return sampling_; }
   [[nodiscard]] std::size_t vocab_size() const noexcept { return vocab_size_; }
 
  private:
-  Sampler(Sampling sampling, std::size_t vocab_size) noexcept
-      : sampling_(std::move(sampling)), vocab_size_(vocab_size) {}
+  Sampler(Sampling sampling, std::vector<std::uint64_t> mask, std::size_t vocab_size) noexcept
+      : sampling_(std::move(sampling)), mask_(std::move(mask)), vocab_size_(vocab_size) {}
   [[nodiscard]] bool has_penalties() const noexcept;
+  /// Whether a logit becomes another number: bars do not count.
   [[nodiscard]] bool adjusts() const noexcept;
   Status adjust(std::span<float> logits, std::span<const TokenId> history, Workspace& workspace) const noexcept;
+  void bar(std::span<float> logits, ConstTokenMask mask) const noexcept;
   Result<TokenId> draw(std::span<const float> logits, float largest, std::uint64_t position,
                        Workspace& workspace) const noexcept;
 
   Sampling sampling_;
+  std::vector<std::uint64_t> mask_;  // of `banned` and `allowed`; empty where there are none
   std::size_t vocab_size_;
 };
 

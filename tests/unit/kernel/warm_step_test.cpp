@@ -10,6 +10,7 @@
 
 #include "support/catch.hpp"
 #include "support/running.hpp"
+#include "support/script_constraint.hpp"
 
 namespace {
 
@@ -106,4 +107,28 @@ TEST_CASE("a warm step allocates nothing") {
   CHECK(count_ours == 0);
   if (path == MatmulPath::kNative) CHECK(count_onednn == 0);
   if (count_onednn != 0) WARN("oneDNN itself allocated " << count_onednn << " times in 41 steps");
+}
+
+TEST_CASE("a constraint adds no allocation to a warm step of a generation") {
+  const Model model = Model::load(data_folder("biases"), {.backend = {.matmul = MatmulPath::kNative}}).value();
+  const std::vector<TokenId> prompt(10, 5);
+  const auto allocations = [&](std::shared_ptr<const TokenConstraint> constraint) {
+    Kernel kernel = Kernel::create({.threads = 2, .executor = ExecutorKind::kSerial}).value();
+    Context context = kernel.open(model).value();
+    REQUIRE(context.reserve(300).ok());
+    Generation answer = kernel.generate(context, prompt, {.ignore_end = true, .constraint = std::move(constraint)});
+    for (int i = 0; i < 8; ++i) REQUIRE(kernel.step(answer).ok());
+    count_ours = 0;
+    counting = true;
+    bool good = true;
+    for (int i = 0; i < 40; ++i) good = kernel.step(answer).ok() && good;
+    counting = false;
+    CHECK(good);
+    CHECK(answer.tokens().size() == 48);
+    return count_ours.load();
+  };
+  const std::size_t plain = allocations(nullptr);
+  CHECK(plain <= 3);  // the list of tokens grows
+  CHECK(allocations(std::make_shared<ScriptConstraint>(
+            ScriptConstraint::Rules{.script = std::vector<TokenId>(20, 7), .free_after = true})) == plain);
 }
