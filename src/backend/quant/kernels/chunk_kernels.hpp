@@ -3,8 +3,8 @@
 
 #include "backend/quant/kernels/tile_format.hpp"
 
-// One body for every format and ISA path, over that path's Vec (16 floats), Ints (16 x 32 bits) and Codes
-// (16 x 4 bytes), all of internal linkage.
+// One body for every format and ISA path, over that path's Vec (16 floats), Ints (16 x 32 bits), Codes (16 x 4 bytes)
+// and IntBody, all of internal linkage.
 
 namespace {
 
@@ -215,14 +215,9 @@ inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&cod
 template <class F>
 inline void add_chunk_rows(const Activations* x, std::size_t rows, std::size_t chunk, const Codes (&codes)[16],
                            const Scales<F>& s, Vec* sums) {
+  constexpr std::size_t kAtOnce = IntBody::kRowsAtOnce;
   std::size_t r = 0;
-  for (; r + kRowsAtOnce <= rows; r += kRowsAtOnce) add_chunk<F, kRowsAtOnce>(x + r, chunk, codes, s, sums + r);
-  if constexpr (kRowsAtOnce > 2) {
-    if (r + 2 <= rows) {
-      add_chunk<F, 2>(x + r, chunk, codes, s, sums + r);
-      r += 2;
-    }
-  }
+  for (; r + kAtOnce <= rows; r += kAtOnce) add_chunk<F, kAtOnce>(x + r, chunk, codes, s, sums + r);
   for (; r < rows; ++r) add_chunk<F, 1>(x + r, chunk, codes, s, sums + r);
 }
 

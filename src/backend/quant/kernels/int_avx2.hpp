@@ -119,8 +119,11 @@ inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
   return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(pairs.lo, x)),
           _mm256_add_epi32(sum.hi, _mm256_madd_epi16(pairs.hi, x))};
 }
-/// Rows whose products go side by side over one tile.
-constexpr std::size_t kRowsAtOnce = 2;
-constexpr std::int32_t kSignedBias = 0;
+/// What the kernels must know of this path's integers.
+struct IntBody {
+  static constexpr std::size_t kRowsAtOnce = 2;   ///< rows whose products go side by side over one tile
+  static constexpr std::int32_t kSignedBias = 0;  ///< QuantOps::signed_bias
+  static constexpr bool kHasWideForm = false;     ///< wide_kernels.hpp wants more registers than there are
+};
 
 }  // namespace

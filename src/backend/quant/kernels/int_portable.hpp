@@ -126,8 +126,11 @@ inline Ints dot_pairs(const Ints& sum, const Ints& pairs, const std::int16_t* tw
            std::int32_t{static_cast<std::int16_t>(bits >> 16)} * two[1];
   });
 }
-/// Rows whose products go side by side over one tile.
-constexpr std::size_t kRowsAtOnce = 1;
-constexpr std::int32_t kSignedBias = 0;
+/// What the kernels must know of this path's integers.
+struct IntBody {
+  static constexpr std::size_t kRowsAtOnce = 1;   ///< rows whose products go side by side over one tile
+  static constexpr std::int32_t kSignedBias = 0;  ///< QuantOps::signed_bias
+  static constexpr bool kHasWideForm = false;     ///< its arrays lie in no registers to begin with
+};
 
 }  // namespace

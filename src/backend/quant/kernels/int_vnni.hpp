@@ -96,9 +96,13 @@ struct Fours {
 };
 inline Ints dot_fours(Ints sum, Codes codes, Fours x) { return {_mm512_dpbusd_epi32(sum.v, codes.v, x.v)}; }
 
-/// Rows whose products go side by side over one tile, and in the wide form.
-constexpr std::size_t kRowsAtOnce = 1;
-constexpr std::size_t kRowsWide = 3;
-constexpr std::int32_t kSignedBias = 128;
+/// What the kernels must know of this path's integers.
+struct IntBody {
+  static constexpr std::size_t kRowsAtOnce = 1;     ///< rows whose products go side by side over one tile
+  static constexpr std::int32_t kSignedBias = 128;  ///< QuantOps::signed_bias
+  static constexpr bool kHasWideForm = true;        ///< wide_kernels.hpp, over what follows
+  static constexpr std::size_t kRowsWide = 3;       ///< rows that it takes side by side
+  using Broadcast = Fours;
+};
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "backend/quant/kernels/chunk_kernels.hpp"
 #include "backend/quant/kernels/quantize_rows.hpp"
+#include "backend/quant/kernels/wide_kernels.hpp"
 
 namespace {
 
@@ -53,13 +54,14 @@ void narrow_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
 
 template <class F>
 void quant_gemm(const QuantGemmArgs& a) noexcept {
-  std::size_t tile = wide_tiles<F>(a);  // of wide_kernels.hpp or narrow_only.hpp, which the path's file includes
+  std::size_t tile = 0;
+  if constexpr (IntBody::kHasWideForm) tile = wide_tiles<IntBody, F>(a);
   for (; tile < a.tiles; ++tile) narrow_gemm<F>(a, tile, tile * q::kTileRows);
 }
 
-constexpr q::QuantOps make_quant_ops(const char* isa, std::int32_t signed_bias) {
+constexpr q::QuantOps make_quant_ops(const char* isa) {
   return {isa,
-          signed_bias,
+          IntBody::kSignedBias,
           quantize_rows,
           {quant_gemm<q::TileQ4_0>, quant_gemm<q::TileQ4_1>, quant_gemm<q::TileQ5_0>, quant_gemm<q::TileQ5_1>,
            quant_gemm<q::TileQ8_0>, quant_gemm<q::TileQ2_K>, quant_gemm<q::TileQ3_K>, quant_gemm<q::TileQ4_K>,

@@ -3,10 +3,8 @@
 
 #include "backend/quant/kernels/dot_group_avx2.hpp"
 
-#include "backend/quant/kernels/narrow_only.hpp"
-
 #include "backend/quant/kernels/tile_kernels.hpp"
 
 namespace moxie::inline abi1::backend::quant {
-const QuantOps kAvx2QuantOps = make_quant_ops("avx2", kSignedBias);
+const QuantOps kAvx2QuantOps = make_quant_ops("avx2");
 }  // namespace moxie::backend::quant

@@ -3,10 +3,8 @@
 
 #include "backend/quant/kernels/dot_group.hpp"
 
-#include "backend/quant/kernels/narrow_only.hpp"
-
 #include "backend/quant/kernels/tile_kernels.hpp"
 
 namespace moxie::inline abi1::backend::quant {
-const QuantOps kPortableQuantOps = make_quant_ops("portable", kSignedBias);
+const QuantOps kPortableQuantOps = make_quant_ops("portable");
 }  // namespace moxie::backend::quant

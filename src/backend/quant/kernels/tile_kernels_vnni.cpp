@@ -3,10 +3,8 @@
 
 #include "backend/quant/kernels/dot_group.hpp"
 
-#include "backend/quant/kernels/wide_kernels.hpp"
-
 #include "backend/quant/kernels/tile_kernels.hpp"
 
 namespace moxie::inline abi1::backend::quant {
-const QuantOps kVnniQuantOps = make_quant_ops("avx512vnni", kSignedBias);
+const QuantOps kVnniQuantOps = make_quant_ops("avx512vnni");
 }  // namespace moxie::backend::quant

@@ -6,7 +6,8 @@
 // Many rows: N tiles are unpacked once, a super-block at a time, and stay in L1 while all rows go past, R at once. A
 // broadcast of activations then serves N tiles and a vector of codes R rows, so that loads no longer stand in the way
 // of the products; nor do activations, which are read N times less often. Every output is the chain of
-// chunk_kernels.hpp.
+// chunk_kernels.hpp. Body is the path's IntBody, as a parameter so that a path without this form need not have what it
+// is made of.
 
 namespace {
 
@@ -43,7 +44,7 @@ void unpack(const std::byte* tile, std::size_t tile_bytes, std::size_t chunks, U
 }
 
 /// The integer sums of one group for R rows and N tiles.
-template <class F, std::size_t R, std::size_t N>
+template <class Body, class F, std::size_t R, std::size_t N>
 inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::size_t group, Ints (&dot)[R][N]) {
   constexpr std::size_t kVectors = F::kGroup / 4;
 #pragma GCC unroll 8
@@ -58,7 +59,7 @@ inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::s
     for (std::size_t n = 0; n < N; ++n) codes[n] = w.codes[group * kVectors + i][n].kept();
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
-      const Fours four = Fours::broadcast(x[r].q + group * F::kGroup + 4 * i);
+      const auto four = Body::Broadcast::broadcast(x[r].q + group * F::kGroup + 4 * i);
 #pragma GCC unroll 4
       for (std::size_t n = 0; n < N; ++n) dot[r][n] = dot_fours(dot[r][n], codes[n], four);
     }
@@ -68,7 +69,7 @@ inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::s
 /// R rows against a super-block: total[r * N + n] grows by row r and tile n. Integer and f32 sums, a code vector for
 /// each tile and a broadcast fill the registers at R = 3, N = 4. With a fourth row g++ spills, or the f32 sums live in
 /// memory, which costs a tenth and more.
-template <class F, std::size_t R, std::size_t N>
+template <class Body, class F, std::size_t R, std::size_t N>
 void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Vec* total) {
   Vec sums[R * N];
 #pragma GCC unroll 16
@@ -76,7 +77,7 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
   for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
     for (std::size_t group = chunk * F::kGroups; group < (chunk + 1) * F::kGroups; ++group) {
       Ints dot[R][N];
-      multiply_group<F, R, N>(w, x, group, dot);
+      multiply_group<Body, F, R, N>(w, x, group, dot);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -146,9 +147,9 @@ class Ahead {
 };
 
 /// N tiles from `tile` on, whose first column is `column`.
-template <class F, std::size_t N>
+template <class Body, class F, std::size_t N>
 void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
-  constexpr std::size_t R = kRowsWide;
+  constexpr std::size_t R = Body::kRowsWide;
   Unpacked<F, N> weights;
   Vec total[q::kMaxRows * N];
   for (std::size_t i = 0; i < a.rows * N; ++i) total[i] = Vec::zero();
@@ -164,15 +165,15 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
     std::size_t r = 0;
     for (; r + R <= a.rows && a.rows - r != R + 1; r += R) {
       ahead.fetch(R);
-      multiply_rows<F, R, N>(weights, x + r, chunks, total + r * N);
+      multiply_rows<Body, F, R, N>(weights, x + r, chunks, total + r * N);
     }
     for (; r + 2 <= a.rows; r += 2) {
       ahead.fetch(2);
-      multiply_rows<F, 2, N>(weights, x + r, chunks, total + r * N);
+      multiply_rows<Body, F, 2, N>(weights, x + r, chunks, total + r * N);
     }
     for (; r < a.rows; ++r) {
       ahead.fetch(1);
-      multiply_rows<F, 1, N>(weights, x + r, chunks, total + r * N);
+      multiply_rows<Body, F, 1, N>(weights, x + r, chunks, total + r * N);
     }
     at += bytes;
   }
@@ -187,12 +188,12 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
 constexpr std::size_t kWideFrom = 8;
 
 /// Does as many tiles as the wide form takes, and says how many those are.
-template <class F>
+template <class Body, class F>
 inline std::size_t wide_tiles(const QuantGemmArgs& a) {
   constexpr std::size_t N = 4;
   std::size_t tile = 0;
   if (a.rows < kWideFrom) return 0;
-  for (; tile + N <= a.tiles; tile += N) wide_gemm<F, N>(a, tile, tile * q::kTileRows);
+  for (; tile + N <= a.tiles; tile += N) wide_gemm<Body, F, N>(a, tile, tile * q::kTileRows);
   return tile;
 }
 
