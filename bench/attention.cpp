@@ -15,6 +15,7 @@
 #include <moxie/backend/kv_view.hpp>
 #include <moxie/core/philox.hpp>
 
+#include "backend/access.hpp"
 #include "backend/cpu/ops.hpp"
 
 namespace {
@@ -85,21 +86,21 @@ void run(benchmark::State& state, Isa isa, KvType type) {
   std::size_t layer = 0;
   for (auto _ : state) {
     for (std::size_t g = 0; g < kKvHeads; ++g) {
-      backend->ops().attend({.q = q.data() + g * kGroup * kWidth,
-                             .q_stride = kWidth,
-                             .rows = 1,
-                             .q_row_stride = 0,
-                             .heads = kGroup,
-                             .pages = pages.pages.data(),
-                             .type = type,
-                             .block = shape.block(layer, g),
-                             .key_width = kWidth,
-                             .value_width = kWidth,
-                             .visible = positions,
-                             .scale = 1.0f / std::sqrt(static_cast<float>(kWidth)),
-                             .y = y.data() + g * kGroup * kWidth,
-                             .y_stride = kWidth,
-                             .y_row_stride = 0});
+      BackendAccess::ops(*backend).attend({.q = q.data() + g * kGroup * kWidth,
+                                           .q_stride = kWidth,
+                                           .rows = 1,
+                                           .q_row_stride = 0,
+                                           .heads = kGroup,
+                                           .pages = pages.pages.data(),
+                                           .type = type,
+                                           .block = shape.block(layer, g),
+                                           .key_width = kWidth,
+                                           .value_width = kWidth,
+                                           .visible = positions,
+                                           .scale = 1.0f / std::sqrt(static_cast<float>(kWidth)),
+                                           .y = y.data() + g * kGroup * kWidth,
+                                           .y_stride = kWidth,
+                                           .y_row_stride = 0});
     }
     benchmark::DoNotOptimize(y.data());
     layer = (layer + 1) % shape.layers;
@@ -114,7 +115,7 @@ void run(benchmark::State& state, Isa isa, KvType type) {
 
 int main(int argc, char** argv) {
   constexpr KvType kTypes[] = {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0};
-  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2, Isa::kPortable}) {
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2, Isa::kPortable}) {  // those that have kernels of their own
     for (const KvType type : kTypes) {
       const std::string label = "attention/" + std::string(name(isa)) + "/" + std::string(name(type));
       benchmark::RegisterBenchmark(label.c_str(), [isa, type](benchmark::State& state) { run(state, isa, type); })

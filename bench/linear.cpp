@@ -82,9 +82,10 @@ int main(int argc, char** argv) {
     add("native avx512" + suffix, MatmulPath::kNative, Isa::kAvx512, type);
     add("native avx2" + suffix, MatmulPath::kNative, Isa::kAvx2, type);
   }
+  // The levels that have kernels of their own.
   for (const ElementType type : {ElementType::kQ4_0, ElementType::kQ8_0, ElementType::kQ4_K, ElementType::kQ6_K}) {
     const std::string suffix = std::string("/") + std::string(name(type));
-    add("native avx512" + suffix, MatmulPath::kNative, Isa::kAvx512, type);
+    add("native avx512vnni" + suffix, MatmulPath::kNative, Isa::kAvx512Vnni, type);
     add("native avx2" + suffix, MatmulPath::kNative, Isa::kAvx2, type);
   }
   benchmark::Initialize(&argc, argv);

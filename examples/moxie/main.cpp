@@ -39,8 +39,9 @@ void add_choice(CLI::App& command, const char* option, To& to,
 }
 
 void add_backend_options(CLI::App& command, program::Common& common) {
-  add_choice<std::optional<Isa>, Isa>(command, "--isa", common.isa,
-                                      {{"portable", Isa::kPortable}, {"avx2", Isa::kAvx2}, {"avx512", Isa::kAvx512}},
+  std::vector<std::pair<std::string, Isa>> isas;
+  for (const Isa isa : kIsas) isas.emplace_back(name(isa), isa);
+  add_choice<std::optional<Isa>, Isa>(command, "--isa", common.isa, isas,
                                       "Instructions of the native kernels (default: the best of this CPU)");
   add_choice<MatmulPath, MatmulPath>(command, "--matmul", common.matmul,
                                      {{"auto", MatmulPath::kAuto},

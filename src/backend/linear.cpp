@@ -9,9 +9,10 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/core/scratch.hpp>
 
+#include "backend/access.hpp"
 #include "backend/linear_body.hpp"
 #include "backend/linear_parallel.hpp"
-#include "backend/onednn/engine.hpp"
+#include "backend/product_list.hpp"
 #include "backend/quant/kernels/tile_packer.hpp"
 
 namespace moxie::inline abi1 {
@@ -28,38 +29,16 @@ bool is_countable(const Weights& weights) noexcept {
   return bytes && *bytes <= kMax;
 }
 
-backend::BodyResult make_body(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              const backend::Packing& packing) {
-  if (weights.tiled &&
-      (!has_tiles(weights.type) || (!is_quantized(weights.type) && backend.matmul() == MatmulPath::kReference) ||
-       backend.matmul() == MatmulPath::kOneDnn)) {
-    return Status(Code::kUnsupported, "Linear::create",
-                  "a path that takes tiles: auto or native, and a type that has them",
-                  Text(name(weights.type), " for ", name(backend.matmul())));
-  }
-  if (is_quantized(weights.type) && backend.matmul() != MatmulPath::kOneDnn) {
-    const bool plain = backend.matmul() == MatmulPath::kReference;
-    return backend::make_quant_linear(plain ? Isa::kPortable : backend.isa(), weights, bias, packing);
-  }
-  switch (backend.matmul()) {
-    case MatmulPath::kReference: return backend::make_reference_linear(weights, bias, packing);
-    case MatmulPath::kNative: return backend::make_native_linear(backend.ops(), weights, bias, packing);
-    case MatmulPath::kOneDnn: return backend.engine()->make_linear(weights, bias, packing);
-    case MatmulPath::kAuto: break;
-  }
-  // Best first. Only "these rows would depend on each other" moves on to the next; a lack of memory
-  // is the caller's to know. bf16 and f16 go native: oneDNN would have to be fed widened tiles.
-  if (backend.engine() != nullptr && weights.type == ElementType::kF32) {
-    auto body = backend.engine()->make_linear(weights, bias, packing);
-    if (body.ok() || body.status().code() != Code::kUnsupported) return body;
-  }
-  return backend::make_native_linear(backend.ops(), weights, bias, packing);
-}
-
 }  // namespace
 
 Result<Linear> Linear::create(const Backend& backend, const Weights& weights, std::span<const float> bias,
-                              Budget* budget, Executor* executor, backend::WeightArena* arena) try {
+                              Budget* budget, Executor* executor) {
+  backend::WeightArena own;
+  return BackendAccess::create_linear(backend, weights, bias, {.arena = own, .budget = budget, .executor = executor});
+}
+
+Result<Linear> BackendAccess::create_linear(const Backend& backend, const Weights& weights, std::span<const float> bias,
+                                            const backend::Packing& packing) try {
   if (weights.in_width == 0 || weights.out_width == 0) {
     return Status(Code::kShape, "Linear::create", "weights of [out, in], both at least 1",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
@@ -68,14 +47,11 @@ Result<Linear> Linear::create(const Backend& backend, const Weights& weights, st
     return Status(Code::kShape, "Linear::create", Text("a bias of ", weights.out_width, ", or none"),
                   Text(bias.size()));
   }
-  if (!is_quantized(weights.type)) MOXIE_TRY(backend::panel_type(weights.type).status());
   if (!is_countable(weights)) {
     return Status(Code::kNoMemory, "Linear::create", "weights whose bytes can be counted",
                   Text("[", weights.out_width, ", ", weights.in_width, "]"));
   }
-  backend::WeightArena own;
-  const backend::Packing packing{.arena = arena == nullptr ? own : *arena, .budget = budget, .executor = executor};
-  MOXIE_TRY_LET(auto body, make_body(backend, weights, bias, packing));
+  MOXIE_TRY_LET(auto body, backend::make_product({backend, weights, bias, packing}));
   return Linear(std::move(body));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Linear::create", Text("weights of [", weights.out_width, ", ", weights.in_width, "]"),

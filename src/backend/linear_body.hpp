@@ -117,19 +117,18 @@ struct Packing {
   [[nodiscard]] Result<WeightMemory> take(std::size_t bytes) const { return arena.take(bytes, budget); }
 };
 
+// These take the types of weights that product_list.cpp says.
 BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias,
                               const Packing& packing);
 /// Block-quantized weights in tiles, products in integers; kShape where the width is no number of blocks.
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, const Packing& packing);
+BodyResult make_quant_linear(const quant::QuantOps& ops, const Weights& weights, std::span<const float> bias,
+                             const Packing& packing);
 BodyResult make_reference_linear(const Weights& weights, std::span<const float> bias, const Packing& packing);
 
 /// Tiles [first, first + count) of 16 columns each, as they lie in a packed file: quantized ones, and slices of the
 /// panels of native bodies.
 void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept;
 void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles);
-
-/// The panel type that stores a checkpoint's type, or kUnsupported.
-Result<PanelType> panel_type(ElementType type);
 
 /// Packs columns [column, column + columns) of `weights` as one panel: [in][width], zeros beyond.
 /// `panel` has in_width * width elements of the panel's type.

@@ -27,14 +27,18 @@ void pack(const Weights& weights, std::size_t column, std::size_t columns, std::
   }
 }
 
+PanelType panel_type(ElementType type) noexcept {
+  return type == ElementType::kF32 ? PanelType::kF32 : type == ElementType::kBF16 ? PanelType::kBF16 : PanelType::kF16;
+}
+
 class NativeLinear final : public LinearBody {
  public:
-  NativeLinear(const Ops& ops, PanelType type, const Weights& weights, std::span<const float> bias)
-      : LinearBody(weights, bias),
-        gemm_(ops.gemm[static_cast<std::size_t>(type)]),
-        element_size_(size_of(weights.type)) {
+  NativeLinear(const Ops& ops, const Weights& weights, std::span<const float> bias)
+      : LinearBody(weights, bias), element_size_(size_of(weights.type)) {
+    const auto type = static_cast<std::size_t>(panel_type(weights.type));
+    gemm_ = ops.gemm[type];
     constexpr const char* kTypes[] = {"f32", "bf16", "f16"};
-    path_ = std::string("native ") + ops.isa + " " + kTypes[static_cast<std::size_t>(type)];
+    path_ = std::string("native ") + ops.isa + " " + kTypes[type];
   }
 
   Status pack_all(const Weights& weights, const Packing& packing) {
@@ -80,7 +84,7 @@ class NativeLinear final : public LinearBody {
   }
 
  private:
-  void (*gemm_)(const GemmArgs&) noexcept;
+  void (*gemm_)(const GemmArgs&) noexcept = nullptr;
   std::size_t element_size_;
   std::size_t stored_bytes_ = 0;
   WeightMemory packed_;                // or nothing: panels of a packed file are used as they lie
@@ -88,16 +92,6 @@ class NativeLinear final : public LinearBody {
 };
 
 }  // namespace
-
-Result<PanelType> panel_type(ElementType type) {
-  switch (type) {
-    case ElementType::kF32: return PanelType::kF32;
-    case ElementType::kBF16: return PanelType::kBF16;
-    case ElementType::kF16: return PanelType::kF16;
-    default:
-      return Status(Code::kUnsupported, "Linear", "weights of F32, BF16, F16 or a block-quantized type", name(type));
-  }
-}
 
 void pack_panel(const Weights& weights, std::size_t column, std::size_t columns, std::size_t width,
                 void* panel) noexcept {
@@ -127,8 +121,7 @@ void pack_panel_tiles(const Weights& weights, std::size_t first, std::size_t cou
 
 BodyResult make_native_linear(const Ops& ops, const Weights& weights, std::span<const float> bias,
                               const Packing& packing) {
-  MOXIE_TRY_LET(const PanelType type, panel_type(weights.type));
-  auto body = std::make_shared<NativeLinear>(ops, type, weights, bias);
+  auto body = std::make_shared<NativeLinear>(ops, weights, bias);
   MOXIE_TRY(body->pack_all(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }

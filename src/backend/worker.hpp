@@ -8,6 +8,8 @@
 
 namespace moxie::inline abi1::backend {
 
+struct Ops;
+
 /// Warm objects of a library that one thread uses again and again.
 class EngineWorker {
  public:

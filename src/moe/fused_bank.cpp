@@ -7,6 +7,7 @@
 #include <moxie/core/ranges.hpp>
 #include <moxie/core/scratch.hpp>
 
+#include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 
 namespace moxie::inline abi1::moe {
@@ -42,15 +43,16 @@ struct FusedBank::Batch {
 Result<FusedBank> FusedBank::create(std::vector<Mlp> experts) {
   if (experts.empty()) return Status(Code::kInvalidArgument, "FusedBank::create", "at least one expert", "none");
   const Mlp& first = experts[0];
-  bool uniform = kRange % first.gate().body().tile_width() == 0;
+  bool uniform = kRange % BackendAccess::body(first.gate()).tile_width() == 0;
   for (std::size_t e = 0; e < experts.size(); ++e) {
     const Mlp& expert = experts[e];
     if (expert.width() != first.width()) {
       return Status(Code::kShape, "FusedBank::create", Text("experts of width ", first.width(), ", as expert 0"),
                     Text("width ", expert.width(), " for expert ", e));
     }
-    uniform = uniform && alike(expert.gate().body(), first.gate().body()) &&
-              alike(expert.up().body(), first.gate().body()) && alike(expert.down().body(), first.down().body());
+    uniform = uniform && alike(BackendAccess::body(expert.gate()), BackendAccess::body(first.gate())) &&
+              alike(BackendAccess::body(expert.up()), BackendAccess::body(first.gate())) &&
+              alike(BackendAccess::body(expert.down()), BackendAccess::body(first.down()));
   }
   return FusedBank(std::move(experts), uniform);
 }
@@ -62,8 +64,8 @@ std::size_t FusedBank::scratch_bytes(std::size_t T) const noexcept {
 }
 
 MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t pairs) const noexcept {
-  const LinearBody& gate = experts_[0].gate().body();
-  const LinearBody& down = experts_[0].down().body();
+  const LinearBody& gate = BackendAccess::body(experts_[0].gate());
+  const LinearBody& down = BackendAccess::body(experts_[0].down());
   const std::size_t block = std::min(T, Assignment::kBlockRows);
   ScratchSize own;
   own.bytes(backend::operand_bytes(gate, T));
@@ -81,8 +83,9 @@ MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t pairs) cons
   std::size_t body = 0;
   std::size_t last = 0;
   for (const Mlp& expert : experts_) {
-    body = std::max({body, expert.gate().body().scratch_bytes(block), expert.up().body().scratch_bytes(block)});
-    last = std::max(last, expert.down().body().scratch_bytes(block));
+    body = std::max({body, BackendAccess::body(expert.gate()).scratch_bytes(block),
+                     BackendAccess::body(expert.up()).scratch_bytes(block)});
+    last = std::max(last, BackendAccess::body(expert.down()).scratch_bytes(block));
   }
   inner.rows(block, kRange).rows(block, kRange).bytes(body);
   return {.own = own.total(),
@@ -90,8 +93,8 @@ MoeScratch FusedBank::batch_scratch_bytes(std::size_t T, std::size_t pairs) cons
 }
 
 Status FusedBank::run_batch(ConstRows x, const Assignment& assignment, Rows y, Workers& workers) const noexcept {
-  const LinearBody& gate = experts_[0].gate().body();
-  const LinearBody& down = experts_[0].down().body();
+  const LinearBody& gate = BackendAccess::body(experts_[0].gate());
+  const LinearBody& down = BackendAccess::body(experts_[0].down());
   Workspace& own = workers.own();
   const Workspace::Frame frame(own);
   Batch batch{.x = x, .assignment = assignment, .input = {}, .gated_blocks = {}, .gated = {}};
@@ -118,9 +121,9 @@ Status FusedBank::run_inner(const Batch& batch, Workers& workers) const noexcept
 Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& block, std::size_t column,
                                   Workspace& ws) const noexcept {
   if (batch.assignment.is_elsewhere(block)) return {};
-  const LinearBody& gate = experts_[block.expert].gate().body();
-  const LinearBody& up = experts_[block.expert].up().body();
-  const LinearBody& down = experts_[block.expert].down().body();
+  const LinearBody& gate = BackendAccess::body(experts_[block.expert].gate());
+  const LinearBody& up = BackendAccess::body(experts_[block.expert].up());
+  const LinearBody& down = BackendAccess::body(experts_[block.expert].down());
   const std::span<const std::size_t> rows = batch.assignment.rows_of(block);
   const bool together = rows.back() - rows.front() + 1 == rows.size();  // they ascend
   Operand operand;
@@ -165,7 +168,7 @@ Status FusedBank::run_inner_range(const Batch& batch, const Assignment::Block& b
 }
 
 Status FusedBank::run_down(const Batch& batch, Rows y, Workers& workers) const noexcept {
-  const LinearBody& first = experts_[0].down().body();
+  const LinearBody& first = BackendAccess::body(experts_[0].down());
   const Cut cut(first.tiles(), workers.width() == 1 ? 1 : workers.width() * 4);
   return each_range(workers, cut, [&](Range range, Workspace& ws) -> Status {
     const auto [begin, end] = range;
@@ -181,7 +184,7 @@ Status FusedBank::run_down(const Batch& batch, Rows y, Workers& workers) const n
       const Workspace::Frame frame(ws);
       MOXIE_TRY_LET(const Rows output, ws.rows(block.count, part.width));
       if (!batch.assignment.is_elsewhere(block)) {
-        MOXIE_TRY(experts_[block.expert].down().body().run(operand, output, begin, end, ws));
+        MOXIE_TRY(BackendAccess::body(experts_[block.expert].down()).run(operand, output, begin, end, ws));
       }
       const std::span<const std::size_t> rows = batch.assignment.rows_of(block);
       for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -270,7 +270,7 @@ TEST_CASE("every ISA path gives the same bits with pages of every type") {
     CAPTURE(name, moxie::name(type));
     const Case& c = case_of(name, MatmulPath::kNative, type);
     std::size_t paths = 0;
-    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+    for (const Isa isa : kIsas) {
       const auto model = Model::load(data_folder(name), {.backend = {.isa = isa, .matmul = MatmulPath::kNative}});
       if (!model.ok() && model.status().code() == Code::kUnsupported) continue;  // not on this CPU
       Kernel kernel = c.kernel({.threads = 2});

@@ -14,17 +14,21 @@
 
 namespace moxie::inline abi1 {
 
-/// Which instructions the native kernels use. All paths give the same bits for f32, bf16 and f16.
+/// Which instructions the native kernels may use: each level also has those of the levels before it. A product runs the
+/// best kernel that its level has, and Linear::path() names it. All levels give the same bits.
 enum class Isa : std::uint8_t {
-  kPortable,  ///< plain C++
-  kAvx2,      ///< AVX2, FMA, F16C
-  kAvx512,    ///< AVX-512 F, BW, VL, DQ
+  kPortable,    ///< plain C++
+  kAvx2,        ///< AVX2, FMA, F16C
+  kAvx512,      ///< AVX-512 F, BW, VL, DQ
+  kAvx512Vnni,  ///< AVX-512 VNNI, for the integer products of block-quantized weights
 };
+/// All levels, in ascending order.
+inline constexpr Isa kIsas[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
 [[nodiscard]] MOXIE_API std::string_view name(Isa isa) noexcept;
 
 /// What carries products with float weights.
 enum class MatmulPath : std::uint8_t {
-  kAuto,       ///< the best that keeps the row law: oneDNN where its probe passed, else native
+  kAuto,       ///< the best that keeps the row law: for f32 oneDNN where its probe passed, else native
   kOneDnn,     ///< oneDNN's matmul; an error where the probe finds rows that depend on each other
   kNative,     ///< moxie's own kernels
   kReference,  ///< plain loops, for comparison
@@ -38,17 +42,17 @@ struct BackendOptions {
 
 /// What was built and what will run: for reports, and for the fingerprint under which bits repeat.
 struct BackendInfo {
-  std::string isa;         ///< path of the native kernels
-  std::string cpu_isas;    ///< the paths that this CPU can run, best first
+  std::string isa;         ///< level of the native kernels
+  std::string cpu_isas;    ///< the levels that this CPU has, best first
   std::string matmul;      ///< what was asked: auto, onednn, native, reference
   std::string onednn;      ///< version, or why it is not there
   std::string onednn_isa;  ///< the instructions that oneDNN allows itself
   std::string compiler;
 };
 
+struct BackendAccess;
+
 namespace backend {
-struct Ops;
-class Engine;
 class Worker;
 /// Destroys a Worker where its type is known.
 struct MOXIE_API FreeWorker {
@@ -57,7 +61,7 @@ struct MOXIE_API FreeWorker {
 using WorkerPtr = std::unique_ptr<Worker, FreeWorker>;
 }  // namespace backend
 
-/// The device that runs a model: the CPU, by an ISA path chosen once and never changed.
+/// The device that runs a model: the CPU, at an ISA level chosen once and never changed.
 ///
 /// Errors   create: kUnsupported where an ISA or library was forced that is not there.
 /// Threads  a cheap handle over immutable state; may be used from any thread.
@@ -72,10 +76,8 @@ class MOXIE_API Backend {
   /// What each worker thread keeps warm; set on its Workspace with set_worker().
   [[nodiscard]] Result<std::vector<backend::WorkerPtr>> make_workers(std::size_t count) const;
 
-  [[nodiscard]] const backend::Ops& ops() const noexcept;        ///< for moxie's own layers
-  [[nodiscard]] const backend::Engine* engine() const noexcept;  ///< oneDNN, or null
-
  private:
+  friend struct BackendAccess;
   struct State;
   explicit Backend(std::shared_ptr<const State> state) noexcept : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;

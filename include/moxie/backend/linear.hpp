@@ -30,7 +30,6 @@ struct Weights {
 
 namespace backend {
 class LinearBody;
-class WeightArena;
 }  // namespace backend
 
 /// y = x W^T + b with weights packed once for the machine.
@@ -47,10 +46,8 @@ class MOXIE_API Linear {
  public:
   /// Packs F32, BF16, F16 or block-quantized weights. They may go afterwards, unless they are tiled. `bias` is empty
   /// or [out_width]. `executor` carries the packing; null: the calling thread does.
-  /// `arena` is for moxie's own layers.
   static Result<Linear> create(const Backend& backend, const Weights& weights, std::span<const float> bias = {},
-                               Budget* budget = nullptr, Executor* executor = nullptr,
-                               backend::WeightArena* arena = nullptr);
+                               Budget* budget = nullptr, Executor* executor = nullptr);
 
   [[nodiscard]] std::size_t in_width() const noexcept;
   [[nodiscard]] std::size_t out_width() const noexcept;
@@ -68,9 +65,8 @@ class MOXIE_API Linear {
   /// Bytes of the packed weights.
   [[nodiscard]] std::size_t bytes() const noexcept;
 
-  [[nodiscard]] const backend::LinearBody& body() const noexcept { return *body_; }  ///< for moxie's own layers
-
  private:
+  friend struct BackendAccess;
   explicit Linear(std::shared_ptr<const backend::LinearBody> body) noexcept : body_(std::move(body)) {}
   std::shared_ptr<const backend::LinearBody> body_;
 };

@@ -45,12 +45,12 @@ class OneDnnEngine final : public Engine {
   mutable std::map<std::pair<std::size_t, std::size_t>, Result<std::shared_ptr<const Product>>> products_;
 };
 
-/// Whether oneDNN keeps to `isa` in this process: within AVX2 are its kin without AVX-512, which differ
-/// in integer products alone.
+/// Whether oneDNN keeps to `isa` in this process. Only products of floats matter here, so its levels that add integer
+/// or 16-bit products alone count as those they build on.
 bool within(Isa isa) {
   using dnnl::cpu_isa;
   const auto bits = [](cpu_isa some) { return static_cast<unsigned>(some); };
-  const unsigned beyond = isa == Isa::kAvx512 ? 0u
+  const unsigned beyond = isa >= Isa::kAvx512 ? 0u
                           : isa == Isa::kAvx2 ? bits(cpu_isa::avx512_core) & ~bits(cpu_isa::avx2)
                                               : bits(cpu_isa::avx) & ~bits(cpu_isa::sse41);
   return (bits(dnnl::get_effective_cpu_isa()) & beyond) == 0;

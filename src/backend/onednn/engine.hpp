@@ -18,7 +18,7 @@ class Engine {
   static Result<std::shared_ptr<const Engine>> create(Isa isa);
   virtual ~Engine() = default;
 
-  /// Packs weights, or says why rows would not be independent (kUnsupported).
+  /// Packs weights of F32 or BF16, or says why rows would not be independent (kUnsupported).
   [[nodiscard]] virtual BodyResult make_linear(const Weights& weights, std::span<const float> bias,
                                                const Packing& packing) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<EngineWorker>> make_worker() const = 0;

@@ -178,9 +178,6 @@ class OneDnnLinear final : public LinearBody {
 
 BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
                               const Packing& packing) {
-  if (weights.type != ElementType::kF32 && weights.type != ElementType::kBF16) {
-    return Status(Code::kUnsupported, "Linear on oneDNN", "weights of F32 or BF16", name(weights.type));
-  }
   std::shared_ptr<const Product> full, last;
   if (weights.out_width >= kTile) {
     MOXIE_TRY_LET(full, product_for(weights.in_width, kTile));

@@ -10,7 +10,7 @@ namespace moxie::inline abi1::backend {
 
 using ProductFor = std::function<Result<std::shared_ptr<const Product>>(std::size_t depth, std::size_t columns)>;
 
-/// Weights in oneDNN's layout, tile by tile.
+/// Weights of F32 or BF16 in oneDNN's layout, tile by tile.
 BodyResult make_onednn_linear(const ProductFor& product_for, const Weights& weights, std::span<const float> bias,
                               const Packing& packing);
 

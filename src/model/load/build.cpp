@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/access.hpp"
 #include "model/load/weights.hpp"
 #include "model/run/attention.hpp"
 #include "model/run/decoder_stack.hpp"
@@ -183,7 +184,7 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
                     .key_width = config.kv_lora_rank + config.head_dim,
                     .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim,
                     .window = window_of_all(config.sliding_windows)};
-  parts.ops = &backend.ops();
+  parts.ops = &BackendAccess::ops(backend);
   return std::unique_ptr<const Decoder>(std::make_unique<DecoderStack>(std::move(parts)));
 }
 

@@ -6,6 +6,8 @@
 
 #include <moxie/backend/quant.hpp>
 
+#include "backend/access.hpp"
+#include "backend/linear_body.hpp"
 #include "model/load/gguf_names.hpp"
 #include "model/load/stacked_experts.hpp"
 #include "model/load/tensor_rows.hpp"
@@ -90,7 +92,8 @@ bool WeightSource::has(const Place& place) const {
 }
 
 Result<Linear> WeightSource::pack(std::string_view tensor, const Weights& weights, std::span<const float> bias) {
-  Result<Linear> linear = Linear::create(backend_, weights, bias, options_.memory.get(), executor_, &arena_);
+  Result<Linear> linear = BackendAccess::create_linear(
+      backend_, weights, bias, {.arena = arena_, .budget = options_.memory.get(), .executor = executor_});
   if (linear.status().code() != Code::kUnsupported) return linear;
   return Status(Code::kUnsupported, tensor, linear.status().needed(), linear.status().came());
 }

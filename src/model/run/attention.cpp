@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 
 namespace moxie::inline abi1::model {
@@ -12,16 +13,17 @@ DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
   ScratchSize own;
   std::size_t worker = 0;
   each_linear([&](const Linear& linear) {
-    own.bytes(backend::operand_bytes(linear.body(), rows));
-    worker = std::max(worker, linear.body().scratch_bytes(rows));
+    own.bytes(backend::operand_bytes(BackendAccess::body(linear), rows));
+    worker = std::max(worker, BackendAccess::body(linear).scratch_bytes(rows));
   });
   return {.own = own.total(), .worker = worker};
 }
 
 Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
                           const Buffers& buffers, Workers& workers) const noexcept {
-  const backend::Product products[] = {
-      {&parts_.query.body(), buffers.query}, {&parts_.key.body(), buffers.key}, {&parts_.value.body(), buffers.value}};
+  const backend::Product products[] = {{&BackendAccess::body(parts_.query), buffers.query},
+                                       {&BackendAccess::body(parts_.key), buffers.key},
+                                       {&BackendAccess::body(parts_.value), buffers.value}};
   MOXIE_TRY(backend::run_products(x, products, workers));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
     const std::size_t width = heads * parts_.head_width;

@@ -5,6 +5,7 @@
 
 #include <moxie/backend/quant.hpp>
 
+#include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 
 namespace moxie::inline abi1::model {
@@ -46,7 +47,7 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const Edits* edits) co
   const std::size_t D = hidden_width();
   ScratchSize own;
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
-  const backend::LinearBody& head = parts_.head->body();
+  const backend::LinearBody& head = BackendAccess::body(*parts_.head);
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
   std::size_t inner = 0;
   for (const Layer& layer : parts_.layers) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 #include "model/run/edits.hpp"
 #include "model/run/parts.hpp"
@@ -20,7 +21,8 @@ class Dense final : public FeedForward {
     const Workspace::Frame frame(workers.own());
     MOXIE_TRY_LET(const Rows gated, workers.own().rows(x.rows, mlp_.inner_width()));
     MOXIE_TRY_LET(const Rows up, workers.own().rows(x.rows, mlp_.inner_width()));
-    const backend::Product products[] = {{&mlp_.gate().body(), gated}, {&mlp_.up().body(), up}};
+    const backend::Product products[] = {{&BackendAccess::body(mlp_.gate()), gated},
+                                         {&BackendAccess::body(mlp_.up()), up}};
     MOXIE_TRY(backend::run_products(x, products, workers));
     MOXIE_TRY(each_row(workers, x.rows, [&](std::size_t row) {
       gate_times(mlp_.activation(), gated.row(row), up.row(row), gated.row(row), gated.width);
@@ -34,8 +36,8 @@ class Dense final : public FeedForward {
     own.rows(rows, inner).rows(rows, inner);
     std::size_t worker = 0;
     each_linear([&](const Linear& linear) {
-      own.bytes(backend::operand_bytes(linear.body(), rows));
-      worker = std::max(worker, linear.body().scratch_bytes(rows));
+      own.bytes(backend::operand_bytes(BackendAccess::body(linear), rows));
+      worker = std::max(worker, BackendAccess::body(linear).scratch_bytes(rows));
     });
     return {.own = own.total(), .worker = worker};
   }
@@ -68,12 +70,12 @@ class Experts final : public FeedForward {
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override {
     const MoeScratch experts = experts_.scratch_bytes(rows);
     const DecoderScratch host = host_scratch_bytes(rows, edits);
-    const std::size_t gate = backend::operand_bytes(gate_.body(), rows);
+    const std::size_t gate = backend::operand_bytes(BackendAccess::body(gate_), rows);
     return {.own = ScratchSize()
                        .rows(rows, gate_.out_width())
                        .bytes(std::max(ScratchSize().bytes(experts.own).bytes(host.own).total(), gate))
                        .total(),
-            .worker = std::max({experts.worker, host.worker, gate_.body().scratch_bytes(rows)})};
+            .worker = std::max({experts.worker, host.worker, BackendAccess::body(gate_).scratch_bytes(rows)})};
   }
 
   [[nodiscard]] const moe::FusedBank* bank() const noexcept override { return &experts_.bank(); }
@@ -195,8 +197,8 @@ class SharedBeside final : public FeedForward {
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override {
     const DecoderScratch experts = experts_->scratch_bytes(rows, edits);
     const DecoderScratch shared = shared_->scratch_bytes(rows, edits);
-    const std::size_t operand = scale_ ? backend::operand_bytes(scale_->body(), rows) : 0;
-    const std::size_t scale = scale_ ? scale_->body().scratch_bytes(rows) : 0;
+    const std::size_t operand = scale_ ? backend::operand_bytes(BackendAccess::body(*scale_), rows) : 0;
+    const std::size_t scale = scale_ ? BackendAccess::body(*scale_).scratch_bytes(rows) : 0;
     return {
         .own =
             ScratchSize().rows(rows, width_).rows(rows, 1).bytes(std::max({experts.own, shared.own, operand})).total(),

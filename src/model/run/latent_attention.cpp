@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 
 namespace moxie::inline abi1::model {
@@ -25,12 +26,12 @@ DecoderScratch LatentAttention::scratch_bytes(std::size_t rows) const noexcept {
   ScratchSize own;
   std::size_t spread = 0;
   for (const Linear* linear : {&parts_.query, &parts_.latent, &parts_.output}) {
-    own.bytes(backend::operand_bytes(linear->body(), rows));
-    spread = std::max(spread, linear->body().scratch_bytes(rows));
+    own.bytes(backend::operand_bytes(BackendAccess::body(*linear), rows));
+    spread = std::max(spread, BackendAccess::body(*linear).scratch_bytes(rows));
   }
   if (parts_.query_down) {
-    own.bytes(backend::operand_bytes(parts_.query_down->body(), rows));
-    spread = std::max(spread, parts_.query_down->body().scratch_bytes(rows));
+    own.bytes(backend::operand_bytes(BackendAccess::body(*parts_.query_down), rows));
+    spread = std::max(spread, BackendAccess::body(*parts_.query_down).scratch_bytes(rows));
   }
   const std::size_t block = std::min(rows, backend::kAttendRows);
   std::size_t product = 0;
@@ -65,9 +66,10 @@ void LatentAttention::rotate(const Rope& rope, const float* table, float* head) 
 Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table,
                                 std::size_t layer, const Buffers& buffers, Workers& workers) const noexcept {
   const Rows& narrow = buffers.value;
-  const backend::Product query = parts_.query_down ? backend::Product{&parts_.query_down->body(), narrow}
-                                                   : backend::Product{&parts_.query.body(), buffers.query};
-  const backend::Product products[] = {query, {&parts_.latent.body(), buffers.key}};
+  const backend::Product query = parts_.query_down
+                                     ? backend::Product{&BackendAccess::body(*parts_.query_down), narrow}
+                                     : backend::Product{&BackendAccess::body(parts_.query), buffers.query};
+  const backend::Product products[] = {query, {&BackendAccess::body(parts_.latent), buffers.key}};
   MOXIE_TRY(backend::run_products(x, products, workers));
   if (parts_.query_down) {
     MOXIE_TRY(

@@ -6,6 +6,7 @@
 #include <moxie/backend/backend.hpp>
 #include <moxie/backend/matmul.hpp>
 
+#include "backend/access.hpp"
 #include "backend/cpu/ops.hpp"
 #include "backend/worker.hpp"
 #include "support/catch.hpp"
@@ -19,6 +20,7 @@ TEST_CASE("ISA and product paths have names") {
   CHECK(name(Isa::kPortable) == "portable");
   CHECK(name(Isa::kAvx2) == "avx2");
   CHECK(name(Isa::kAvx512) == "avx512");
+  CHECK(name(Isa::kAvx512Vnni) == "avx512vnni");
   CHECK(name(static_cast<Isa>(99)) == "unknown");
   CHECK(name(MatmulPath::kAuto) == "auto");
   CHECK(name(MatmulPath::kOneDnn) == "onednn");
@@ -34,7 +36,7 @@ TEST_CASE("a backend that is asked for nothing takes the best ISA of the CPU") {
   CHECK(isas.front() == Isa::kPortable);
   CHECK(backend.isa() == isas.back());
   CHECK(backend.matmul() == MatmulPath::kAuto);
-  CHECK(backend.ops().isa == name(isas.back()));
+  CHECK(BackendAccess::ops(backend).isa == float_kernels(isas.back()));
   const BackendInfo info = backend.info().value();
   CHECK(info.isa == name(isas.back()));
   CHECK(info.matmul == "auto");
@@ -49,7 +51,9 @@ TEST_CASE("a backend that is asked for nothing takes the best ISA of the CPU") {
 }
 
 TEST_CASE("a forced ISA is the one that is used, or an error that names what the CPU has") {
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, static_cast<Isa>(99)}) {
+  std::vector<Isa> isas(std::begin(kIsas), std::end(kIsas));
+  isas.push_back(static_cast<Isa>(99));
+  for (const Isa isa : isas) {
     for (const MatmulPath matmul : {MatmulPath::kAuto, MatmulPath::kNative, MatmulPath::kReference}) {
       const auto backend = Backend::create({.isa = isa, .matmul = matmul});
       INFO(name(isa) << " " << name(matmul) << ": " << backend.status().message());
@@ -63,10 +67,10 @@ TEST_CASE("a forced ISA is the one that is used, or an error that names what the
       CHECK(isa != static_cast<Isa>(99));
       CHECK(backend->isa() == isa);
       CHECK(backend->matmul() == matmul);
-      CHECK(backend->ops().isa == name(isa));
+      CHECK(BackendAccess::ops(*backend).isa == float_kernels(isa));
       CHECK(backend->info().value().isa == name(isa));
       CHECK(backend->info().value().matmul == name(matmul));
-      if (matmul != MatmulPath::kAuto) CHECK(backend->engine() == nullptr);
+      if (matmul != MatmulPath::kAuto) CHECK(BackendAccess::engine(*backend) == nullptr);
     }
   }
 }
@@ -74,8 +78,8 @@ TEST_CASE("a forced ISA is the one that is used, or an error that names what the
 TEST_CASE("a copy of a backend is the same backend") {
   const Backend backend = Backend::create({.matmul = MatmulPath::kNative}).value();
   const Backend copy = backend;  // NOLINT(performance-unnecessary-copy-initialization)
-  CHECK(&copy.ops() == &backend.ops());
-  CHECK(copy.engine() == backend.engine());
+  CHECK(&BackendAccess::ops(copy) == &BackendAccess::ops(backend));
+  CHECK(BackendAccess::engine(copy) == BackendAccess::engine(backend));
   CHECK(copy.isa() == backend.isa());
 }
 
@@ -86,14 +90,14 @@ TEST_CASE("workers carry the ISA that was chosen, and outlive their backend") {
       bool engine = false;
       {
         const Backend backend = Backend::create({.isa = isa, .matmul = path}).value();
-        engine = backend.engine() != nullptr;
+        engine = BackendAccess::engine(backend) != nullptr;
         workers = backend.make_workers(3).value();
         CHECK(backend.make_workers(0).value().empty());
       }
       REQUIRE(workers.size() == 3);
       for (const backend::WorkerPtr& worker : workers) {
         REQUIRE(worker != nullptr);
-        CHECK(worker->ops().isa == name(isa));
+        CHECK(worker->ops().isa == float_kernels(isa));
         CHECK((worker->engine() != nullptr) == engine);
       }
       CHECK(workers[0] != workers[1]);

@@ -10,16 +10,17 @@
 #include <moxie/backend/linear.hpp>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 
 namespace moxie::test {
 
 inline bool starts_with(std::string_view text, std::string_view begin) { return text.starts_with(begin); }
 inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-/// The ISA paths that this CPU runs, as create() finds out and not as it is asked.
+/// The levels of instructions that this CPU has, as create() finds out and not as it is asked.
 inline std::vector<Isa> isas_under_test() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kIsas) {
     if (Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).ok()) isas.push_back(isa);
   }
   return isas;
@@ -55,6 +56,7 @@ inline std::vector<LinearPath> linear_paths() {
     paths.push_back({"onednn ", Backend::create({.matmul = MatmulPath::kOneDnn}).value()});
   }
   for (const Isa isa : isas_under_test()) {
+    if (float_kernels(isa) != name(isa)) continue;  // another level has them
     paths.push_back({"native " + std::string(name(isa)) + " ",
                      Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value()});
   }

@@ -8,6 +8,7 @@
 #include <moxie/backend/backend.hpp>
 #include <moxie/context/context.hpp>
 
+#include "backend/access.hpp"
 #include "context/access.hpp"
 #include "model/run/attention.hpp"
 #include "support/catch.hpp"
@@ -79,7 +80,7 @@ DecoderStack stack_of(const std::vector<std::size_t>& heads) {
   parts.final_norm = norm;
   parts.head = std::make_unique<Linear>(linear(backend, kVocabulary, kD, random_matrix(kVocabulary, kD, 8)));
   parts.kv_shape = {.layers = heads.size(), .kv_heads = 1, .key_width = kC, .value_width = kC};
-  parts.ops = &backend.ops();
+  parts.ops = &BackendAccess::ops(backend);
   return DecoderStack(std::move(parts));
 }
 

@@ -9,6 +9,7 @@
 
 #include "checkpoints.hpp"
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 
 using namespace moxie;
 using test::Parts;
@@ -132,7 +133,7 @@ TEST_CASE("a model tells which implementation carries how many of its matrices")
     const std::vector<WeightPath> paths = model.weight_paths().value();
     REQUIRE(paths.size() == 1);
     INFO(paths[0].path);
-    CHECK(paths[0].path == "native " + std::string(name(model.backend().isa())) + " f32");
+    CHECK(paths[0].path == "native " + std::string(test::float_kernels(model.backend().isa())) + " f32");
     CHECK(paths[0].count == c.matrices);
     // Widths are padded to 16 columns; a tied head is the embedding once more.
     std::uint64_t bytes = 0;

@@ -97,7 +97,7 @@ TEST_CASE("a file that llama.cpp quantized in every type runs by the documented 
   const std::vector<double> exact = doubles<double>(reference, "exact");
   const std::vector<double> llama = doubles<float>(reference, "llama");
   const double theirs = divergence(exact, llama, vocab);
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kIsas) {
     ModelOptions options{.backend = {.isa = isa, .matmul = MatmulPath::kNative}, .files = {}};
     if (!Backend::create(options.backend).ok()) continue;
     for (const bool read : {false, true}) {

@@ -9,7 +9,6 @@
 #include "backend/linear_body.hpp"
 #include "backend/quant/kernels/tile_format.hpp"
 #include "backend/quant/kernels/tile_packer.hpp"
-#include "backend/worker.hpp"
 
 namespace moxie::inline abi1::backend {
 
@@ -92,17 +91,6 @@ class QuantLinear final : public LinearBody {
   const std::byte* tiles_ = nullptr;  // prefetches reach past the last one; nothing is read there
 };
 
-const quant::QuantOps& quant_ops_for(Isa isa) noexcept {
-#if defined(MOXIE_X86_PATHS)
-  // AVX-512 without VNNI multiplies bytes no faster than AVX2 does.
-  if (isa == Isa::kAvx512 && __builtin_cpu_supports("avx512vnni")) return quant::kVnniQuantOps;
-  if (isa != Isa::kPortable) return quant::kAvx2QuantOps;
-#else
-  static_cast<void>(isa);
-#endif
-  return quant::kPortableQuantOps;
-}
-
 }  // namespace
 
 void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t count, std::byte* tiles) noexcept {
@@ -115,13 +103,14 @@ void pack_quant_tiles(const Weights& weights, std::size_t first, std::size_t cou
   }
 }
 
-BodyResult make_quant_linear(Isa isa, const Weights& weights, std::span<const float> bias, const Packing& packing) {
+BodyResult make_quant_linear(const quant::QuantOps& ops, const Weights& weights, std::span<const float> bias,
+                             const Packing& packing) {
   const std::size_t block = traits(weights.type).block_elements;
   if (weights.in_width % block != 0) {
     return Status(Code::kShape, "Linear::create",
                   Text("an input width in blocks of ", block, " for ", name(weights.type)), Text(weights.in_width));
   }
-  auto body = std::make_shared<QuantLinear>(quant_ops_for(isa), weights, bias);
+  auto body = std::make_shared<QuantLinear>(ops, weights, bias);
   MOXIE_TRY(body->pack_all(weights, packing));
   return std::shared_ptr<const LinearBody>(std::move(body));
 }

@@ -17,6 +17,7 @@
 #include "backend/quant/formats/formats.hpp"
 #include "support/catch.hpp"
 #include "support/compare.hpp"
+#include "support/kernels.hpp"
 
 // Products with block-quantized weights, and what they should be in double.
 
@@ -156,9 +157,11 @@ inline double quant_roundings(std::size_t in) { return 5.0 * static_cast<double>
 
 inline Backend quant_backend(Isa isa) { return Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value(); }
 
+/// Those of this CPU that have kernels of their own.
 inline std::vector<Isa> quant_isas() {
   std::vector<Isa> found;
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kIsas) {
+    if (quant_kernels(isa) != name(isa)) continue;
     if (Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).ok()) found.push_back(isa);
   }
   return found;
