@@ -13,8 +13,9 @@ namespace moxie::inline abi1::kernel {
 
 namespace {
 
-/// e to the x for x <= 0. As moxie::exp, but in double: x = n ln 2 + r, the Taylor sum of degree 13 for e^r (its
-/// remainder is below 5e-18), and n added to the exponent.
+/// e to the x for x <= 0. As moxie::exp, but in double, since a vocabulary's weights are summed and compared with a
+/// draw of 53 bits: x = n ln 2 + r, the Taylor sum of degree 13 for e^r (its remainder is below 5e-18), and n added to
+/// the exponent.
 [[gnu::always_inline]] inline double exp_of(double x) noexcept {
   constexpr double kSmallest = -708.0;           // e to this is still a normal number
   constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer, in the lowest bits

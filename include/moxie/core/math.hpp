@@ -6,10 +6,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 
 #include <moxie/core/config.hpp>
+#include <moxie/core/exp.hpp>
 
 #if MOXIE_X86_BODIES
 #include <immintrin.h>
@@ -35,30 +35,33 @@ constexpr float sum_lanes(Lanes lanes) noexcept {
   return lanes[0];
 }
 
+namespace detail {
+
+/// One float in the form that exp_of() takes.
+struct Lane {
+  float v;
+
+  static Lane broadcast(float x) noexcept { return {x}; }
+  static Lane fma(Lane a, Lane b, Lane c) noexcept { return {std::fma(a.v, b.v, c.v)}; }
+  friend Lane operator-(Lane a, Lane b) noexcept { return {a.v - b.v}; }
+  static Lane where_greater(Lane x, float limit, Lane a, Lane b) noexcept { return x.v > limit ? a : b; }
+  static Lane where_nan(Lane x, Lane a, Lane b) noexcept { return x.v != x.v ? a : b; }
+  static Lane scale(Lane x, Lane n) noexcept {
+    // Beyond these, and for NaN, the result is replaced; the conversion must be defined all the same.
+    const float inside = n.v > -160.0f ? (n.v < 160.0f ? n.v : 160.0f) : -160.0f;
+    const auto whole = static_cast<std::int32_t>(inside);
+    const std::int32_t half = whole >> 1;
+    return {x.v * power(half) * power(whole - half)};
+  }
+
+ private:
+  static float power(std::int32_t e) noexcept { return std::bit_cast<float>((e + 127) << 23); }
+};
+
+}  // namespace detail
+
 /// e to the x, within 1 ulp; 0 below -104, infinity above 88.73, NaN for NaN.
-///
-/// Source   x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite's two-part ln 2), the Taylor sum of
-///          degree 7 for e^r (its remainder is below 5e-9), then a scaling by 2^n in two exact steps.
-inline float exp(float x) noexcept {
-  if (!(x > -104.0f)) return x == x ? 0.0f : x;
-  if (x > 88.8f) return std::numeric_limits<float>::infinity();
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float n = std::fma(x, 1.44269504f, kRound) - kRound;
-  float r = std::fma(n, -0.693145752f, x);
-  r = std::fma(n, -1.42860677e-6f, r);
-  float p = 1.98412698e-4f;
-  p = std::fma(p, r, 1.38888889e-3f);
-  p = std::fma(p, r, 8.33333333e-3f);
-  p = std::fma(p, r, 4.16666667e-2f);
-  p = std::fma(p, r, 1.66666667e-1f);
-  p = std::fma(p, r, 0.5f);
-  p = std::fma(p, r, 1.0f);
-  p = std::fma(p, r, 1.0f);
-  const auto whole = static_cast<std::int32_t>(n);
-  const std::int32_t half = whole >> 1;
-  const auto power = [](std::int32_t e) { return std::bit_cast<float>((e + 127) << 23); };
-  return p * power(half) * power(whole - half);
-}
+inline float exp(float x) noexcept { return detail::exp_of(detail::Lane{x}).v; }
 
 /// 1 / (1 + e^-x).
 inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + moxie::exp(-x)); }
@@ -88,35 +91,34 @@ inline bool has_fma_body() noexcept {
 }
 
 #if MOXIE_X86_BODIES
-// moxie::exp on 8 elements, step for step.
-__attribute__((target("avx2,fma"))) inline __m256 exp8(__m256 x) noexcept {
-  const __m256 round = _mm256_set1_ps(12582912.0f);
-  const __m256 n = _mm256_sub_ps(_mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), round), round);
-  __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0.693145752f), x);
-  r = _mm256_fmadd_ps(n, _mm256_set1_ps(-1.42860677e-6f), r);
-  __m256 p = _mm256_set1_ps(1.98412698e-4f);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.38888889e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.33333333e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.16666667e-2f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.66666667e-1f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  const __m256i whole = _mm256_cvttps_epi32(n);
-  const __m256i half = _mm256_srai_epi32(whole, 1);
-  const __m256i bias = _mm256_set1_epi32(127);
-  const __m256 power0 = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
-  const __m256 power1 =
-      _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23));
-  __m256 y = _mm256_mul_ps(_mm256_mul_ps(p, power0), power1);
-  y = _mm256_blendv_ps(y, _mm256_set1_ps(std::numeric_limits<float>::infinity()),
-                       _mm256_cmp_ps(x, _mm256_set1_ps(88.8f), _CMP_GT_OQ));
-  y = _mm256_blendv_ps(y, _mm256_setzero_ps(), _mm256_cmp_ps(x, _mm256_set1_ps(-104.0f), _CMP_LE_OQ));
-  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
-}
+#define MOXIE_FMA_BODY __attribute__((target("avx2,fma"))) inline
 
-__attribute__((target("avx2,fma"))) inline std::size_t fma_into_avx2(float w, const float* x, float* y,
-                                                                     std::size_t n) noexcept {
+/// Eight floats in the form that exp_of() takes.
+struct Eight {
+  __m256 v;
+
+  MOXIE_FMA_BODY static Eight broadcast(float x) noexcept { return {_mm256_set1_ps(x)}; }
+  MOXIE_FMA_BODY static Eight fma(Eight a, Eight b, Eight c) noexcept { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  MOXIE_FMA_BODY friend Eight operator-(Eight a, Eight b) noexcept { return {_mm256_sub_ps(a.v, b.v)}; }
+  MOXIE_FMA_BODY static Eight where_greater(Eight x, float limit, Eight a, Eight b) noexcept {
+    return {_mm256_blendv_ps(b.v, a.v, _mm256_cmp_ps(x.v, _mm256_set1_ps(limit), _CMP_GT_OQ))};
+  }
+  MOXIE_FMA_BODY static Eight where_nan(Eight x, Eight a, Eight b) noexcept {
+    return {_mm256_blendv_ps(b.v, a.v, _mm256_cmp_ps(x.v, x.v, _CMP_UNORD_Q))};
+  }
+  MOXIE_FMA_BODY static Eight scale(Eight x, Eight n) noexcept {
+    const __m256i whole = _mm256_cvttps_epi32(n.v);
+    const __m256i half = _mm256_srai_epi32(whole, 1);
+    return {_mm256_mul_ps(_mm256_mul_ps(x.v, power(half)), power(_mm256_sub_epi32(whole, half)))};
+  }
+
+ private:
+  MOXIE_FMA_BODY static __m256 power(__m256i e) noexcept {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));
+  }
+};
+
+MOXIE_FMA_BODY std::size_t fma_into_avx2(float w, const float* x, float* y, std::size_t n) noexcept {
   const __m256 weight = _mm256_set1_ps(w);
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -125,20 +127,18 @@ __attribute__((target("avx2,fma"))) inline std::size_t fma_into_avx2(float w, co
   return i;
 }
 
-__attribute__((target("avx2,fma"))) inline std::size_t silu_times_avx2(const float* gate, const float* up, float* y,
-                                                                       std::size_t n) noexcept {
+MOXIE_FMA_BODY std::size_t silu_times_avx2(const float* gate, const float* up, float* y, std::size_t n) noexcept {
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) {
     const __m256 g = _mm256_loadu_ps(gate + i);
-    const __m256 e = exp8(_mm256_xor_ps(g, _mm256_set1_ps(-0.0f)));
+    const __m256 e = exp_of(Eight{_mm256_xor_ps(g, _mm256_set1_ps(-0.0f))}).v;
     const __m256 s = _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
     _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_loadu_ps(up + i)));
   }
   return i;
 }
 
-__attribute__((target("avx2,fma"))) inline std::size_t clamped_swiglu_avx2(const float* gate, const float* up, float* y,
-                                                                           std::size_t n) noexcept {
+MOXIE_FMA_BODY std::size_t clamped_swiglu_avx2(const float* gate, const float* up, float* y, std::size_t n) noexcept {
   const __m256 limit = _mm256_set1_ps(kGateLimit);
   const __m256 least = _mm256_set1_ps(-kGateLimit);
   const __m256 one = _mm256_set1_ps(1.0f);
@@ -146,21 +146,23 @@ __attribute__((target("avx2,fma"))) inline std::size_t clamped_swiglu_avx2(const
   for (; i + 8 <= n; i += 8) {
     const __m256 g = _mm256_min_ps(limit, _mm256_loadu_ps(gate + i));  // the second where one is NaN
     const __m256 u = _mm256_max_ps(least, _mm256_min_ps(limit, _mm256_loadu_ps(up + i)));
-    const __m256 e = exp8(_mm256_mul_ps(_mm256_set1_ps(-kGateSlope), g));
+    const __m256 e = exp_of(Eight{_mm256_mul_ps(_mm256_set1_ps(-kGateSlope), g)}).v;
     const __m256 s = _mm256_div_ps(g, _mm256_add_ps(one, e));
     _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_add_ps(u, one)));
   }
   return i;
 }
 
-__attribute__((target("avx2,fma"))) inline std::size_t exp_minus_avx2(const float* x, float shift, float* y,
-                                                                      std::size_t n) noexcept {
+MOXIE_FMA_BODY std::size_t exp_minus_avx2(const float* x, float shift, float* y, std::size_t n) noexcept {
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    _mm256_storeu_ps(y + i, exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(shift))));
+    const Eight e = exp_of(Eight{_mm256_sub_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(shift))});
+    _mm256_storeu_ps(y + i, e.v);
   }
   return i;
 }
+
+#undef MOXIE_FMA_BODY
 #endif
 
 }  // namespace detail

@@ -3,6 +3,8 @@
 
 #include <type_traits>
 
+#include <moxie/core/exp.hpp>
+
 #include "backend/cpu/elements.hpp"
 #include "backend/cpu/ops.hpp"
 
@@ -90,32 +92,7 @@ void gemm(const GemmArgs& a) noexcept {
   gemm_rest<Panel, Vec::kRows - 1>(a, row);
 }
 
-/// moxie::exp (core/math.hpp) on sixteen lanes, step for step.
-inline Vec exp(Vec x) {
-  const Vec round = Vec::broadcast(12582912.0f);
-  const Vec n = Vec::fma(x, Vec::broadcast(1.44269504f), round) - round;
-  Vec r = Vec::fma(n, Vec::broadcast(-0.693145752f), x);
-  r = Vec::fma(n, Vec::broadcast(-1.42860677e-6f), r);
-  Vec p = Vec::broadcast(1.98412698e-4f);
-  p = Vec::fma(p, r, Vec::broadcast(1.38888889e-3f));
-  p = Vec::fma(p, r, Vec::broadcast(8.33333333e-3f));
-  p = Vec::fma(p, r, Vec::broadcast(4.16666667e-2f));
-  p = Vec::fma(p, r, Vec::broadcast(1.66666667e-1f));
-  p = Vec::fma(p, r, Vec::broadcast(0.5f));
-  p = Vec::fma(p, r, Vec::broadcast(1.0f));
-  p = Vec::fma(p, r, Vec::broadcast(1.0f));
-  Vec y = Vec::scale(p, n);
-  y = Vec::where_greater(x, 88.8f, Vec::broadcast(__builtin_inff()), y);
-  y = Vec::where_greater(x, -104.0f, y, Vec::zero());
-  return Vec::where_nan(x, x, y);
-}
-
-inline void exp_row(const float* x, float* y, std::size_t n) noexcept {
-  for (std::size_t i = 0; i < n; i += kVectorWidth) {
-    const std::size_t count = n - i < kVectorWidth ? n - i : kVectorWidth;
-    exp(Vec::load_first(x + i, count)).store_first(y + i, count);
-  }
-}
+inline Vec exp(const Vec& x) { return moxie::detail::exp_of(x); }
 
 /// The sixteen lanes added pairwise (moxie::sum_lanes), and their maximum.
 inline float sum_of(Vec x) {
@@ -341,7 +318,7 @@ inline void attend(const AttendArgs& a) noexcept {
 }
 
 constexpr moxie::backend::Ops make_ops(const char* isa) {
-  return {isa, {gemm<F32Panel>, gemm<BF16Panel>, gemm<F16Panel>}, attend, exp_row};
+  return {isa, {gemm<F32Panel>, gemm<BF16Panel>, gemm<F16Panel>}, attend};
 }
 
 }  // namespace

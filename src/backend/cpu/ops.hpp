@@ -7,7 +7,7 @@
 #include <moxie/backend/kv_type.hpp>
 
 // What each ISA path offers, as a table of functions over plain structs. ISA files include this, the vector
-// type of their path, elements.hpp and kernels.hpp, and nothing else: no inline function of a library can
+// type of their path, core/exp.hpp, elements.hpp and kernels.hpp, and nothing else: no inline function of a library can
 // then be compiled with their flags and picked by the linker for everybody.
 
 namespace moxie::inline abi1::backend {
@@ -66,7 +66,6 @@ struct Ops {
   const char* isa;
   void (*gemm[3])(const GemmArgs&) noexcept;  ///< by PanelType
   void (*attend)(const AttendArgs&) noexcept;
-  void (*exp)(const float* x, float* y, std::size_t n) noexcept;  ///< moxie::exp of each, same bits
 };
 
 extern const Ops kPortableOps;
