@@ -30,7 +30,7 @@ struct KernelOptions {
   /// Rows that one step computes at most: the longest piece of a prompt, and how long a cancel waits.
   std::size_t max_step_rows = 512;
   /// What carries the threads. Those of kThreads sleep between steps, and beside a busy neighbour they lose less than
-  /// OpenMP's (docs/design/017 has figures).
+  /// OpenMP's (docs/design/019 has figures).
   ExecutorKind executor = ExecutorKind::kThreads;
   /// The host's own pool instead, which the kernel, its chats and its generations share; `threads` and `executor` are
   /// not used then.

@@ -75,7 +75,7 @@ struct ModelConfig {
   std::size_t kv_lora_rank = 0;  ///< of latent attention, with the next five: the latent's width; 0: keys and values
   std::size_t q_lora_rank = 0;   ///< width that queries pass through; 0: none
   std::size_t qk_nope_head_dim = 0;  ///< of a query head, what the rotary embedding leaves as it is
-  std::size_t qk_rope_head_dim = 0;  ///< and what it turns
+  std::size_t qk_rope_head_dim = 0;  ///< and what it rotates
   std::size_t v_head_dim = 0;        ///< of a head's value
   bool rope_interleave = false;      ///< the rotary embedding turns neighbours, not halves
   double rms_norm_eps = 0;

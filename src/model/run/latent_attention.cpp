@@ -57,7 +57,7 @@ void LatentAttention::each_linear(const std::function<void(const Linear&)>& visi
 
 void LatentAttention::rotate(const Rope& rope, const float* table, float* head) const noexcept {
   if (parts_.rotates_neighbours) {
-    rope.turn_neighbours(table, head);
+    rope.rotate_neighbours(table, head);
   } else {
     rope.rotate(table, head);
   }

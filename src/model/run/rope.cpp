@@ -107,7 +107,7 @@ void Rope::rotate(const float* table, float* head) const noexcept {
   }
 }
 
-void Rope::turn_neighbours(const float* table, float* head) const noexcept {
+void Rope::rotate_neighbours(const float* table, float* head) const noexcept {
   const std::size_t half = frequencies_.size();
   for (std::size_t i = 0; i < half; ++i) {
     const float even = head[2 * i];

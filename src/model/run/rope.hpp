@@ -37,10 +37,10 @@ class Rope {
   [[nodiscard]] std::size_t table_width() const noexcept { return frequencies_.size() * 2; }
   /// Angles are made in double: a float angle is off by 1e-3 at position 30,000.
   void fill(Position position, float* table) const noexcept;
-  /// Turns one head in place.
+  /// Rotates one head in place.
   void rotate(const float* table, float* head) const noexcept;
   /// The same for a head whose pairs lie side by side, (2i, 2i + 1), as in "RoFormer" itself.
-  void turn_neighbours(const float* table, float* head) const noexcept;
+  void rotate_neighbours(const float* table, float* head) const noexcept;
 
  private:
   std::vector<double> frequencies_;

@@ -114,7 +114,7 @@ TEST_CASE("neighbours are rotated as halves are, in another order") {
     halves[5 + i] = neighbours[2 * i + 1] = 2.0f - static_cast<float>(i);
   }
   rope.rotate(table.data(), halves.data());
-  rope.turn_neighbours(table.data(), neighbours.data());
+  rope.rotate_neighbours(table.data(), neighbours.data());
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(neighbours[2 * i] == halves[i]);
     CHECK(neighbours[2 * i + 1] == halves[5 + i]);
