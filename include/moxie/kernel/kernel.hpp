@@ -48,7 +48,7 @@ struct StepReport {
   std::size_t unfinished = 0;  ///< requests or generations that want another step
 };
 
-/// Runs models for a host: forms batches from what contexts are fed, and keeps to its memory.
+/// Runs models for a host: forms batches from the requests of many contexts, and keeps to its memory.
 ///
 ///     MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = 8, .memory_bytes = 24_GiB}));
 ///     for (std::string_view piece : kernel.generate(model, "The sky is")) std::cout << piece;
@@ -102,7 +102,7 @@ class MOXIE_API Kernel {
   ///
   /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
   ///          Request::status, and that request's context is as it was before the step; the others go on:
-  ///          kInvalidArgument (a context not of this kernel or fed twice, a token not in the
+  ///          kInvalidArgument (a context that is another kernel's or in two requests, a token not in the
   ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kUnsupported (a key or value that
   ///          kv_type does not have), kCancelled, and what a router or an expert said.
   Result<StepReport> step(std::span<Request> requests) noexcept;
