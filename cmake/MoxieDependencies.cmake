@@ -8,7 +8,8 @@ pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.40)  # propertie
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc>=2.6)
 # What the compiled libraries link besides Threads: moxie::text, and moxie::moxie.
 set(moxie_text_dependencies PkgConfig::pcre2 PkgConfig::utf8proc)
-set(moxie_private_dependencies "")
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+set(moxie_private_dependencies OpenSSL::Crypto)
 if(MOXIE_ONEDNN)
   find_package(dnnl REQUIRED)  # 2.6 (Debian 12) and 3.x
   list(APPEND moxie_private_dependencies DNNL::dnnl)

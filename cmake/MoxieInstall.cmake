@@ -29,8 +29,9 @@ if(NOT BUILD_SHARED_LIBS)
   set(moxie_pc_libs "-lmoxie_chat -lmoxie -lmoxie_text")
   string(APPEND moxie_package_dependencies "  find_dependency(PkgConfig)\n"
     "  pkg_check_modules(pcre2 REQUIRED QUIET IMPORTED_TARGET libpcre2-8)\n"
-    "  pkg_check_modules(utf8proc REQUIRED QUIET IMPORTED_TARGET libutf8proc)\n")
-  set(moxie_pc_requires_private "libpcre2-8, libutf8proc")
+    "  pkg_check_modules(utf8proc REQUIRED QUIET IMPORTED_TARGET libutf8proc)\n"
+    "  find_dependency(OpenSSL COMPONENTS Crypto)\n")
+  set(moxie_pc_requires_private "libpcre2-8, libutf8proc, libcrypto")
   if(DNNL::dnnl IN_LIST moxie_private_dependencies)
     string(APPEND moxie_package_dependencies "  find_dependency(dnnl)\n")
     # pkg-config cannot ask oneDNN's package where it is.

@@ -44,6 +44,7 @@ vendors=(
   'omp\.h  src/backend/*  OpenMP: src/backend alone'
   'pcre2\.h  src/text/tokenizer/*  PCRE2: src/text/tokenizer alone'
   'utf8proc\.h  src/text/tokenizer/*  utf8proc: src/text/tokenizer alone'
+  'openssl/.*  src/model/load/sha256.cpp  OpenSSL: src/model/load/sha256.cpp alone'
   'nlohmann/.*  src/*  nlohmann/json: src alone, never a public header'
   '(unsupported/)?Eigen/.*  include/moxie/core/eigen.hpp  Eigen: core/eigen.hpp alone'
   'cu(da|blas|dnn|rand|sparse)[A-Za-z0-9_/]*\.(hpp|h)  src/backend/cuda/*  CUDA: src/backend/cuda alone'

@@ -10,7 +10,7 @@ set -euo pipefail
 
 # ocl-icd-opencl-dev: the package files of Debian 12's oneDNN look for OpenCL, which libdnnl-dev only recommends.
 packages=(g++ cmake ninja-build pkg-config
-          libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev libedit-dev catch2
+          libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libpcre2-dev libutf8proc-dev libssl-dev nlohmann-json3-dev libcli11-dev libedit-dev catch2
           libbenchmark-dev)
 list=false
 for word in "$@"; do

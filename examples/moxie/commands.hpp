@@ -29,6 +29,8 @@ struct Info {
   std::optional<std::uint64_t> budget_bytes;  ///< for keys and values: says what fits
   bool json = false;
   bool tensors = false;
+  bool root = false;
+  bool keep_root = false;  ///< beside the file, and use the one that is there
 };
 Status run_info(const Info& options);
 /// The tensors and the metadata of a checkpoint, without loading it.

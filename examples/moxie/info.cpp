@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -10,11 +11,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include <moxie/backend/executors.hpp>
 #include <moxie/context/context.hpp>
 #include <moxie/core/version.hpp>
 #include <moxie/format/checkpoint.hpp>
+#include <moxie/kernel/numerics.hpp>
+#include <moxie/model/root.hpp>
 
 #include "commands.hpp"
+#include "progress.hpp"
 
 namespace moxie::program {
 
@@ -34,7 +39,7 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
-Json describe(const BackendInfo& info) {
+Json describe(const BackendInfo& info, const Numerics& numerics) {
   const std::string version = std::to_string(MOXIE_VERSION_MAJOR) + "." + std::to_string(MOXIE_VERSION_MINOR) + "." +
                               std::to_string(MOXIE_VERSION_PATCH);
   return {{"version", version},
@@ -45,7 +50,9 @@ Json describe(const BackendInfo& info) {
           {"matmul", info.matmul},
           {"onednn", info.onednn},
           {"onednn isa", info.onednn_isa},
-          {"openmp executor", executor_available(ExecutorKind::kOpenMp) ? "yes" : "not in this build"}};
+          {"openmp executor", executor_available(ExecutorKind::kOpenMp) ? "yes" : "not in this build"},
+          {"numerics", numerics.text},
+          {"numerics id", hexadecimal(numerics.id)}};
 }
 
 std::string rope_scaling(const RopeScaling& scaling) {
@@ -203,6 +210,15 @@ void print(const Json& json) {
   }
 }
 
+Result<std::string> root_of(const Info& options) {
+  MOXIE_TRY_LET(const std::unique_ptr<Executor> executor,
+                make_executor(ExecutorKind::kThreads, options.common.threads));
+  const RootOptions how{.executor = executor.get(), .callbacks = progress_bar()};
+  MOXIE_TRY_LET(const Digest root, options.keep_root ? cached_checkpoint_root(options.common.model, how)
+                                                     : checkpoint_root(options.common.model, how));
+  return hexadecimal(root);
+}
+
 }  // namespace
 
 ModelOptions Common::model_options() const {
@@ -215,13 +231,18 @@ Status run_info(const Info& options) {
   if (options.common.model.empty()) {
     MOXIE_TRY_LET(const Backend backend, Backend::create(options.common.model_options().backend));
     MOXIE_TRY_LET(const BackendInfo info, backend.info());
-    json["moxie"] = describe(info);
+    MOXIE_TRY_LET(const Numerics bits, numerics(backend, options.common.kv_type));
+    json["moxie"] = describe(info, bits);
   } else {
     MOXIE_TRY_LET(const Model model, Model::load(options.common.model, options.common.model_options()));
     MOXIE_TRY_LET(const BackendInfo info, model.backend().info());
     MOXIE_TRY_LET(const std::vector<WeightPath> paths, model.weight_paths());
-    json["moxie"] = describe(info);
+    MOXIE_TRY_LET(const Numerics bits, numerics(model, options.common.kv_type));
+    json["moxie"] = describe(info, bits);
     json["model"] = describe(model, paths);
+    if (options.root) {
+      MOXIE_TRY_LET(json["model"]["root"], root_of(options));
+    }
     if (options.budget_bytes) json["model"]["kv budget"] = *options.budget_bytes;
     MOXIE_TRY_LET(json["model"]["kv per token"], describe_kv(model, options.budget_bytes));
     if (!model.recommended_sampling().ok() || !model.recommended_sampling()->empty()) {

@@ -192,6 +192,15 @@ int main(int argc, char** argv) try {
       ->transform(CLI::AsSizeValue(false))
       ->needs(info_model)
       ->type_name("BYTES");
+  auto* info_root = info_command->add_flag(
+      "--root", info.root, "Hash everything: the SHA-256 that names the checkpoint, however it is stored");
+  info_root->needs(info_model);
+  info_command
+      ->add_flag("--keep", info.keep_root,
+                 "With --root: keep it beside the file, and while the file does not change, take it from there")
+      ->needs(info_root);
+  info_command->add_option("-t,--threads", info.common.threads, "Threads that hash (default: all of the machine)")
+      ->needs(info_root);
   info_command->add_flag("--json", info.json, "Print JSON");
   add_backend_options(*info_command, info.common);
 

@@ -12,6 +12,7 @@
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
+#include "format/checkpoint_access.hpp"
 #include "format/gguf_files.hpp"
 #include "format/hugging_face.hpp"
 #include "format/metadata_builder.hpp"
@@ -139,6 +140,12 @@ void Checkpoint::release_pages(const Tensor& tensor) const noexcept {
 
 void Checkpoint::fetch_pages(const Tensor& tensor) const noexcept {
   for (const Shard& shard : state_->shards) shard.mapping.fetch_pages(tensor.bytes);
+}
+
+std::vector<FileIdentity> CheckpointAccess::files(const Checkpoint& checkpoint) {
+  std::vector<FileIdentity> files;
+  for (const Shard& shard : checkpoint.state_->shards) files.push_back(shard.identity);
+  return files;
 }
 
 }  // namespace moxie

@@ -16,6 +16,8 @@ namespace moxie::inline abi1::kernel {
 /// has its place in the sum by its id, whatever other tokens are there.
 inline constexpr std::size_t kSumBlock = 256;
 inline constexpr std::size_t kSumLanes = 8;
+/// The version of everything that decides which token follows given logits, as backend/sum_orders.hpp has others.
+inline constexpr unsigned kSamplingOrder = 1;
 
 class BlockSum {
  public:

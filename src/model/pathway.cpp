@@ -6,33 +6,11 @@
 
 #include <moxie/core/guard.hpp>
 
+#include "model/load/fnv_hash.hpp"
 #include "model/model_access.hpp"
 #include "model/pathway_access.hpp"
 
 namespace moxie::inline abi1 {
-
-namespace {
-
-/// FNV-1a.
-class Hash {
- public:
-  explicit Hash(std::uint64_t begin) noexcept : value_(kOffset) { add(begin); }
-  void add(std::uint64_t number) noexcept {
-    for (int shift = 0; shift < 64; shift += 8) add_byte(static_cast<unsigned char>(number >> shift));
-  }
-  void add(std::string_view text) noexcept {
-    for (const char c : text) add_byte(static_cast<unsigned char>(c));
-    add(text.size());
-  }
-  [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
-
- private:
-  static constexpr std::uint64_t kOffset = 14695981039346656037ULL;
-  void add_byte(unsigned char byte) noexcept { value_ = (value_ ^ byte) * 1099511628211ULL; }
-  std::uint64_t value_;
-};
-
-}  // namespace
 
 namespace model {
 
@@ -53,7 +31,7 @@ Result<std::size_t> find_expert(std::string_view where, const Decoder& decoder, 
 
 }  // namespace model
 
-std::uint64_t Pathway::hash() const noexcept { return edits_ == nullptr ? model_.fingerprint() : edits_->hash; }
+std::uint64_t Pathway::hash() const noexcept { return edits_ == nullptr ? model_.identity() : edits_->hash; }
 
 Result<Pathway> Pathway::replace(ExpertSlot slot, AnyExpert expert, std::string_view id) const noexcept {
   constexpr std::string_view kWhere = "Pathway::replace_expert";
@@ -75,8 +53,9 @@ Result<Pathway> Pathway::replace(ExpertSlot slot, AnyExpert expert, std::string_
     } else {
       experts.insert(at, {slot.expert, expert});
     }
-    Hash hash(this->hash());
-    hash.add("replace expert");
+    model::FnvHash hash;
+    hash.add(this->hash());
+    hash.add(std::string_view("replace expert"));
     hash.add(slot.layer);
     hash.add(slot.expert);
     if (id.empty()) {

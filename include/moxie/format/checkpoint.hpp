@@ -16,6 +16,10 @@
 
 namespace moxie::inline abi1 {
 
+namespace format {
+struct CheckpointAccess;
+}
+
 /// One tensor of a checkpoint: a view into its file.
 ///
 /// Shapes   dims: outermost first, at most kMaxRank of them; none for a scalar. A dimension may be 0.
@@ -100,6 +104,7 @@ class MOXIE_API Checkpoint {
   void fetch_pages(const Tensor& tensor) const noexcept;
 
  private:
+  friend struct format::CheckpointAccess;
   struct State;
   explicit Checkpoint(std::shared_ptr<const State> state) noexcept;
 

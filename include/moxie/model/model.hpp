@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <moxie/backend/backend.hpp>
@@ -65,7 +66,14 @@ class MOXIE_API Model {
   [[nodiscard]] KvShape kv_shape() const noexcept;
   /// Names this checkpoint: a hash of its configuration or metadata, of every tensor's name, type and shape, and
   /// of samples of their bytes. Equal checkpoints have equal fingerprints on every machine.
+  /// It is quick and reads samples, so a small change may escape it: checkpoint_root() reads everything.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept;
+  /// Everything besides the checkpoint that can change a bit of its logits, as one line: the versions of all orders of
+  /// sums, the library that carries products and its instructions, libm, the device. numerics() of
+  /// kernel/numerics.hpp adds how keys and values are kept, and sampling.
+  [[nodiscard]] std::string_view numerics() const noexcept;
+  /// A hash of fingerprint() and numerics(): models with one identity give the same bits.
+  [[nodiscard]] std::uint64_t identity() const noexcept;
   /// How the checkpoint reads and writes text, from its own files or metadata. A checkpoint without, or with one that
   /// moxie does not run, is a model all the same; then this is the error that says so.
   [[nodiscard]] const Result<Tokenizer>& tokenizer() const noexcept;

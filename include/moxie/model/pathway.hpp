@@ -35,7 +35,7 @@ class MOXIE_API Pathway {
   explicit Pathway(Model model) noexcept : model_(std::move(model)) {}
 
   [[nodiscard]] const Model& model() const noexcept { return model_; }
-  /// Of the model and every edit in order; without edits, the model's own.
+  /// Of the model, of what its bits depend on besides, and of every edit in order; without edits, Model::identity().
   [[nodiscard]] std::uint64_t hash() const noexcept;
 
   /// The expert keeps the row law (testing/expert_laws.hpp) and may be called from many threads at once. Its `id` names

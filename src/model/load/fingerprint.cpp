@@ -2,42 +2,17 @@
 #include "model/load/fingerprint.hpp"
 
 #include <algorithm>
-#include <span>
-#include <string_view>
+
+#include "model/load/fnv_hash.hpp"
 
 namespace moxie::inline abi1::model {
-
-namespace {
-
-/// FNV-1a over 64 bits.
-/// Source   Fowler, Noll and Vo; offset basis and prime as in RFC 9923.
-class Hash {
- public:
-  void add(std::span<const std::byte> bytes) noexcept {
-    for (const std::byte byte : bytes) step(std::to_integer<std::uint64_t>(byte));
-  }
-  void add(std::string_view text) noexcept {
-    add(std::as_bytes(std::span(text)));
-    add(std::uint64_t{text.size()});
-  }
-  void add(std::uint64_t number) noexcept {
-    for (int shift = 0; shift < 64; shift += 8) step((number >> shift) & 0xff);
-  }
-  [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
-
- private:
-  void step(std::uint64_t byte) noexcept { value_ = (value_ ^ byte) * 0x100000001b3u; }
-  std::uint64_t value_ = 0xcbf29ce484222325u;
-};
-
-}  // namespace
 
 std::uint64_t fingerprint(const Checkpoint& checkpoint) noexcept {
   // 16 samples of 64 bytes, ends included: other weights differ almost everywhere, and a large file
   // is not read through for its name.
   constexpr std::size_t kSamples = 16;
   constexpr std::size_t kBytes = 64;
-  Hash hash;
+  FnvHash hash;
   hash.add(checkpoint.config_json());
   const Metadata metadata = checkpoint.metadata();
   for (const MetadataEntry& entry : metadata.entries()) {

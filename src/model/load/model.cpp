@@ -8,7 +8,9 @@
 #include "model/load/build.hpp"
 #include "model/load/config.hpp"
 #include "model/load/fingerprint.hpp"
+#include "model/load/fnv_hash.hpp"
 #include "model/load/model_text.hpp"
+#include "model/load/numerics.hpp"
 #include "model/model_access.hpp"
 #include "model/pathway_access.hpp"
 
@@ -21,12 +23,22 @@ struct Model::State {
         backend(std::move(backend_in)),
         decoder(std::move(decoder_in)),
         fingerprint(fingerprint_in),
-        text(std::move(text_in)) {}
+        text(std::move(text_in)) {
+    bool by_onednn = false;
+    decoder->each_linear([&](const Linear& linear) { by_onednn = by_onednn || linear.path().starts_with("onednn"); });
+    numerics = model::numerics(backend, by_onednn);
+    model::FnvHash hash;
+    hash.add(fingerprint);
+    hash.add(std::string_view(numerics));
+    identity = hash.value();
+  }
 
   ModelConfig config;
   Backend backend;
   std::unique_ptr<const model::Decoder> decoder;
   std::uint64_t fingerprint;
+  std::uint64_t identity = 0;
+  std::string numerics;
   model::ModelText text;
   mutable model::Attachments attachments;  // last, so that it goes before what it uses
 };
@@ -51,6 +63,8 @@ const ModelConfig& Model::config() const noexcept { return state_->config; }
 const Backend& Model::backend() const noexcept { return state_->backend; }
 KvShape Model::kv_shape() const noexcept { return state_->decoder->kv_shape(); }
 std::uint64_t Model::fingerprint() const noexcept { return state_->fingerprint; }
+std::string_view Model::numerics() const noexcept { return state_->numerics; }
+std::uint64_t Model::identity() const noexcept { return state_->identity; }
 const Result<Tokenizer>& Model::tokenizer() const noexcept { return state_->text.tokenizer; }
 const Result<CheckpointTemplate>& Model::chat_template() const noexcept { return state_->text.chat_template; }
 const Result<std::vector<TokenId>>& Model::end_tokens() const noexcept { return state_->text.end_tokens; }

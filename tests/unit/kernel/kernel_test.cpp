@@ -343,7 +343,7 @@ TEST_CASE("a context outlives its kernel and its model") {
 TEST_CASE("a pathway without edits is the model") {
   Kernel kernel = Kernel::create({.threads = 1}).value();
   const Pathway pathway(tiny());
-  CHECK(pathway.hash() == tiny().fingerprint());
+  CHECK(pathway.hash() == tiny().identity());
   Context context = kernel.open(pathway).value();
   CHECK(context.pathway_hash() == pathway.hash());
   OneRequest one(context, tokens_from(2, 9));
