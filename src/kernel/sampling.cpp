@@ -183,6 +183,10 @@ void Sampler::bar(std::span<float> logits, ConstTokenMask mask) const noexcept {
     const std::uint64_t word = mask.words()[w];
     if (word == ~std::uint64_t{0}) continue;
     const auto some = logits.subspan(w * kBits, std::min(kBits, logits.size() - w * kBits));
+    if (word == 0) {
+      std::ranges::fill(some, kNever);
+      continue;
+    }
     for (std::size_t i = 0; i < some.size(); ++i) {
       if ((word >> i & 1U) == 0) some[i] = kNever;
     }

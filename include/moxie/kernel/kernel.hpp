@@ -107,8 +107,8 @@ class MOXIE_API Kernel {
   ///          kv_type does not have), kCancelled, and what a router or an expert said.
   Result<StepReport> step(std::span<Request> requests) noexcept;
   /// The same for one generation, or a range of them or of pointers to them: one token of each that is past its prompt,
-  /// then pieces of prompts, until max_step_rows are full; then tokens are chosen, texts made, callbacks called. Where
-  /// not all fit, they take turns. Finished ones are passed over.
+  /// then pieces of prompts and of what a constraint forced, until max_step_rows are full; then tokens are chosen,
+  /// texts made, constraints and callbacks called. Where not all fit, they take turns. Finished ones are passed over.
   ///
   /// Errors   of the call: kPrecondition, kNoMemory. Everything else is told in Generation::status().
   Result<StepReport> step(Generation& generation) noexcept;

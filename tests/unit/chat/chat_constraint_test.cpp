@@ -22,7 +22,14 @@ const Model& scripted() {
   static const Model model = [] {
     ScriptedModel scripts;
     scripts.say('A', {"Hello", ", ", "world"});
-    return scripts.load();
+    scripts.loop("<|assistant|>", "Hello");
+    // A template that ends in <|assistant|>: then the context is a beginning of the next prompt.
+    const TemporaryFolder folder;
+    scripts.write(folder.path());
+    write_file(folder / "chat_template.jinja", joined({"{% for m in messages %}", ScriptedModel::kRole,
+                                                       "{{ m.content }}<|end|>{% endfor %}"
+                                                       "{% if add_generation_prompt %}<|assistant|>{% endif %}"}));
+    return Model::load(folder.path()).value();
   }();
   return model;
 }
@@ -46,11 +53,16 @@ TEST_CASE("every answer of a chat begins with the constraint afresh, also where 
     CHECK(first.run().ok());
     CHECK(first.text() == "exactly");
     CHECK(first.stop_reason() == StopReason::kMaxTokens);
+    const std::size_t before = chat.context()->size();
     cut.max_tokens = SIZE_MAX;
     cut.stop = {"this"};
     Generation stopped = chat.ask("and A", cut);
     CHECK(stopped.run().ok());
     CHECK(stopped.text() == "exactly ");
+    // What was taken and not computed, <|end|><|user|>and A<|end|><|assistant|>, and 12 tokens, of which the last ones
+    // are not computed: all of them where they were forced.
+    CHECK(stopped.usage().cached_tokens == before);
+    CHECK(stopped.usage().computed_tokens == (forces ? 7U + 9U : 1U + 9U + 11U));
     Generation whole = chat.ask("once more A", options);
     CHECK(whole.run().ok());
     CHECK(whole.text() == "exactly this");
