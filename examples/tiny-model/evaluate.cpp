@@ -136,7 +136,7 @@ class Evaluation {
       for (const Json& name : tools) MOXIE_TRY(desk.tools().grant(name.get<std::string>()));
       MOXIE_TRY_LET(chat.tool_schemas, desk.tools().schemas());
     }
-    MOXIE_TRY_LET(Chat base, kernel_->chat(*model_, chat));
+    MOXIE_TRY_LET(Chat base, Chat::create(*kernel_, *model_, chat));
     MOXIE_TRY(base.ask("", {.max_tokens = 1}).run());
     MOXIE_TRY(base.clear());
     return bases_.emplace(key, std::move(base)).first->second.fork();
