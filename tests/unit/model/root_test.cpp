@@ -130,8 +130,9 @@ void set_age(const std::filesystem::path& path, int seconds) {
 }
 
 std::string read_all(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::string bytes(std::filesystem::file_size(path), '\0');
+  std::ifstream(path, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
 }
 
 std::string cached(const std::filesystem::path& path, HostCallbacks callbacks = {}) {
