@@ -33,8 +33,9 @@ Result<std::size_t> find_expert(std::string_view where, const Decoder& decoder, 
 
 std::uint64_t Pathway::hash() const noexcept { return edits_ == nullptr ? model_.identity() : edits_->hash; }
 
-Result<Pathway> Pathway::replace(ExpertSlot slot, AnyExpert expert, std::string_view id) const noexcept {
+Result<Pathway> Pathway::replace(ExpertSlot slot, Result<AnyExpert> made, std::string_view id) const noexcept {
   constexpr std::string_view kWhere = "Pathway::replace_expert";
+  MOXIE_TRY_LET(const AnyExpert expert, std::move(made));
   const model::Decoder& decoder = model::ModelAccess::decoder(model_);
   MOXIE_TRY_LET(const std::size_t block, model::find_expert(kWhere, decoder, slot));
   const std::size_t width = decoder.mixture_blocks()[block].bank->width();

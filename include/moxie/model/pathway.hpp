@@ -43,13 +43,12 @@ class MOXIE_API Pathway {
   /// hash is this pathway's own, as long as it or a context of it lives.
   template <Expert E>
   MOXIE_OPTION_TAG Result<Pathway> replace_expert(ExpertSlot slot, E expert, std::string_view id = {}) const noexcept {
-    MOXIE_TRY_LET(AnyExpert any, AnyExpert::create(std::move(expert)));
-    return replace(slot, std::move(any), id);
+    return replace(slot, AnyExpert::create(std::move(expert)), id);
   }
 
  private:
   friend struct model::PathwayAccess;
-  [[nodiscard]] Result<Pathway> replace(ExpertSlot slot, AnyExpert expert, std::string_view id) const noexcept;
+  [[nodiscard]] Result<Pathway> replace(ExpertSlot slot, Result<AnyExpert> made, std::string_view id) const noexcept;
 
   Model model_;
   std::shared_ptr<const model::Edits> edits_;  // null: none
