@@ -27,12 +27,12 @@ void gemm_tile(const GemmArgs& a, std::size_t row, std::size_t vector) {
 #pragma GCC unroll 4
     for (std::size_t n = 0; n < N; ++n) sum[r][n] = Vec::zero();
   }
-  const auto* w = static_cast<const typename Panel::Element*>(a.panel) + vector * kVectorWidth;
+  const auto* w = static_cast<const typename Panel::Element*>(a.panel);  // null where depth is 0
   const float* x = a.x + row * a.x_stride;
   for (std::size_t k = 0; k < a.depth; ++k, w += a.panel_width) {
     Vec weight[N];
 #pragma GCC unroll 4
-    for (std::size_t n = 0; n < N; ++n) weight[n] = Panel::load(w + n * kVectorWidth);
+    for (std::size_t n = 0; n < N; ++n) weight[n] = Panel::load(w + (vector + n) * kVectorWidth);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       const Vec value = Vec::broadcast(x[r * a.x_stride + k]);
