@@ -24,34 +24,44 @@ Resources::~Resources() {
   }
 }
 
-Result<Runner*> Resources::runner_for(const Model& model, bool& made) {
+Result<ReadyModel*> Resources::make_ready(const Model& model, bool& made) {
   std::erase_if(entries_, [](const Entry& entry) { return entry.model.expired(); });
   const std::shared_ptr<const void> owner = ModelAccess::owner(model);
   for (const Entry& entry : entries_) {
-    if (entry.model.lock() == owner) return entry.runner;
+    if (entry.model.lock() == owner) return entry.ready;
   }
-  MOXIE_TRY_LET(std::shared_ptr<Runner> runner, Runner::create(model, *executor_, options_, budget_));
-  entries_.push_back({owner, runner.get()});
+  MOXIE_TRY_LET(auto tables, step_tables());
+  MOXIE_TRY_LET(auto runner, ModelAccess::decoder(model).make_runner(options_.max_step_rows, *executor_, budget_));
+  auto ready = std::make_shared<ReadyModel>(std::move(runner), std::move(tables), model.config().vocab_size);
+  entries_.push_back({owner, ready.get()});
   made = true;
   try {
-    ModelAccess::attachments(model).put(this, std::move(runner));
+    ModelAccess::attachments(model).put(this, std::move(ready));
   } catch (...) {
     entries_.pop_back();
     throw;
   }
-  return entries_.back().runner;
+  return entries_.back().ready;
+}
+
+Result<std::shared_ptr<AlignedBuffer>> Resources::step_tables() {
+  if (auto tables = step_tables_.lock()) return tables;
+  MOXIE_TRY_LET(AlignedBuffer memory, AlignedBuffer::create(Step::table_bytes(options_.max_step_rows), budget_.get()));
+  auto tables = std::make_shared<AlignedBuffer>(std::move(memory));
+  step_tables_ = tables;
+  return tables;
 }
 
 Result<Context> Resources::open(const Pathway& pathway, const ContextOptions& options) {
   const Model& model = pathway.model();
   bool made = false;
-  MOXIE_TRY_LET(Runner* const runner, runner_for(model, made));
+  MOXIE_TRY_LET(ReadyModel* const ready, make_ready(model, made));
   ContextOptions bound = options;
   bound.pathway_hash = pathway.hash();
   const auto context_on = [&]() -> Result<Context> {
     const auto& edits = model::PathwayAccess::edits(pathway);
-    if (edits != nullptr) MOXIE_TRY(runner->reserve(edits.get()));
-    MOXIE_TRY_LET(const auto pool, runner->pool(model, options_, budget_));
+    if (edits != nullptr) MOXIE_TRY(ready->runner().reserve(*edits));
+    MOXIE_TRY_LET(const auto pool, ready->pool(model, options_, budget_));
     MOXIE_TRY_LET(Context context, Context::create(pool, bound));
     ContextAccess::set_edits(context, edits);
     return context;
@@ -67,7 +77,7 @@ Result<Context> Resources::open(const Pathway& pathway, const ContextOptions& op
 const Resources::Entry* Resources::entry_of(const Context& context) const noexcept {
   for (const Entry& entry : entries_) {
     const auto keep = entry.model.lock();  // another thread may drop a model that has no contexts
-    if (keep != nullptr && entry.runner->owns(context.pool())) return &entry;
+    if (keep != nullptr && entry.ready->owns(context.pool())) return &entry;
   }
   return nullptr;
 }
@@ -105,7 +115,7 @@ Result<StepReport> Resources::step(std::span<Request> requests) {
   StepReport report;
   for (const Entry& entry : entries_) {
     const auto keep = entry.model.lock();
-    if (keep != nullptr) report.rows += Step(*entry.runner, requests, rows_).run();
+    if (keep != nullptr) report.rows += Step(*entry.ready, requests, rows_).run();
   }
   report.unfinished =
       static_cast<std::size_t>(std::ranges::count_if(requests, [](const Request& r) { return !r.finished(); }));
@@ -134,7 +144,7 @@ Status Resources::problem(std::span<Request> requests, std::size_t index) const 
                     Text("one in requests ", i, " and ", index));
     }
   }
-  const std::size_t V = entry->runner->vocab_size();
+  const std::size_t V = entry->ready->vocab_size();
   if (request.done > request.tokens.size()) {
     return Status(Code::kInvalidArgument, kWhere, Text("done at most ", request.tokens.size()), Text(request.done));
   }

@@ -10,12 +10,12 @@
 #include <moxie/model/pathway.hpp>
 
 #include "kernel/plan.hpp"
-#include "kernel/runner.hpp"
+#include "kernel/ready_model.hpp"
 
 namespace moxie::inline abi1::kernel {
 
-/// What all contexts and answers of a kernel share: its executor, its budget, the runners of its models, and memory for
-/// choosing tokens.
+/// What all contexts and answers of a kernel share: its executor, its budget, the models that are ready on it, and
+/// memory for choosing tokens.
 ///
 /// Functions let std::bad_alloc through unless they are noexcept.
 class Resources {
@@ -46,10 +46,11 @@ class Resources {
  private:
   struct Entry {
     std::weak_ptr<const void> model;
-    Runner* runner;  // the model's: there while the model is
+    ReadyModel* ready;  // the model's: there while the model is
   };
 
-  Result<Runner*> runner_for(const Model& model, bool& made);
+  Result<ReadyModel*> make_ready(const Model& model, bool& made);
+  Result<std::shared_ptr<AlignedBuffer>> step_tables();
   [[nodiscard]] const Entry* entry_of(const Context& context) const noexcept;
   void check(std::span<Request> requests, std::size_t index) const noexcept;
   [[nodiscard]] Status problem(std::span<Request> requests, std::size_t index) const noexcept;
@@ -59,6 +60,7 @@ class Resources {
   std::shared_ptr<Budget> budget_;
   std::vector<Entry> entries_;
   std::vector<AlignedBuffer> sampling_memory_;  // of each worker
+  std::weak_ptr<AlignedBuffer> step_tables_;    // of all models that are ready: one steps at a time
 
   // Of one step; kept so that a warm step allocates nothing.
   std::vector<Demand> demands_;

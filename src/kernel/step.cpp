@@ -6,15 +6,13 @@
 #include <moxie/core/scratch.hpp>
 
 #include "context/access.hpp"
-#include "model/run/decoder.hpp"
 
 namespace moxie::inline abi1::kernel {
 
-std::size_t step_scratch_bytes(std::size_t rows) noexcept {
+std::size_t Step::table_bytes(std::size_t rows) noexcept {
   // A request of a step has at least one row, so there are never more of anything than rows.
-  constexpr std::size_t kShareBytes = 64;
   return ScratchSize()
-      .take<std::byte>(rows * kShareBytes)
+      .take<Share>(rows)
       .take<TokenId>(rows)
       .take<Position>(rows)
       .take<model::Segment>(rows)
@@ -38,7 +36,7 @@ Status stopped(const Request& request) noexcept {
 }
 
 bool Step::belongs(std::size_t index) const noexcept {
-  return planned_[index] != 0 && !requests_[index].finished() && runner_.owns(requests_[index].context->pool());
+  return planned_[index] != 0 && !requests_[index].finished() && model_.owns(requests_[index].context->pool());
 }
 
 std::size_t Step::outputs_of(const Request& request, std::size_t rows) const noexcept {
@@ -80,12 +78,12 @@ bool Step::all_cancelled(const void* object) noexcept {
 }
 
 Status Step::take_tables(std::size_t room) noexcept {
-  Workspace& own = runner_.workers().own();
-  MOXIE_TRY_LET(shares_, own.take<Share>(room));
-  MOXIE_TRY_LET(tokens_, own.take<TokenId>(room));
-  MOXIE_TRY_LET(positions_, own.take<Position>(room));
-  MOXIE_TRY_LET(segments_, own.take<model::Segment>(room));
-  MOXIE_TRY_LET(outputs_, own.take<model::Output>(room));
+  Workspace tables = model_.step_tables();
+  MOXIE_TRY_LET(shares_, tables.take<Share>(room));
+  MOXIE_TRY_LET(tokens_, tables.take<TokenId>(room));
+  MOXIE_TRY_LET(positions_, tables.take<Position>(room));
+  MOXIE_TRY_LET(segments_, tables.take<model::Segment>(room));
+  MOXIE_TRY_LET(outputs_, tables.take<model::Output>(room));
   return {};
 }
 
@@ -93,7 +91,6 @@ std::size_t Step::run() noexcept {
   std::size_t room = 0;
   for (std::size_t i = 0; i < requests_.size(); ++i) room += belongs(i) ? planned_[i] : 0;
   if (room == 0) return 0;
-  const Workspace::Frame frame(runner_.workers().own());
   const Status tables = take_tables(room);
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (!belongs(i)) continue;
@@ -104,7 +101,7 @@ std::size_t Step::run() noexcept {
     }
   }
   if (n_rows_ == 0) return 0;
-  const Status outcome = runner_.decoder().forward(batch(), runner_.workers());
+  const Status outcome = model_.runner().forward(batch());
   // A plug-in may say kCancelled too; only the host's own wish ends all of them.
   if (!outcome.ok() && n_shares_ > 1 && !host_stopped_) {
     run_one_by_one();
@@ -127,7 +124,6 @@ model::Batch Step::batch() const noexcept {
 /// Something in the batch failed: each request is run by itself, so that only the one at fault gets the error. The
 /// others get the bits that they would have got.
 void Step::run_one_by_one() noexcept {
-  const model::Decoder& decoder = runner_.decoder();
   for (std::size_t i = 0; i < n_shares_; ++i) {
     const Share& share = shares_[i];
     const auto outputs = outputs_.subspan(share.first_output, share.n_outputs);
@@ -143,12 +139,11 @@ void Step::run_one_by_one() noexcept {
       return of.stopped = stop_code(of.request) != Code::kOk;
     };
     finish(share, tokens,
-           decoder.forward({.tokens = tokens,
-                            .positions = positions_.subspan(share.begin, share.rows),
-                            .segments = segments_.subspan(i, 1),
-                            .outputs = outputs,
-                            .stop = {.object = &asked, .ask = stop}},
-                           runner_.workers()));
+           model_.runner().forward({.tokens = tokens,
+                                    .positions = positions_.subspan(share.begin, share.rows),
+                                    .segments = segments_.subspan(i, 1),
+                                    .outputs = outputs,
+                                    .stop = {.object = &asked, .ask = stop}}));
   }
 }
 

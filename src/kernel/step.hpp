@@ -5,21 +5,23 @@
 
 #include <moxie/kernel/kernel.hpp>
 
-#include "kernel/runner.hpp"
+#include "kernel/ready_model.hpp"
 #include "model/run/batch.hpp"
 
 namespace moxie::inline abi1::kernel {
 
-/// One step of one runner: takes the planned rows of the requests whose contexts belong to it, prepares their pages,
+/// One step of one model: takes the planned rows of the requests whose contexts belong to it, prepares their pages,
 /// runs the model, and makes the rows part of their contexts; or leaves all as it was.
 class Step {
  public:
   /// rows[i]: of requests[i].
-  Step(Runner& runner, std::span<Request> requests, std::span<const std::size_t> rows) noexcept
-      : runner_(runner), requests_(requests), planned_(rows) {}
+  Step(ReadyModel& model, std::span<Request> requests, std::span<const std::size_t> rows) noexcept
+      : model_(model), requests_(requests), planned_(rows) {}
 
   /// Says how many rows were computed. What fails is told in the status of each request concerned.
   std::size_t run() noexcept;
+  /// Memory for the tables of a step of at most so many rows.
+  [[nodiscard]] static std::size_t table_bytes(std::size_t rows) noexcept;
 
  private:
   /// One request's share of the batch.
@@ -40,10 +42,10 @@ class Step {
   void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) const noexcept;
   static bool all_cancelled(const void* step) noexcept;
 
-  Runner& runner_;
+  ReadyModel& model_;
   std::span<Request> requests_;
   std::span<const std::size_t> planned_;
-  // Filled from the front while the batch is formed; memory of the workspace.
+  // Filled from the front while the batch is formed; memory of the kernel.
   std::span<Share> shares_;
   std::span<TokenId> tokens_;
   std::span<Position> positions_;

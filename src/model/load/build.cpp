@@ -184,7 +184,7 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
                     .key_width = config.kv_lora_rank + config.head_dim,
                     .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim,
                     .window = window_of_all(config.sliding_windows)};
-  parts.ops = &BackendAccess::ops(backend);
+  parts.backend = backend;
   return std::unique_ptr<const Decoder>(std::make_unique<DecoderStack>(std::move(parts)));
 }
 

@@ -12,7 +12,6 @@
 
 #include "backend/cpu/ops.hpp"
 #include "model/run/batch.hpp"
-#include "model/run/decoder.hpp"
 #include "model/run/rope.hpp"
 
 namespace moxie::inline abi1::model {

@@ -57,4 +57,10 @@ struct Batch {
   }
 };
 
+/// Workspace that a batch needs on the host: on the calling thread, and on each worker besides.
+struct DecoderScratch {
+  std::size_t own = 0;
+  std::size_t worker = 0;
+};
+
 }  // namespace moxie::model

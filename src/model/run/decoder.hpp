@@ -3,21 +3,18 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 
 #include <moxie/backend/linear.hpp>
-#include <moxie/core/workers.hpp>
+#include <moxie/core/budget.hpp>
+#include <moxie/core/executor.hpp>
+#include <moxie/core/result.hpp>
 
-#include "model/run/batch.hpp"
+#include "model/run/runner.hpp"
 #include "moe/fused_bank.hpp"
 
 namespace moxie::inline abi1::model {
-
-/// Workspace that a batch needs: on the calling thread, and on each worker besides.
-struct DecoderScratch {
-  std::size_t own = 0;
-  std::size_t worker = 0;
-};
 
 /// A router and its experts in one layer.
 struct MixtureBlock {
@@ -25,22 +22,20 @@ struct MixtureBlock {
   const moe::FusedBank* bank = nullptr;
 };
 
-/// A model as the kernel sees it: a batch goes in, keys and values go to the pages, logits come out.
+/// A model as the kernel sees it: its runners take batches, keys and values go to the pages, logits come out.
 ///
-/// Errors   forward: kNoSpace; kCancelled where `stop` said so; those of routers and experts; kUnsupported: a key
-///          or value that the pages' type does not have.
-///          The pages' new positions and the logits are unspecified then.
-/// Threads  immutable; forward() may run on several workers at once, for different contexts.
+/// Errors   make_runner: kBudget, kNoMemory; it lets std::bad_alloc through.
+/// Threads  immutable; a runner for each kernel.
 class Decoder {
  public:
   virtual ~Decoder() = default;
   /// With the type left as it is: whoever makes the pool chooses.
   [[nodiscard]] virtual KvShape kv_shape() const noexcept = 0;
-  /// `edits`: what contexts in the batch may carry; null: nothing.
-  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept = 0;
   /// Where experts are chosen, in order: what edits are numbered by.
   [[nodiscard]] virtual std::span<const MixtureBlock> mixture_blocks() const noexcept = 0;
-  virtual Status forward(const Batch& batch, Workers& workers) const noexcept = 0;
+  /// For batches of at most `max_rows` rows, in memory charged to the budget.
+  virtual Result<std::unique_ptr<Runner>> make_runner(std::size_t max_rows, Executor& executor,
+                                                      std::shared_ptr<Budget> budget) const = 0;
   /// Every matrix, for reports.
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };

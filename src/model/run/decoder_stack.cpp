@@ -7,6 +7,7 @@
 
 #include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
+#include "model/run/host_runner.hpp"
 
 namespace moxie::inline abi1::model {
 
@@ -41,6 +42,11 @@ DecoderStack::DecoderStack(Parts parts) : parts_(std::move(parts)) {
     const moe::FusedBank* bank = parts_.layers[layer].feed_forward->bank();
     if (bank != nullptr) mixture_blocks_.push_back({.layer = layer, .bank = bank});
   }
+}
+
+Result<std::unique_ptr<Runner>> DecoderStack::make_runner(std::size_t max_rows, Executor& executor,
+                                                          std::shared_ptr<Budget> budget) const {
+  return HostRunner::create(*this, max_rows, executor, std::move(budget));
 }
 
 DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const Edits* edits) const noexcept {
@@ -135,7 +141,8 @@ Status DecoderStack::run_attention(std::size_t index, const Batch& batch, State&
     for (Rows* rows : {&state.hidden, &state.normed, &state.delta}) *rows = rows->slice(0, count);
     if (count == 0) return {};
   }
-  return layer.attention->attend(state.rows, batch, index, *parts_.ops, buffers, state.delta, workers);
+  return layer.attention->attend(state.rows, batch, index, BackendAccess::ops(backend()), buffers, state.delta,
+                                 workers);
 }
 
 Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& workers) const noexcept {

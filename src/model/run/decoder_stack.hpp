@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include <moxie/core/workspace.hpp>
+#include <moxie/backend/backend.hpp>
+#include <moxie/core/workers.hpp>
 #include <moxie/format/checkpoint.hpp>
 
 #include "model/run/attention_block.hpp"
@@ -43,17 +45,23 @@ class DecoderStack final : public Decoder {
     RmsNorm final_norm;
     std::unique_ptr<const Linear> head;  ///< [V, D]
     KvShape kv_shape;
-    const backend::Ops* ops = nullptr;
+    std::optional<Backend> backend;     ///< always there
     std::shared_ptr<const void> files;  ///< the checkpoint, where matrices lie in it
   };
   /// Lets std::bad_alloc through.
   explicit DecoderStack(Parts parts);
 
   [[nodiscard]] KvShape kv_shape() const noexcept override { return parts_.kv_shape; }
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept override;
   [[nodiscard]] std::span<const MixtureBlock> mixture_blocks() const noexcept override { return mixture_blocks_; }
-  Status forward(const Batch& batch, Workers& workers) const noexcept override;
+  Result<std::unique_ptr<Runner>> make_runner(std::size_t max_rows, Executor& executor,
+                                              std::shared_ptr<Budget> budget) const override;
   void each_linear(const std::function<void(const Linear&)>& visit) const override;
+
+  /// One batch, as Runner::forward(). May run on several workers at once, for different contexts.
+  Status forward(const Batch& batch, Workers& workers) const noexcept;
+  /// `edits`: what contexts in the batch may carry; null: nothing.
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept;
+  [[nodiscard]] const Backend& backend() const noexcept { return *parts_.backend; }
 
  private:
   struct State;

@@ -80,7 +80,7 @@ DecoderStack stack_of(const std::vector<std::size_t>& heads) {
   parts.final_norm = norm;
   parts.head = std::make_unique<Linear>(linear(backend, kVocabulary, kD, random_matrix(kVocabulary, kD, 8)));
   parts.kv_shape = {.layers = heads.size(), .kv_heads = 1, .key_width = kC, .value_width = kC};
-  parts.ops = &BackendAccess::ops(backend);
+  parts.backend = backend;
   return DecoderStack(std::move(parts));
 }
 
