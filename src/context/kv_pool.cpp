@@ -8,6 +8,7 @@
 
 #include "context/page_memory.hpp"
 #include "context/page_positions.hpp"
+#include "context/page_ref.hpp"
 
 namespace moxie::inline abi1 {
 
@@ -15,25 +16,23 @@ namespace moxie::inline abi1 {
 struct KvPool::PageHeader {
   static constexpr std::size_t kBytes = 64;
 
-  PageHeader(KvPool& pool_in, Charge charge_in) noexcept : pool(&pool_in), charge(std::move(charge_in)) {}
+  PageHeader(std::shared_ptr<KvPool> pool_in, Charge charge_in, std::uint64_t identity_in) noexcept
+      : identity(identity_in), pool(std::move(pool_in)), charge(std::move(charge_in)) {}
 
   std::byte* values() noexcept { return reinterpret_cast<std::byte*>(this) + kBytes; }
   static PageHeader* of(std::byte* page) noexcept { return reinterpret_cast<PageHeader*>(page - kBytes); }
-  static const PageHeader* of(const std::byte* page) noexcept {
-    return reinterpret_cast<const PageHeader*>(page - kBytes);
-  }
 
   // 64 bits: no number of forks that memory could hold wraps it.
   std::atomic<std::uint64_t> references{1};
-  KvPool* pool;
+  std::uint64_t identity;
+  std::shared_ptr<KvPool> pool;
   Charge charge;
 };
 
 Result<std::shared_ptr<KvPool>> KvPool::create(const KvShape& shape, std::shared_ptr<Budget> budget,
                                                KvPoolOptions options) noexcept {
   static_assert(sizeof(PageHeader) <= PageHeader::kBytes && alignof(PageHeader) <= PageHeader::kBytes);
-  const Text came(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
-                  shape.value_width, ", ", name(shape.type));
+  const Text came = describe(shape);
   if (shape.layers == 0 || shape.kv_heads == 0 || shape.key_width == 0 || shape.value_width == 0) {
     return Status(Code::kInvalidArgument, "KvPool::create", "a shape without a zero", came);
   }
@@ -71,14 +70,18 @@ KvPoolUsage KvPool::usage() const noexcept {
   return usage;
 }
 
-Result<std::byte*> KvPool::acquire(Budget& account) noexcept {
+Result<PageRef> PageRef::acquire(KvPool& pool, Budget& account, std::uint64_t identity) noexcept {
+  MOXIE_TRY_LET(std::byte* const values, pool.take(account, identity));
+  return PageRef(values);
+}
+
+Result<std::byte*> KvPool::take(Budget& account, std::uint64_t identity) noexcept {
   MOXIE_TRY_LET(Charge charge, account.charge(page_bytes_));
   void* block = take_page_memory({page_bytes_, mapped_});
   if (block == nullptr) {
-    return Status(Code::kNoMemory, "KvPool::acquire", Text("a page of ", page_bytes_, " bytes"),
-                  "a refusal from the system");
+    return Status(Code::kNoMemory, "KvPool", Text("a page of ", page_bytes_, " bytes"), "a refusal from the system");
   }
-  std::byte* values = (new (block) PageHeader(*this, std::move(charge)))->values();
+  std::byte* values = (new (block) PageHeader(shared_from_this(), std::move(charge), identity))->values();
   if (options_.poison_freed) poison_page(values, shape_.page_bytes());
 
   const std::size_t pages = pages_.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -88,28 +91,34 @@ Result<std::byte*> KvPool::acquire(Budget& account) noexcept {
   return values;
 }
 
-void KvPool::share(std::byte* page) noexcept {
-  // Relaxed: the caller holds a reference, so the page cannot go meanwhile.
-  PageHeader::of(page)->references.fetch_add(1, std::memory_order_relaxed);
-}
-
-void KvPool::release(std::byte* page) noexcept {
-  PageHeader* header = PageHeader::of(page);
-  // Release what this holder did; acquire what all others did before the memory goes.
-  if (header->references.fetch_sub(1, std::memory_order_acq_rel) == 1) header->pool->destroy(header);
-}
-
-bool KvPool::is_shared(const std::byte* page) noexcept {
-  // Acquire: who writes next must not overtake the last reads of a holder that is gone.
-  return PageHeader::of(page)->references.load(std::memory_order_acquire) != 1;
-}
-
-void KvPool::destroy(PageHeader* header) noexcept {
-  if (options_.poison_freed) poison_page(header->values(), shape_.page_bytes());
+void KvPool::give(PageHeader* header) noexcept {
+  const std::shared_ptr<KvPool> pool = std::move(header->pool);  // it may go with its last page
+  if (pool->options_.poison_freed) poison_page(header->values(), pool->shape_.page_bytes());
   const Charge charge = std::move(header->charge);  // given back last: the budget never promises memory still held
   header->~PageHeader();
-  give_page_memory(header, {page_bytes_, mapped_});
-  pages_.fetch_sub(1, std::memory_order_relaxed);
+  give_page_memory(header, {pool->page_bytes_, pool->mapped_});
+  pool->pages_.fetch_sub(1, std::memory_order_relaxed);
 }
+
+PageRef PageRef::share() const noexcept {
+  // Relaxed: this is a reference, so the page cannot go meanwhile.
+  if (values_ != nullptr) KvPool::PageHeader::of(values_)->references.fetch_add(1, std::memory_order_relaxed);
+  return PageRef(values_);
+}
+
+void PageRef::release() noexcept {
+  KvPool::PageHeader* header = KvPool::PageHeader::of(values_);
+  // Release what this holder did; acquire what all others did before the memory goes.
+  if (header->references.fetch_sub(1, std::memory_order_acq_rel) == 1) KvPool::give(header);
+}
+
+bool PageRef::is_shared() const noexcept {
+  // Acquire: who writes next must not overtake the last reads of a holder that is gone.
+  return values_ != nullptr && KvPool::PageHeader::of(values_)->references.load(std::memory_order_acquire) != 1;
+}
+
+const KvPool& PageRef::pool() const noexcept { return *KvPool::PageHeader::of(values_)->pool; }
+
+std::uint64_t PageRef::identity() const noexcept { return KvPool::PageHeader::of(values_)->identity; }
 
 }  // namespace moxie

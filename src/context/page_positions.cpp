@@ -32,6 +32,11 @@ void each_run(const KvShape& shape, std::size_t first, std::size_t end, F run) n
 
 }  // namespace
 
+Text describe(const KvShape& shape) noexcept {
+  return Text(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
+              shape.value_width, ", ", name(shape.type));
+}
+
 void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept {
   each_run(shape, 0, count,
            [&](std::size_t begin, std::size_t bytes) { std::memcpy(to + begin, from + begin, bytes); });

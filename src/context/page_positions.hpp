@@ -4,8 +4,12 @@
 #include <cstddef>
 
 #include <moxie/backend/kv_view.hpp>
+#include <moxie/core/text.hpp>
 
 namespace moxie::inline abi1 {
+
+/// Layers, heads, widths and type, for errors.
+Text describe(const KvShape& shape) noexcept;
 
 /// Copies what the first `count` positions of one page hold, in every layer and head, and nothing else of it.
 void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept;

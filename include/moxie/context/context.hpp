@@ -19,6 +19,9 @@
 
 namespace moxie::inline abi1 {
 
+class PageRef;
+struct KvRoom;
+
 struct ContextOptions {
   /// No context is longer: a Position has 31 bits.
   static constexpr std::size_t kMaxPositions = static_cast<std::size_t>(std::numeric_limits<Position>::max());
@@ -35,14 +38,15 @@ struct ContextOptions {
 };
 
 struct ContextUsage {
-  std::size_t positions = 0;       ///< committed
-  std::size_t pages = 0;           ///< references to pages, the reserved ones included
-  std::size_t shared_pages = 0;    ///< those of them that a fork holds too
-  std::size_t reserved_pages = 0;  ///< those of them without a committed position
-  std::size_t released_pages = 0;  ///< of committed positions, given back behind a window; none of those above
-  std::uint64_t bytes = 0;         ///< all pages and the table
-  std::uint64_t owned_bytes = 0;   ///< what dropping this context would give back now
-  std::uint64_t table_bytes = 0;   ///< the list of pages and the tokens
+  std::size_t positions = 0;         ///< committed
+  std::size_t absent_positions = 0;  ///< the last of them, whose pages a kernel took to make room for others
+  std::size_t pages = 0;             ///< references to pages, the reserved ones included
+  std::size_t shared_pages = 0;      ///< those of them that a fork holds too
+  std::size_t reserved_pages = 0;    ///< those of them without a committed position
+  std::size_t released_pages = 0;    ///< of committed positions, given back behind a window; none of those above
+  std::uint64_t bytes = 0;           ///< all pages and the table
+  std::uint64_t owned_bytes = 0;     ///< what dropping this context would give back now
+  std::uint64_t table_bytes = 0;     ///< the list of pages and the tokens
 };
 
 /// The memory of one conversation: tokens, and the keys and values that a model has computed for them.
@@ -54,6 +58,9 @@ struct ContextUsage {
 ///     MOXIE_TRY(context.reserve(512));                   // now 512 steps allocate nothing
 ///     ... Kernel::step() appends ...
 ///     MOXIE_TRY_LET(Context what_if, context.fork());    // both go on by themselves
+///
+/// Where memory is short a kernel may take pages from the context of an answer that waits (Kernel::step). Its positions
+/// and tokens stay, and a step computes what is absent before it goes on, with the same bits.
 ///
 /// Shapes   pages as KvView documents them; tokens()[p] is the token at position p, also where a window let the
 ///          position's page go.
@@ -101,7 +108,7 @@ class MOXIE_API Context {
   [[nodiscard]] bool can_truncate(std::size_t n) const noexcept;
 
   /// Makes room for n positions more, all of them at once: appending them takes no memory then. It holds until a fork()
-  /// (a shared page must be copied when written) or a truncate(); then reserve again.
+  /// (a shared page must be copied when written), a truncate(), or until a kernel takes pages; then reserve again.
   Status reserve(std::size_t n) noexcept;
 
   /// What a new context with reserve(positions) is charged, in bytes; the greatest number where that
@@ -115,20 +122,25 @@ class MOXIE_API Context {
   struct Table {
     AlignedBuffer memory;
     std::size_t capacity = 0;  // in pages
-    std::byte** pages = nullptr;
+    PageRef* pages = nullptr;  // `capacity` of them
     TokenId* tokens = nullptr;
 
     static Result<Table> create(std::size_t capacity, Budget& account) noexcept;
+    Table() noexcept = default;
+    Table(Table&& other) noexcept;
+    Table& operator=(Table&& other) noexcept;
+    ~Table();
   };
-  // Pages [first_page, pages_for(size)) hold committed positions and may be shared, the others never are; those before
-  // are null.
+  // Pages [first_page, pages_for(held)) hold positions and may be shared, the others never are; those before are null,
+  // and so are those from n_pages on.
   struct State {
     std::shared_ptr<KvPool> pool;
     std::shared_ptr<Budget> account;
     Table table;
     std::size_t first_page = 0;
     std::size_t n_pages = 0;
-    std::size_t size = 0;
+    std::size_t held = 0;  // positions whose keys and values are there
+    std::size_t size = 0;  // positions whose tokens are there
     std::size_t prepared = 0;
     std::size_t pages_before_prepare = 0;
     bool preparing = false;
@@ -142,12 +154,17 @@ class MOXIE_API Context {
   Result<KvView> prepare(std::size_t n) noexcept;
   Status commit(std::span<const TokenId> tokens) noexcept;
   void rollback() noexcept;
+  Status adopt(std::span<const PageRef> pages, std::span<const TokenId> tokens) noexcept;
+  void give_back() noexcept;
   [[nodiscard]] KvView view() const noexcept;
+  [[nodiscard]] std::span<const PageRef> pages() const noexcept;
+  [[nodiscard]] KvRoom room() const noexcept;
 
   explicit Context(State&& state) noexcept : state_(std::move(state)) {}
 
   Status at_rest(std::string_view where) const noexcept;
-  Status make_room(std::string_view where, std::size_t n, bool exactly) noexcept;
+  [[nodiscard]] bool readable(std::size_t n, std::size_t first_page) const noexcept;
+  Status make_room(std::string_view where, std::size_t from, std::size_t n, bool exactly) noexcept;
   Status take_room(std::size_t n_pages, std::size_t capacity) noexcept;
   void drop_pages(std::size_t keep) noexcept;
   void drop_behind_window() noexcept;

@@ -36,7 +36,7 @@ struct KvPoolUsage {
 ///     MOXIE_TRY_LET(Context context, Context::create(pool));
 ///
 /// A page is charged before it is allocated and given back, to the budget and to the system, when its
-/// last reference goes; the pool keeps none for later. Contexts keep their pool alive.
+/// last reference goes; the pool keeps none for later. Contexts and pages keep their pool alive.
 ///
 /// Shapes   pages as KvView documents them, of the type that the shape names.
 /// Units    page_bytes() is what the system lends for one page: its values, 64 bytes of bookkeeping
@@ -45,7 +45,7 @@ struct KvPoolUsage {
 /// Errors   create: kInvalidArgument (a zero in the shape, no budget), kShape (a page that no address
 ///          space holds), kNoMemory.
 /// Threads  every member may be called from any thread.
-class MOXIE_API KvPool {
+class MOXIE_API KvPool : public std::enable_shared_from_this<KvPool> {
   struct Private {};
 
  public:
@@ -63,25 +63,12 @@ class MOXIE_API KvPool {
   [[nodiscard]] KvPoolUsage usage() const noexcept;
 
  private:
-  friend class Context;
-  friend struct ContextAccess;
+  friend class PageRef;
 
-  // A page is known by the address of its values, 64-byte aligned, as in KvView::pages, and must go before its pool
-  // does.
-
-  // A page with one reference. Its values are zero, or NaN under poison_freed. `account` pays until the page goes: the
-  // pool's budget, or one that lies within it.
-  Result<std::byte*> acquire(Budget& account) noexcept;
-  // One reference more, by somebody who holds one.
-  static void share(std::byte* page) noexcept;
-  // One reference less; the last one gives the page back.
-  static void release(std::byte* page) noexcept;
-  // Whether somebody besides the caller holds a reference. "No" stays true until the caller shares the page, and
-  // everything that former holders did has then happened before.
-  static bool is_shared(const std::byte* page) noexcept;
-
+  // What PageRef stands on. A page is known by the address of its values, 64-byte aligned, as in KvView::pages.
   struct PageHeader;
-  void destroy(PageHeader* header) noexcept;
+  Result<std::byte*> take(Budget& account, std::uint64_t identity) noexcept;
+  static void give(PageHeader* header) noexcept;
 
   KvShape shape_;
   KvPoolOptions options_;

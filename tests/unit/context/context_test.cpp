@@ -25,13 +25,14 @@ concept OpenToHosts = requires(C& context) {
   context.prepare(1);
 }
 || requires(C& context) { context.rollback(); }
-|| requires(const C& context) { context.view(); };
+|| requires(const C& context) { context.view(); }
+|| requires(C& context) { context.give_back(); }
+|| requires(C& context, std::span<const PageRef> pages) { context.adopt(pages, context.tokens()); };
 static_assert(!OpenToHosts<Context>);
 template <class P>
-concept LendsPages = requires(P& pool, std::byte* page) {
-  P::share(page);
-}
-|| requires(P& pool, Budget& account) { pool.acquire(account); };
+concept LendsPages = requires(P& pool, Budget& account) {
+  pool.take(account, std::uint64_t{});
+};
 static_assert(!LendsPages<KvPool>);
 
 TEST_CASE("a new context holds nothing and costs nothing") {

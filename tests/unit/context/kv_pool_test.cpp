@@ -9,7 +9,7 @@
 
 #include <moxie/context/kv_pool.hpp>
 
-#include "context/access.hpp"
+#include "context/page_ref.hpp"
 #include "support/catch.hpp"
 
 using namespace moxie;
@@ -19,6 +19,10 @@ namespace {
 constexpr KvShape kShape{.layers = 2, .kv_heads = 3, .key_width = 5, .value_width = 4};
 
 std::shared_ptr<Budget> unlimited() { return Budget::create("kv", Budget::kUnlimited); }
+
+Result<PageRef> acquire(const std::shared_ptr<KvPool>& pool, const std::shared_ptr<Budget>& account) {
+  return PageRef::acquire(*pool, *account, 0);
+}
 
 std::size_t mapped_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -51,34 +55,39 @@ TEST_CASE("a page holds what its shape says, and 64 bytes") {
 TEST_CASE("pages are aligned, zero and apart") {
   const auto pool = KvPool::create(kShape, unlimited()).value();
   const std::size_t bytes = kShape.page_bytes();
-  std::vector<std::byte*> pages;
+  std::vector<PageRef> pages;
   for (int i = 0; i < 9; ++i) {
-    pages.push_back(ContextAccess::acquire(*pool, *pool->budget()).value());
-    REQUIRE(reinterpret_cast<std::uintptr_t>(pages.back()) % 64 == 0);
-    CHECK(std::count(pages.back(), pages.back() + bytes, std::byte{0}) == static_cast<std::ptrdiff_t>(bytes));
-    std::fill_n(pages.back(), bytes, static_cast<std::byte>(i));
+    pages.push_back(acquire(pool, pool->budget()).value());
+    std::byte* page = pages.back().values();
+    REQUIRE(reinterpret_cast<std::uintptr_t>(page) % 64 == 0);
+    CHECK(std::count(page, page + bytes, std::byte{0}) == static_cast<std::ptrdiff_t>(bytes));
+    std::fill_n(page, bytes, static_cast<std::byte>(i));
   }
   for (int i = 0; i < 9; ++i) {
-    std::byte* page = pages[static_cast<std::size_t>(i)];
+    const std::byte* page = pages[static_cast<std::size_t>(i)].values();
     CHECK(std::count(page, page + bytes, static_cast<std::byte>(i)) == static_cast<std::ptrdiff_t>(bytes));
-    ContextAccess::release(page);
   }
 }
 
 TEST_CASE("a page is charged while anybody holds it and not longer") {
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
-  std::byte* page = ContextAccess::acquire(*pool, *budget).value();
+  PageRef page = acquire(pool, budget).value();
   CHECK(budget->used() == pool->page_bytes());
-  CHECK_FALSE(ContextAccess::is_shared(page));
-  ContextAccess::share(page);
-  CHECK(ContextAccess::is_shared(page));
+  CHECK_FALSE(page.is_shared());
+  PageRef other = page.share();
+  CHECK(other.values() == page.values());
+  CHECK(page.is_shared());
   CHECK(pool->usage().pages == 1);
   CHECK(budget->used() == pool->page_bytes());
-  ContextAccess::release(page);
-  CHECK_FALSE(ContextAccess::is_shared(page));
+  PageRef moved = std::move(other);
+  CHECK_FALSE(other);  // NOLINT(bugprone-use-after-move): that is the question
+  CHECK(page.is_shared());
+  moved = PageRef();
+  CHECK_FALSE(page.is_shared());
   CHECK(budget->used() == pool->page_bytes());
-  ContextAccess::release(page);
+  page = PageRef();
+  CHECK_FALSE(page.share());
   CHECK(budget->used() == 0);
   CHECK(pool->usage().pages == 0);
   CHECK(pool->usage().bytes == 0);
@@ -90,15 +99,15 @@ TEST_CASE("the account that takes a page pays for it, within the pool's budget")
   const auto budget = unlimited();
   const auto pool = KvPool::create(kShape, budget).value();
   const auto account = Budget::create("tenant", pool->page_bytes(), budget);
-  std::byte* page = ContextAccess::acquire(*pool, *account).value();
+  PageRef page = acquire(pool, account).value();
   CHECK(account->used() == pool->page_bytes());
   CHECK(budget->used() == pool->page_bytes());
-  const auto second = ContextAccess::acquire(*pool, *account);
+  const auto second = acquire(pool, account);
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == Code::kBudget);
   CHECK(second.status().where() == "tenant");
   CHECK(pool->usage().pages == 1);
-  ContextAccess::release(page);
+  page = PageRef();
   CHECK(account->used() == 0);
   CHECK(budget->used() == 0);
 }
@@ -108,17 +117,17 @@ TEST_CASE("a budget of n pages lends n pages, and one byte less lends one page l
   for (const std::uint64_t limit : {3 * page_bytes, 3 * page_bytes - 1}) {
     const auto budget = Budget::create("kv", limit);
     const auto pool = KvPool::create(kShape, budget).value();
-    std::vector<std::byte*> pages;
+    std::vector<PageRef> pages;
     for (;;) {
-      const auto page = ContextAccess::acquire(*pool, *budget);
+      auto page = acquire(pool, budget);
       if (!page.ok()) {
         CHECK(page.status().code() == Code::kBudget);
         break;
       }
-      pages.push_back(*page);
+      pages.push_back(*std::move(page));
     }
     CHECK(pages.size() == limit / page_bytes);
-    for (std::byte* page : pages) ContextAccess::release(page);
+    pages.clear();
     CHECK(budget->used() == 0);
   }
 }
@@ -149,11 +158,26 @@ TEST_CASE("a pool refuses a page that overflows an address") {
   CHECK(KvPool::create({half / 256 - 512, 1, 1, 1}, unlimited()).ok());
 }
 
+TEST_CASE("a page keeps its pool, and the pool's owner, and knows whose it is") {
+  auto owner = std::make_shared<int>(1);
+  const std::weak_ptr<int> watched = owner;
+  PageRef page = [&] {
+    const auto pool = KvPool::create(kShape, unlimited(), {.owner = owner}).value();
+    return PageRef::acquire(*pool, *pool->budget(), 77).value();
+  }();
+  owner.reset();
+  CHECK_FALSE(watched.expired());
+  CHECK(page.identity() == 77);
+  CHECK(page.pool().shape() == kShape);
+  page = PageRef();
+  CHECK(watched.expired());
+}
+
 TEST_CASE("a page that the system refuses is an error, and is not charged") {
   const auto budget = unlimited();
   const auto pool = KvPool::create({.layers = 1u << 20, .kv_heads = 1u << 20, .key_width = 1, .value_width = 1}, budget)
                         .value();  // 256 TiB
-  const auto page = ContextAccess::acquire(*pool, *budget);
+  const auto page = acquire(pool, budget);
   REQUIRE_FALSE(page.ok());
   CHECK(page.status().code() == Code::kNoMemory);
   CHECK(budget->used() == 0);
@@ -169,10 +193,10 @@ TEST_CASE("the memory of a large page leaves the process with it") {
   const std::size_t before = mapped_bytes();
   if (before == 0) return;  // no such file on this system
   for (int round = 0; round < 3; ++round) {
-    std::byte* page = ContextAccess::acquire(*pool, *pool->budget()).value();
-    page[0] = page[pool->shape().page_bytes() - 1] = std::byte{1};
+    PageRef page = acquire(pool, pool->budget()).value();
+    page.values()[0] = page.values()[pool->shape().page_bytes() - 1] = std::byte{1};
     CHECK(mapped_bytes() >= before + (32u << 20));
-    ContextAccess::release(page);
+    page = PageRef();
     CHECK(mapped_bytes() < before + (32u << 20));
   }
 }
@@ -182,8 +206,8 @@ TEST_CASE("a poisoned pool hands out NaN, in every type") {
     KvShape shape = kShape;
     shape.type = type;
     const auto pool = KvPool::create(shape, unlimited(), {.poison_freed = true}).value();
-    std::byte* page = ContextAccess::acquire(*pool, *pool->budget()).value();
-    const KvView view{shape, {&page, 1}};
+    const PageRef page = acquire(pool, pool->budget()).value();
+    const KvView view{shape, values_of({&page, 1})};
     std::size_t numbers = 0;
     float key[5], value[4];
     for (std::size_t position = 0; position < 32; ++position) {
@@ -195,7 +219,6 @@ TEST_CASE("a poisoned pool hands out NaN, in every type") {
     }
     INFO(name(type));
     CHECK(numbers == 0);
-    ContextAccess::release(page);
   }
 }
 
@@ -208,12 +231,11 @@ TEST_CASE("many threads take and give pages and the books balance") {
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
-        auto first = ContextAccess::acquire(*pool, *budget);
-        auto second = ContextAccess::acquire(*pool, *budget);
-        for (const auto& page : {first, second}) {
-          if (page.ok()) {
-            **page = std::byte{1};
-            ContextAccess::release(*page);
+        const auto first = acquire(pool, budget);
+        const auto second = acquire(pool, budget);
+        for (const auto* page : {&first, &second}) {
+          if (page->ok()) {
+            *(*page)->values() = std::byte{1};
           } else {
             ++refused;
           }
