@@ -14,7 +14,13 @@ namespace moxie::inline abi1::chat {
 
 ChatState::ChatState(std::shared_ptr<KernelState> kernel, const Pathway& pathway, const ChatOptions& options,
                      Context context)
-    : kernel_(std::move(kernel)), pathway_(pathway), options_(options), context_(std::move(context)) {}
+    : kernel_(std::move(kernel)),
+      pathway_(pathway),
+      options_(options),
+      context_(std::move(context)),
+      idle_(kernel_->resources().idle(), context_) {
+  idle_.join();
+}
 
 Result<std::shared_ptr<ChatState>> ChatState::create(std::shared_ptr<KernelState> kernel, const Pathway& pathway,
                                                      const ChatOptions& options) {
@@ -65,11 +71,13 @@ Status ChatState::open_turn(std::optional<std::string_view> question) {
   uses_.clear();
   rounds_ = 0;
   open_ = true;
+  idle_.leave();
   return {};
 }
 
 void ChatState::close(bool well) noexcept {
   open_ = false;
+  idle_.join();
   if (well) return;
   messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(messages_before_), messages_.end());
   spoken_.clear();  // the context may hold a part of a prompt or an answer that is no message now

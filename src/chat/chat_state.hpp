@@ -62,6 +62,7 @@ class ChatState final : public kernel::Rounds, public std::enable_shared_from_th
   Pathway pathway_;
   ChatOptions options_;
   Context context_;
+  kernel::IdleContext idle_;  // while no answer goes on
   std::vector<Message> messages_;
   std::vector<ToolUse> uses_;
 

@@ -43,6 +43,7 @@ Status GenerationState::start_model(const Model& model, std::string_view prompt)
   ContextOptions context;
   if (model.config().max_position_embeddings > 0) context.max_positions = model.config().max_position_embeddings;
   MOXIE_TRY_LET(own_context_, resources_.open(Pathway(model), context));
+  idle_.emplace(resources_.idle(), *own_context_);
   MOXIE_TRY(start(model, *own_context_));
   MOXIE_TRY(model.tokenizer().status());
   MOXIE_TRY_LET(std::vector<TokenId> tokens, model.tokenizer()->encode(prompt));
@@ -84,6 +85,7 @@ Request GenerationState::begin_step() noexcept {
 bool GenerationState::end_step(const Request& request) noexcept {
   if (finished()) return false;
   usage_.computed_tokens += request.done - sequence_.request().done;
+  usage_.recomputed_tokens += request.recomputed;
   sequence_.advance_to(request.done);
   if (!request.status.ok()) {
     fail(request.status);
@@ -179,6 +181,7 @@ void GenerationState::finish(StopReason reason, Status status) noexcept {
   status_ = std::move(status);
   if (rounds_ != nullptr) rounds_->close(status_.ok());
   sequence_.stop();
+  if (idle_) idle_->join();
   text_.silence();
 }
 

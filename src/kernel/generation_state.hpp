@@ -41,6 +41,7 @@ class GenerationState {
 
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   [[nodiscard]] Request begin_step() noexcept;
+  [[nodiscard]] AnswerMemory& memory() noexcept { return sequence_.memory(); }
   /// Takes what the step did; says whether there are logits to choose from.
   bool end_step(const Request& request) noexcept;
   /// Asks the constraint, where there is one, what may come next.
@@ -94,6 +95,7 @@ class GenerationState {
   GenerationOptions options_;
   std::shared_ptr<Rounds> rounds_;
   std::optional<Context> own_context_;
+  std::optional<IdleContext> idle_;  // of own_context_, from the end on
   Sequence sequence_;
   AnswerText text_;
 

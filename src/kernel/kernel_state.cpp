@@ -29,7 +29,7 @@ Result<StepReport> KernelState::step(std::span<Request> requests) noexcept {
   MOXIE_TRY(running.status());
   StepReport report;
   MOXIE_TRY(guarded("Kernel::step", [&]() -> Status {
-    MOXIE_TRY_LET(report, resources_.step(requests));
+    MOXIE_TRY_LET(report, resources_.step(requests, 0, {}));
     return {};
   }));
   return report;
@@ -74,17 +74,18 @@ Result<StepReport> KernelState::step(std::shared_ptr<GenerationState> generation
 /// One step of `asked_`.
 Result<StepReport> KernelState::step_batch() {
   std::erase_if(asked_, [](const auto& g) { return g->finished(); });
-  // By age, so that turns do not depend on addresses; those are only for another kernel's, which are refused below.
+  // By age, as memory is given out; addresses are only for another kernel's, which are refused below.
   std::ranges::sort(asked_, {}, [](const auto& g) { return std::pair(g->number(), g.get()); });
   asked_.erase(std::unique(asked_.begin(), asked_.end()), asked_.end());
-  if (!asked_.empty()) {
-    const auto first = static_cast<std::ptrdiff_t>(turn_++ % asked_.size());
-    std::rotate(asked_.begin(), asked_.begin() + first, asked_.end());
-  }
   due_.reserve(asked_.size());
   requests_.clear();
-  for (const auto& generation : asked_) requests_.push_back(generation->begin_step());
-  MOXIE_TRY_LET(StepReport report, resources_.step(requests_));
+  memories_.clear();
+  for (const auto& generation : asked_) {
+    requests_.push_back(generation->begin_step());
+    memories_.push_back(&generation->memory());
+  }
+  const std::size_t first_turn = asked_.empty() ? 0 : turn_++ % asked_.size();
+  MOXIE_TRY_LET(StepReport report, resources_.step(requests_, first_turn, memories_));
   for (std::size_t i = 0; i < asked_.size(); ++i) {
     if (asked_[i]->end_step(requests_[i])) due_.push_back(asked_[i]);
   }

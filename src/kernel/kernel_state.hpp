@@ -58,7 +58,8 @@ class KernelState : public std::enable_shared_from_this<KernelState> {
   using Generations = std::vector<std::shared_ptr<GenerationState>>;
   Generations asked_;
   std::vector<Request> requests_;  // of each asked
-  Generations due_;                // those whose logits have come
+  std::vector<AnswerMemory*> memories_;
+  Generations due_;  // those whose logits have come
   std::uint64_t n_generations_ = 0;
   std::size_t turn_ = 0;  // which of them is the first
 };

@@ -12,6 +12,26 @@ namespace moxie::inline abi1::kernel {
 
 using model::ModelAccess;
 
+namespace {
+
+/// A context's own limits, which no waiting moves.
+Status check_limits(const Request& request) noexcept {
+  const Context& context = *request.context;
+  const std::size_t fresh = request.tokens.size() - request.done;
+  if (fresh > context.max_positions() - context.size()) {
+    return Status(Code::kBudget, "Kernel::step", Text(fresh, " positions more"),
+                  Text(context.max_positions() - context.size(), " left of max_positions ", context.max_positions()));
+  }
+  const Budget& account = ContextAccess::account(context);
+  if (&account == context.pool()->budget().get()) return {};
+  const std::uint64_t bytes = ContextAccess::room(context).bytes_for(ContextAccess::absent(context) + fresh);
+  if (bytes <= account.left()) return {};
+  return Status(Code::kBudget, "Kernel::step", Text(bytes, " bytes for ", fresh, " positions more"),
+                Text(account.left(), " left of max_bytes ", account.limit()));
+}
+
+}  // namespace
+
 Resources::Resources(const KernelOptions& options, std::shared_ptr<Executor> executor)
     : options_(options),
       executor_(std::move(executor)),
@@ -92,7 +112,7 @@ Status Resources::reserve_sampling(std::size_t bytes) {
   std::vector<AlignedBuffer> larger(width);
   for (std::size_t worker = 0; worker < width; ++worker) {
     if (worker < sampling_memory_.size() && sampling_memory_[worker].size() >= bytes) continue;
-    MOXIE_TRY_LET(larger[worker], AlignedBuffer::create(bytes, budget_.get()));
+    MOXIE_TRY_LET(larger[worker], allocate(bytes));
   }
   sampling_memory_.resize(width);
   for (std::size_t worker = 0; worker < width; ++worker) {
@@ -101,38 +121,122 @@ Status Resources::reserve_sampling(std::size_t bytes) {
   return {};
 }
 
-Result<StepReport> Resources::step(std::span<Request> requests) {
-  demands_.resize(requests.size());
-  rows_.resize(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    check(requests, i);
-    const Request& request = requests[i];
-    demands_[i] = request.finished() ? Demand{}
-                                     : Demand{.left = request.tokens.size() - request.done,
-                                              .max_rows = std::max<std::size_t>(request.max_rows, 1)};
+Result<AlignedBuffer> Resources::allocate(std::size_t bytes) {
+  for (;;) {
+    auto memory = AlignedBuffer::create(bytes, budget_.get());
+    if (memory.status().code() != Code::kBudget) return memory;
+    if (!idle_.give_back(true) && !idle_.give_back(false)) return memory;
   }
-  plan(demands_, options_.max_step_rows, rows_);
+}
+
+Status AnswerMemory::take(Resources& resources) {
+  if (missing() == 0) return {};
+  MOXIE_TRY_LET(buffer, resources.allocate(bytes));
+  return {};
+}
+
+Result<StepReport> Resources::step(std::span<Request> requests, std::size_t first_turn,
+                                   std::span<AnswerMemory* const> answers) {
+  models_.assign(requests.size(), nullptr);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i].finished()) continue;
+    const auto model = check(requests, i);
+    requests[i].status = model.status();
+    if (model.ok()) models_[i] = *model;
+  }
+  make_plan(requests, first_turn, answers);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (planned_[i].turn == Turn::kLate) requests[i].status = stop_error(Code::kDeadline, requests[i]);
+    if (planned_[i].turn == Turn::kFails) requests[i].status = shortage(i);
+  }
+  take_memory(requests, answers);
   StepReport report;
   for (const Entry& entry : entries_) {
     const auto keep = entry.model.lock();
-    if (keep != nullptr) report.rows += Step(*entry.ready, requests, rows_).run();
+    if (keep != nullptr) Step(*entry.ready, requests, models_, planned_).run(report);
   }
-  report.unfinished =
-      static_cast<std::size_t>(std::ranges::count_if(requests, [](const Request& r) { return !r.finished(); }));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    // Somebody else took its memory, and nothing ran: so it does not wait for one of these.
+    if (report.rows == 0 && planned_[i].turn == Turn::kWaits && planned_[i].rows != 0) {
+      planned_[i] = {.turn = Turn::kFails, .could_get = budget_->left()};
+      requests[i].status = shortage(i);
+    }
+    report.unfinished += !requests[i].finished();
+    report.waiting += planned_[i].turn == Turn::kWaits;
+  }
   return report;
 }
 
-/// Gives a request that cannot be computed its error.
-void Resources::check(std::span<Request> requests, std::size_t index) const noexcept {
-  Request& request = requests[index];
-  if (request.finished()) return;
-  request.status = stopped(request);
-  if (request.status.ok()) request.status = problem(requests, index);
+/// For those that run.
+void Resources::take_memory(std::span<Request> requests, std::span<AnswerMemory* const> answers) {
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (planned_[i].turn != Turn::kRuns) continue;
+    const Status taken = answers[i]->take(*this);
+    requests[i].logits.data = answers[i]->logits();
+    if (taken.ok()) continue;
+    planned_[i].turn = Turn::kWaits;  // another thread was faster
+    if (taken.code() != Code::kBudget) requests[i].status = taken;
+  }
 }
 
-Status Resources::problem(std::span<Request> requests, std::size_t index) const noexcept {
+/// Plans, and takes pages as the plan wants it, until somebody can run or fails.
+void Resources::make_plan(std::span<const Request> requests, std::size_t first_turn,
+                          std::span<AnswerMemory* const> answers) {
+  const Clock::time_point now = Clock::now();
+  demands_.resize(requests.size());
+  planned_.resize(requests.size());
+  Room room{.rows = options_.max_step_rows, .first_turn = first_turn};
+  const auto ask = [&](bool short_of_memory) {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      demands_[i] = {};
+      if (models_[i] == nullptr) continue;
+      const Request& request = requests[i];
+      const Context& context = *request.context;
+      demands_[i] = {.left = ContextAccess::absent(context) + request.tokens.size() - request.done,
+                     .max_rows = std::max<std::size_t>(request.max_rows, 1),
+                     .deadline = request.deadline,
+                     .kv = ContextAccess::room(context),
+                     .besides = answers.empty() ? 0 : answers[i]->missing(),
+                     .gives_back = !answers.empty()};
+      if (!short_of_memory) continue;
+      const ContextUsage usage = context.usage();
+      demands_[i].alone_pages = usage.pages - usage.shared_pages;
+    }
+    room.bytes = budget_->left();
+    room.idle_bytes = short_of_memory ? idle_.bytes() : 0;
+    return plan(demands_, room, now, planned_);
+  };
+  const auto fails = [](const Planned& planned) { return planned.turn == Turn::kFails; };
+  Outcome outcome = ask(false);
+  if (!outcome.waits && std::ranges::none_of(planned_, fails)) return;
+  for (;;) {
+    outcome = ask(true);
+    if (!outcome.waits) return;
+    if (idle_.give_back(true)) continue;
+    if (outcome.rows != 0) return;
+    const bool alone = outcome.victim && demands_[*outcome.victim].alone_pages != 0;
+    if (!alone && idle_.give_back(false)) continue;
+    if (!outcome.victim) return;
+    ContextAccess::give_back(*requests[*outcome.victim].context);
+  }
+}
+
+Status Resources::shortage(std::size_t index) const noexcept {
+  const Demand& demand = demands_[index];
+  const std::uint64_t could_get = planned_[index].could_get;
+  return Status(Code::kBudget, "Kernel::step",
+                Text(demand.kv.bytes_for(demand.left) + demand.besides, " bytes for ", demand.left, " rows behind ",
+                     demand.kv.held),
+                Text(could_get, " of memory_bytes ", budget_->limit(), ", room for ",
+                     demand.kv.rows_within(could_get - std::min<std::uint64_t>(could_get, demand.besides), demand.left),
+                     "; more memory_bytes, a narrower kv_type or fewer other contexts make room"));
+}
+
+/// The model of a request that is not finished, or why it cannot be computed.
+Result<ReadyModel*> Resources::check(std::span<Request> requests, std::size_t index) const noexcept {
   constexpr std::string_view kWhere = "Kernel::step";
   const Request& request = requests[index];
+  if (is_cancelled(request)) return stop_error(Code::kCancelled, request);
   if (request.context == nullptr) return Status(Code::kInvalidArgument, kWhere, "a context for each request", "null");
   const Entry* entry = entry_of(*request.context);
   if (entry == nullptr) {
@@ -161,7 +265,8 @@ Status Resources::problem(std::span<Request> requests, std::size_t index) const 
     return Status(Code::kShape, kWhere, Text("logits of [", rows, ", ", V, "]"),
                   Text("[", request.logits.rows, ", ", request.logits.width, "]"));
   }
-  return {};
+  MOXIE_TRY(check_limits(request));
+  return entry->ready;
 }
 
 }  // namespace moxie

@@ -26,22 +26,20 @@ Status Sequence::start(const Model& model, Context& context, const GenerationOpt
   const std::size_t V = model.config().vocab_size;
   MOXIE_TRY_LET(sampler_, Sampler::create(options.sampling, V));
   MOXIE_TRY(resources.reserve_sampling(sampler_->scratch_bytes()));
-  MOXIE_TRY_LET(logits_, AlignedBuffer::create(V * sizeof(float), resources.budget().get()));
+  vocab_size_ = V;
   top_.resize(options.sampling.logprobs.value_or(0));
   if (!options.ignore_end) {
     MOXIE_TRY(model.end_tokens().status());
     end_tokens_ = *model.end_tokens();
   }
   end_tokens_.insert(end_tokens_.end(), options.end_tokens.begin(), options.end_tokens.end());
-  if (options.constraint != nullptr) {
-    const std::size_t words = TokenMask::words_for(V);
-    MOXIE_TRY_LET(mask_memory_, AlignedBuffer::create(words * sizeof(std::uint64_t), resources.budget().get()));
-    mask_ = TokenMask(mask_memory_.as<std::uint64_t>(), V);
-    asked_constraint_ = options.constraint;
-  }
+  asked_constraint_ = options.constraint;
+  memory_.bytes = logits_bytes() + (asked_constraint_ == nullptr ? 0 : TokenMask::words_for(V) * sizeof(std::uint64_t));
+  // Where others hold all of it, this one waits for its logits as for its pages.
+  if (Status taken = memory_.take(resources); !taken.ok() && taken.code() != Code::kBudget) return taken;
   context_ = &context;
   request_ = {.context = &context,
-              .logits = Rows(logits_.as<float>().data(), 1, V),
+              .logits = Rows(memory_.logits(), 1, V),
               .cancel = options.cancel,
               .max_rows = std::max<std::size_t>(options.max_step_rows, 1)};
   if (options.deadline) request_.deadline = *options.deadline;
@@ -81,11 +79,18 @@ Status Sequence::begin(std::vector<TokenId> prompt) {
 
 void Sequence::stop() noexcept {
   request_ = {};
-  logits_ = {};
+  memory_ = {};
   constraint_ = nullptr;
   asked_constraint_ = nullptr;
-  mask_ = {};
-  mask_memory_ = {};
+}
+
+std::size_t Sequence::logits_bytes() const noexcept {
+  return (vocab_size_ * sizeof(float) + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t) * sizeof(std::uint64_t);
+}
+
+TokenMask Sequence::mask() const noexcept {
+  if (asked_constraint_ == nullptr) return {};
+  return {memory_.buffer.as<std::uint64_t>().subspan(logits_bytes() / sizeof(std::uint64_t)), vocab_size_};
 }
 
 Status Sequence::ask_forced() {
@@ -95,8 +100,8 @@ Status Sequence::ask_forced() {
   return ask(kForced, [&]() -> Status {
     MOXIE_TRY_LET(const std::span<const TokenId> tokens, constraint_->forced());
     for (const TokenId id : tokens) {
-      if (id >= 0 && static_cast<std::size_t>(id) < mask_.size()) continue;
-      return Status(Code::kInvalidArgument, kForced, Text("tokens in [0, ", mask_.size(), ')'), Text(id));
+      if (id >= 0 && static_cast<std::size_t>(id) < vocab_size_) continue;
+      return Status(Code::kInvalidArgument, kForced, Text("tokens in [0, ", vocab_size_, ')'), Text(id));
     }
     forced_.assign(tokens.begin(), tokens.end());  // the constraint's are good until it accepts the first
     return {};
@@ -105,19 +110,20 @@ Status Sequence::ask_forced() {
 
 Status Sequence::ask_allowed() {
   if (constraint_ == nullptr) return {};
-  mask_.fill(false);
-  MOXIE_TRY(ask("TokenConstraint::allowed", [&] { return constraint_->allowed(mask_); }));
+  const TokenMask mask = this->mask();
+  mask.fill(false);
+  MOXIE_TRY(ask("TokenConstraint::allowed", [&] { return constraint_->allowed(mask); }));
   bool may_end = false;
   MOXIE_TRY(ask("TokenConstraint::may_end", [&]() -> Status {
     MOXIE_TRY_LET(may_end, constraint_->may_end());
     return {};
   }));
   for (const TokenId id : end_tokens_) {
-    if (id < 0 || static_cast<std::size_t>(id) >= mask_.size()) continue;  // the host may name any
+    if (id < 0 || static_cast<std::size_t>(id) >= mask.size()) continue;  // the host may name any
     if (may_end) {
-      mask_.set(id);
+      mask.set(id);
     } else {
-      mask_.clear(id);
+      mask.clear(id);
     }
   }
   return {};
@@ -139,7 +145,7 @@ Status Sequence::accept(TokenId id) {
 }
 
 void Sequence::sample(Workspace& workspace) noexcept {
-  const auto sampled = sampler_->sample(logits_.as<float>(), context_->tokens(), workspace, top_, mask_);
+  const auto sampled = sampler_->sample({memory_.logits(), vocab_size_}, context_->tokens(), workspace, top_, mask());
   sample_status_ = sampled.status();
   if (sampled.ok()) sampled_ = *sampled;
 }

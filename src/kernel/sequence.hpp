@@ -29,6 +29,7 @@ class Sequence {
   void stop() noexcept;
 
   [[nodiscard]] const Request& request() const noexcept { return request_; }
+  [[nodiscard]] AnswerMemory& memory() noexcept { return memory_; }
   void advance_to(std::size_t done) noexcept { request_.done = done; }
   [[nodiscard]] std::size_t prompt_size() const noexcept { return prompt_.size(); }
   [[nodiscard]] const Context& context() const noexcept { return *context_; }
@@ -68,17 +69,20 @@ class Sequence {
   [[nodiscard]] std::span<const TokenLogprob> top_logprobs(std::size_t token) const noexcept;
 
  private:
+  [[nodiscard]] std::size_t logits_bytes() const noexcept;
+  /// Of size 0 without a constraint.
+  [[nodiscard]] TokenMask mask() const noexcept;
+
   Context* context_ = nullptr;
   std::optional<Sampler> sampler_;
-  AlignedBuffer logits_;
+  std::size_t vocab_size_ = 0;
+  AnswerMemory memory_;  // logits; behind them the mask, where there is a constraint
   std::vector<TokenId> end_tokens_;
   std::vector<TokenId> prompt_;
   Request request_;
 
   std::shared_ptr<const TokenConstraint> asked_constraint_;  // the host's; every round begins with a clone
   std::unique_ptr<TokenConstraint> constraint_;
-  AlignedBuffer mask_memory_;
-  TokenMask mask_;  // of size 0 without a constraint
   std::vector<TokenId> forced_;
 
   Sampled sampled_;

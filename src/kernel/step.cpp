@@ -20,35 +20,44 @@ std::size_t Step::table_bytes(std::size_t rows) noexcept {
       .total();
 }
 
-Code stop_code(const Request& request) noexcept {
-  if (request.cancel != nullptr && request.cancel->load(std::memory_order_relaxed)) return Code::kCancelled;
-  constexpr auto kNever = std::chrono::steady_clock::time_point::max();
-  return request.deadline != kNever && std::chrono::steady_clock::now() >= request.deadline ? Code::kDeadline
-                                                                                            : Code::kOk;
+bool is_cancelled(const Request& request) noexcept {
+  return request.cancel != nullptr && request.cancel->load(std::memory_order_relaxed);
 }
 
-Status stopped(const Request& request) noexcept {
-  const Code code = stop_code(request);
-  if (code == Code::kOk) return {};
+Status stop_error(Code code, const Request& request) noexcept {
   return Status(code, "Kernel::step", code == Code::kDeadline ? "an end within the time given" : "the request to go on",
                 Text(code == Code::kDeadline ? "the deadline" : "a cancel", " after ", request.done, " of ",
                      request.tokens.size(), " tokens"));
 }
 
+namespace {
+
+/// Why the host wants it to stop: kCancelled, kDeadline, or ok.
+Code stop_code(const Request& request) noexcept {
+  if (is_cancelled(request)) return Code::kCancelled;
+  return request.deadline != Clock::time_point::max() && Clock::now() >= request.deadline ? Code::kDeadline : Code::kOk;
+}
+
+}  // namespace
+
 bool Step::belongs(std::size_t index) const noexcept {
-  return planned_[index] != 0 && !requests_[index].finished() && model_.owns(requests_[index].context->pool());
+  return models_[index] == &model_ && planned_[index].turn == Turn::kRuns;
 }
 
-std::size_t Step::outputs_of(const Request& request, std::size_t rows) const noexcept {
-  if (request.want == Logits::kAll) return rows;
-  return request.want == Logits::kLast && request.done + rows == request.tokens.size() ? 1 : 0;
+std::size_t Step::outputs_of(const Request& request, std::size_t fresh) const noexcept {
+  if (request.want == Logits::kAll) return fresh;
+  return request.want == Logits::kLast && fresh != 0 && request.done + fresh == request.tokens.size() ? 1 : 0;
 }
 
-void Step::add(Request& request, std::size_t rows) noexcept {
-  const std::size_t position = request.context->size();
+void Step::add(Request& request, Planned& planned) noexcept {
+  const std::size_t rows = planned.rows;
+  const std::size_t position = ContextAccess::held(*request.context);
+  const std::size_t again = std::min(rows, ContextAccess::absent(*request.context));
   auto kv = ContextAccess::prepare(*request.context, rows);
   if (!kv.ok()) {
-    request.status = kv.status();
+    // The plan has seen to it that there is room, so another thread has taken it.
+    planned.turn = Turn::kWaits;
+    if (kv.status().code() != Code::kBudget) request.status = kv.status();
     return;
   }
   segments_[n_shares_] = {.begin = n_rows_,
@@ -56,16 +65,20 @@ void Step::add(Request& request, std::size_t rows) noexcept {
                           .position = position,
                           .kv = *kv,
                           .edits = static_cast<const model::Edits*>(ContextAccess::edits(*request.context))};
-  const std::size_t n_outputs = outputs_of(request, rows);
-  shares_[n_shares_++] = {
-      .request = &request, .begin = n_rows_, .rows = rows, .first_output = n_outputs_, .n_outputs = n_outputs};
+  const std::size_t n_outputs = outputs_of(request, rows - again);
+  shares_[n_shares_++] = {.request = &request,
+                          .begin = n_rows_,
+                          .rows = rows,
+                          .again = again,
+                          .first_output = n_outputs_,
+                          .n_outputs = n_outputs};
   for (std::size_t i = 0; i < n_outputs; ++i) {
     const std::size_t from = rows - n_outputs + i;
-    const std::size_t to = request.want == Logits::kAll ? request.done + from : 0;
+    const std::size_t to = request.want == Logits::kAll ? request.done + i : 0;
     outputs_[n_outputs_++] = {.row = n_rows_ + from, .logits = request.logits.row(to)};
   }
   for (std::size_t i = 0; i < rows; ++i) {
-    tokens_[n_rows_] = request.tokens[request.done + i];
+    tokens_[n_rows_] = i < again ? request.context->tokens()[position + i] : request.tokens[request.done + (i - again)];
     positions_[n_rows_++] = static_cast<Position>(position + i);
   }
 }
@@ -87,10 +100,10 @@ Status Step::take_tables(std::size_t room) noexcept {
   return {};
 }
 
-std::size_t Step::run() noexcept {
+void Step::run(StepReport& report) noexcept {
   std::size_t room = 0;
-  for (std::size_t i = 0; i < requests_.size(); ++i) room += belongs(i) ? planned_[i] : 0;
-  if (room == 0) return 0;
+  for (std::size_t i = 0; i < requests_.size(); ++i) room += belongs(i) ? planned_[i].rows : 0;
+  if (room == 0) return;
   const Status tables = take_tables(room);
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     if (!belongs(i)) continue;
@@ -100,17 +113,18 @@ std::size_t Step::run() noexcept {
       requests_[i].status = tables;
     }
   }
-  if (n_rows_ == 0) return 0;
+  if (n_rows_ == 0) return;
   const Status outcome = model_.runner().forward(batch());
   // A plug-in may say kCancelled too; only the host's own wish ends all of them.
   if (!outcome.ok() && n_shares_ > 1 && !host_stopped_) {
     run_one_by_one();
-    return n_rows_;
+  } else {
+    for (const Share& share : shares_.first(n_shares_)) {
+      finish(share, tokens_.subspan(share.begin, share.rows), outcome);
+    }
   }
-  for (const Share& share : shares_.first(n_shares_)) {
-    finish(share, tokens_.subspan(share.begin, share.rows), outcome);
-  }
-  return n_rows_;
+  report.rows += n_rows_;
+  for (const Share& share : shares_.first(n_shares_)) report.recomputed += share.again;
 }
 
 model::Batch Step::batch() const noexcept {
@@ -149,15 +163,17 @@ void Step::run_one_by_one() noexcept {
 
 void Step::finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) const noexcept {
   Request& request = *share.request;
-  const Status stop = stopped(request);
-  if (outcome.ok() && stop.ok()) {
+  const Code stop = stop_code(request);
+  if (outcome.ok() && stop == Code::kOk) {
     request.status = ContextAccess::commit(*request.context, tokens);
-    if (request.status.ok()) request.done += share.rows;
+    if (!request.status.ok()) return;
+    request.done += share.rows - share.again;
+    request.recomputed += share.again;
     return;
   }
   ContextAccess::rollback(*request.context);
-  if (!stop.ok()) {
-    request.status = stop;
+  if (stop != Code::kOk) {
+    request.status = stop_error(stop, request);
   } else if (!host_stopped_ && (outcome.code() == Code::kCancelled || outcome.code() == Code::kDeadline)) {
     // The host did not ask to stop, so this is a plug-in's failure like any other.
     request.status = Status(Code::kHostException, "Kernel::step", "a plug-in that finishes", outcome.message());

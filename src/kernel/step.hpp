@@ -5,6 +5,7 @@
 
 #include <moxie/kernel/kernel.hpp>
 
+#include "kernel/plan.hpp"
 #include "kernel/ready_model.hpp"
 #include "model/run/batch.hpp"
 
@@ -14,12 +15,14 @@ namespace moxie::inline abi1::kernel {
 /// runs the model, and makes the rows part of their contexts; or leaves all as it was.
 class Step {
  public:
-  /// rows[i]: of requests[i].
-  Step(ReadyModel& model, std::span<Request> requests, std::span<const std::size_t> rows) noexcept
-      : model_(model), requests_(requests), planned_(rows) {}
+  /// models[i] is whose, and planned[i] what runs, of requests[i].
+  Step(ReadyModel& model, std::span<Request> requests, std::span<ReadyModel* const> models,
+       std::span<Planned> planned) noexcept
+      : model_(model), requests_(requests), models_(models), planned_(planned) {}
 
-  /// Says how many rows were computed. What fails is told in the status of each request concerned.
-  std::size_t run() noexcept;
+  /// Adds to the report what was computed. What fails is told in the status of each request concerned; what finds its
+  /// memory taken meanwhile waits.
+  void run(StepReport& report) noexcept;
   /// Memory for the tables of a step of at most so many rows.
   [[nodiscard]] static std::size_t table_bytes(std::size_t rows) noexcept;
 
@@ -29,14 +32,15 @@ class Step {
     Request* request = nullptr;
     std::size_t begin = 0;
     std::size_t rows = 0;
+    std::size_t again = 0;  // the first of them, of positions that were absent
     std::size_t first_output = 0;
     std::size_t n_outputs = 0;
   };
 
   [[nodiscard]] bool belongs(std::size_t index) const noexcept;
   Status take_tables(std::size_t room) noexcept;
-  [[nodiscard]] std::size_t outputs_of(const Request& request, std::size_t rows) const noexcept;
-  void add(Request& request, std::size_t rows) noexcept;
+  [[nodiscard]] std::size_t outputs_of(const Request& request, std::size_t fresh) const noexcept;
+  void add(Request& request, Planned& planned) noexcept;
   [[nodiscard]] model::Batch batch() const noexcept;
   void run_one_by_one() noexcept;
   void finish(const Share& share, std::span<const TokenId> tokens, const Status& outcome) const noexcept;
@@ -44,7 +48,8 @@ class Step {
 
   ReadyModel& model_;
   std::span<Request> requests_;
-  std::span<const std::size_t> planned_;
+  std::span<ReadyModel* const> models_;
+  std::span<Planned> planned_;
   // Filled from the front while the batch is formed; memory of the kernel.
   std::span<Share> shares_;
   std::span<TokenId> tokens_;
@@ -57,9 +62,8 @@ class Step {
   mutable bool host_stopped_ = false;  // forward() was told so: then kCancelled is the host's and not a plug-in's
 };
 
-/// Why the host wants it to stop: kCancelled, kDeadline, or ok.
-[[nodiscard]] Code stop_code(const Request& request) noexcept;
-/// The same as an error of Kernel::step.
-[[nodiscard]] Status stopped(const Request& request) noexcept;
+[[nodiscard]] bool is_cancelled(const Request& request) noexcept;
+/// That it stopped as the host wanted: kCancelled or kDeadline.
+[[nodiscard]] Status stop_error(Code code, const Request& request) noexcept;
 
 }  // namespace moxie::kernel

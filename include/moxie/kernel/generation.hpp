@@ -69,10 +69,11 @@ struct GenerationOptions {
 };
 
 struct Usage {
-  std::size_t prompt_tokens = 0;     ///< of the whole prompt, what was cached included; of the last round, with tools
-  std::size_t cached_tokens = 0;     ///< those of them that the context had already
-  std::size_t computed_tokens = 0;   ///< rows that were run for this answer: prompts and chosen tokens
-  std::size_t generated_tokens = 0;  ///< chosen or forced, an end token included
+  std::size_t prompt_tokens = 0;      ///< of the whole prompt, what was cached included; of the last round, with tools
+  std::size_t cached_tokens = 0;      ///< those of them that the context had already
+  std::size_t computed_tokens = 0;    ///< rows that were run for this answer: prompts and chosen tokens
+  std::size_t recomputed_tokens = 0;  ///< rows that were run besides, for positions whose pages others had needed
+  std::size_t generated_tokens = 0;   ///< chosen or forced, an end token included
   std::chrono::nanoseconds prompt_time{};      ///< from the first step of a prompt to the first token after it
   std::chrono::nanoseconds generation_time{};  ///< from there on
 };

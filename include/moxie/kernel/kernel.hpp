@@ -44,8 +44,10 @@ struct KernelOptions {
 /// What one step did.
 struct StepReport {
   std::size_t rows = 0;        ///< tokens computed
+  std::size_t recomputed = 0;  ///< those of them that were computed again, since memory had been short
   std::size_t sampled = 0;     ///< tokens chosen
   std::size_t unfinished = 0;  ///< requests or generations that want another step
+  std::size_t waiting = 0;     ///< those of them that found no room in memory
 };
 
 /// Runs models for a host: forms batches from the requests of many contexts, and keeps to its memory.
@@ -97,18 +99,28 @@ class MOXIE_API Kernel {
   Generation generate(const Model& model, std::string_view prompt, const GenerationOptions& options = {}) noexcept;
 
   /// Computes one batch, whatever models it is for, until max_step_rows are full: first one token of each request that
-  /// has one left, then the next tokens of the others, both in order.
-  /// Allocates nothing where contexts have room (Context::reserve) and the libraries below do not.
+  /// has one left, then the next tokens of the others, both in order. Allocates nothing where contexts have room
+  /// (Context::reserve) and the libraries below do not.
+  ///
+  /// A request whose rows find no room in memory waits, its status ok; room goes to the earlier ones first, and pages
+  /// of idle chats before anybody waits. Every call computes rows or gives a request its error: where nothing can go
+  /// on, the last one that waits and has pages fails. Positions that the context lost to others are computed first.
   ///
   /// Errors   of the call: kPrecondition (another step is running). Everything else is told in
   ///          Request::status, and that request's context is as it was before the step; the others go on:
   ///          kInvalidArgument (a context that is another kernel's or in two requests, a token not in the
-  ///          vocabulary), kShape (logits), kBudget and kNoMemory (pages), kUnsupported (a key or value that
-  ///          kv_type does not have), kCancelled, and what a router or an expert said.
+  ///          vocabulary), kShape (logits), kBudget (a limit of the context, or pages that cannot come), kNoMemory,
+  ///          kUnsupported (a key or value that kv_type does not have), kCancelled, kDeadline, and what a router or an
+  ///          expert said.
   Result<StepReport> step(std::span<Request> requests) noexcept;
   /// The same for one generation, or a range of them or of pointers to them: one token of each that is past its prompt,
   /// then pieces of prompts and of what a constraint forced, until max_step_rows are full; then tokens are chosen,
-  /// texts made, constraints and callbacks called. Where not all fit, they take turns. Finished ones are passed over.
+  /// texts made, constraints and callbacks called. Where not all fit in a step, they take turns. Finished ones are
+  /// passed over.
+  ///
+  /// Where not all fit in memory, those begun first go on. The others wait; where nothing can run, the one begun last
+  /// gives its context's pages back (the tokens stay), and they are computed again later, with the same bits. So all
+  /// that would fit alone end, and the others get kBudget. docs/design/020-waiting-requests.md has the rules.
   ///
   /// Errors   of the call: kPrecondition, kNoMemory. Everything else is told in Generation::status().
   Result<StepReport> step(Generation& generation) noexcept;

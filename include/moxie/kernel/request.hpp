@@ -33,8 +33,9 @@ struct Request {
   /// Looked at where `cancel` is; then it stops with kDeadline.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 
-  std::size_t done = 0;  ///< tokens that are in the context now
-  Status status = {};    ///< why it stopped; ok while it goes on or when it is done
+  std::size_t done = 0;        ///< tokens that are in the context now
+  Status status = {};          ///< why it stopped; ok while it goes on or when it is done
+  std::size_t recomputed = 0;  ///< positions that its context had lost to others (ContextUsage::absent_positions)
 
   [[nodiscard]] bool finished() const noexcept { return !status.ok() || done == tokens.size(); }
 };
