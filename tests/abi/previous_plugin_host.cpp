@@ -30,6 +30,7 @@ Status use_plugin() {
   MOXIE_TRY_LET(AnyRouter router, AnyRouter::adopt(router_table, previous_object()));
   MOXIE_TRY_LET(AnyExpert expert, AnyExpert::adopt(expert_table, previous_object()));
   MOXIE_TRY(expect(router.scratch_bytes(9) == 0 && expert.scratch_bytes(9) == 0, "no scratch by default"));
+  MOXIE_TRY(expect(router.num_logits() == 2, "as many logits as experts by default"));
   MOXIE_TRY(expect(!router.row_local(), "a router that gets all rows at once by default"));
   MOXIE_TRY(testing::check_router_laws(router));
   MOXIE_TRY(testing::check_expert_laws(expert));

@@ -31,6 +31,8 @@ struct RouterTable {
   std::size_t (*scratch_bytes)(const void* self, std::size_t T) noexcept = nullptr;
   /// Optional. Absent: false, so that route gets all rows of a step in one call.
   bool (*row_local)(const void* self) noexcept = nullptr;
+  /// Optional. Absent: as many as num_experts says.
+  std::size_t (*num_logits)(const void* self) noexcept = nullptr;
 };
 
 /// Any router behind one type, chosen at run time. It is a Router itself.
@@ -74,6 +76,10 @@ class AnyRouter {
   ~AnyRouter() = default;
 
   [[nodiscard]] std::size_t num_experts() const noexcept { return table_->num_experts(object_.get()); }
+  [[nodiscard]] std::size_t num_logits() const noexcept {
+    const auto num_logits = optional_function(table_, &RouterTable::num_logits);
+    return num_logits == nullptr ? num_experts() : num_logits(object_.get());
+  }
   [[nodiscard]] std::size_t experts_per_token() const noexcept { return table_->experts_per_token(object_.get()); }
   [[nodiscard]] std::size_t scratch_bytes(std::size_t T) const noexcept {
     const auto scratch_bytes = optional_function(table_, &RouterTable::scratch_bytes);
@@ -108,7 +114,8 @@ class AnyRouter {
       .experts_per_token = [](const void* self) noexcept { return as<R>(self).experts_per_token(); },
       .route = &route_guarded<R>,
       .scratch_bytes = [](const void* self, std::size_t T) noexcept { return as<R>(self).scratch_bytes(T); },
-      .row_local = [](const void* self) noexcept { return is_row_local(as<R>(self)); }};
+      .row_local = [](const void* self) noexcept { return is_row_local(as<R>(self)); },
+      .num_logits = [](const void* self) noexcept { return num_logits_of(as<R>(self)); }};
 
   std::shared_ptr<const void> object_;
   const RouterTable* table_;

@@ -22,7 +22,7 @@ inline constexpr std::int32_t kNoExpert = -1;
 /// Shapes   T rows, N experts, D model width (docs/shapes.md). Logits are always there; the rest may
 ///          be empty, and a router that needs it says kShape.
 struct RouteIn {
-  ConstRows logits = {};                     ///< [T, N] scores before softmax or sigmoid
+  ConstRows logits = {};                     ///< [T, N], or [T, num_logits()]: scores before softmax or sigmoid
   ConstRows hidden{};                        ///< [T, D] or empty: the rows that are routed
   std::size_t layer = 0;                     ///< which layer of the model asks, from 0
   std::span<const Position> positions{};     ///< [T] or empty: each row's place in its context
@@ -66,6 +66,15 @@ concept SaysRowLocalAtRunTime = requires(const R& router) {
   noexcept->std::same_as<bool>;
 };
 
+template <class R>
+concept NumLogitsIsANumber = !requires(const R& router) {
+  router.num_logits();
+}
+|| requires(const R& router) {
+  { router.num_logits() }
+  noexcept->std::same_as<std::size_t>;
+};
+
 }  // namespace detail
 
 /// Chooses up to K of N experts for each of T rows.
@@ -88,8 +97,12 @@ concept SaysRowLocalAtRunTime = requires(const R& router) {
 /// where the host asked for host-dependent answers. A router that learns it at run time (AnyRouter)
 /// has a member function `bool row_local() const noexcept` instead of the constant.
 ///
-/// Shapes   in: RouteIn of T rows; out: RouteOut of T rows. N = num_experts(), K = experts_per_token(),
-///          both fixed for the router's life. T may be 0.
+/// Where a router has another number of logits than experts (a host's experts have no column in a checkpoint's gate;
+/// several experts share one), it has a member function `std::size_t num_logits() const noexcept`. num_logits_of()
+/// asks for it.
+///
+/// Shapes   in: RouteIn of T rows; out: RouteOut of T rows. N = num_experts(), K = experts_per_token() and
+///          num_logits() are fixed for the router's life. T may be 0.
 /// Units    scratch_bytes(T) is in bytes and never falls as T grows.
 /// Errors   kShape: views that do not belong together.  kNoSpace: ws has too few bytes free;
 ///          scratch_bytes(T) are enough.  kInvalidArgument: logits nobody can choose from.  After an
@@ -99,7 +112,7 @@ concept SaysRowLocalAtRunTime = requires(const R& router) {
 /// See TopK for the stock router, AnyRouter for a run-time choice, testing/router_laws.hpp for a check
 /// of the meaning, Expert for what is chosen.
 template <class R>
-concept Router = std::destructible<R> &&
+concept Router = std::destructible<R> && detail::NumLogitsIsANumber<R> &&
     (detail::SaysRowLocalAtCompileTime<R> ||
      detail::SaysRowLocalAtRunTime<R>)&&requires(const R& router, const RouteIn& in, RouteOut out, Workspace& ws,
                                                  std::size_t T) {
@@ -122,15 +135,25 @@ constexpr bool is_row_local(const R& router) noexcept {
   }
 }
 
+/// Width of the logits that a router reads: N, unless it says otherwise.
+template <Router R>
+constexpr std::size_t num_logits_of(const R& router) noexcept {
+  if constexpr (requires { router.num_logits(); }) {
+    return router.num_logits();
+  } else {
+    return router.num_experts();
+  }
+}
+
 /// What every router checks first.
 ///
-/// Errors   kShape: logits are not [T, N], out is not [T, K], or hidden, positions or resident are
+/// Errors   kShape: logits are not [T, num_logits], out is not [T, K], or hidden, positions or resident are
 ///          neither empty nor of their size.
-inline Status check_route_shapes(std::string_view where, std::size_t num_experts, std::size_t experts_per_token,
-                                 const RouteIn& in, const RouteOut& out) noexcept {
+inline Status check_route_shapes(std::string_view where, std::size_t num_logits, std::size_t num_experts,
+                                 std::size_t experts_per_token, const RouteIn& in, const RouteOut& out) noexcept {
   const std::size_t T = in.rows();
-  if (in.logits.width != num_experts) {
-    return Status(Code::kShape, where, Text("logits of [", T, ", ", num_experts, "]"),
+  if (in.logits.width != num_logits) {
+    return Status(Code::kShape, where, Text("logits of [", T, ", ", num_logits, "]"),
                   Text("[", T, ", ", in.logits.width, "]"));
   }
   if (out.experts.rows != T || out.experts.width != experts_per_token) {
@@ -152,6 +175,11 @@ inline Status check_route_shapes(std::string_view where, std::size_t num_experts
                   Text(in.resident.size()));
   }
   return {};
+}
+/// Of a router with as many logits as experts.
+inline Status check_route_shapes(std::string_view where, std::size_t num_experts, std::size_t experts_per_token,
+                                 const RouteIn& in, const RouteOut& out) noexcept {
+  return check_route_shapes(where, num_experts, num_experts, experts_per_token, in, out);
 }
 
 }  // namespace moxie

@@ -32,6 +32,7 @@ class MOXIE_OPTION_TAG RouterLaws {
       : router_(router),
         options_(options),
         N_(router.num_experts()),
+        L_(num_logits_of(router)),
         K_(router.experts_per_token()),
         samples_(2 * options.max_rows) {}
 
@@ -95,7 +96,7 @@ class MOXIE_OPTION_TAG RouterLaws {
     for (std::size_t t = 0; t < samples_.size(); ++t) {
       Sample& sample = samples_[t];
       const float size = t < options_.max_rows ? 4.0f : 40.0f;
-      sample.logits.resize(N_);
+      sample.logits.resize(L_);
       for (float& logit : sample.logits) {
         const float value = size * draw();
         logit = t % 4 == 1 ? 0.5f : t % 4 == 2 ? std::floor(value / size * 2.0f) : value;
@@ -111,7 +112,7 @@ class MOXIE_OPTION_TAG RouterLaws {
     // Read at run time: compilers that see the null warn of loops which do not run.
     float* volatile const no_floats = nullptr;
     std::int32_t* volatile const no_ids = nullptr;
-    const RouteIn in{.logits = ConstRows(no_floats, 0, N_), .layer = options_.layer};
+    const RouteIn in{.logits = ConstRows(no_floats, 0, L_), .layer = options_.layer};
     const Status status = router_.route(in, {IdRows(no_ids, 0, K_), Rows(no_floats, 0, K_)}, nothing);
     if (!status.ok()) return broken("no rows", Text("T = 0 to succeed"), Text(status.message()));
     return {};
@@ -172,8 +173,9 @@ class MOXIE_OPTION_TAG RouterLaws {
     struct Shape {
       std::size_t logits_width, experts_rows, experts_width, weights_rows, weights_width;
     };
-    for (const Shape s : {Shape{N_ + 1, T, K_, T, K_}, Shape{N_ - 1, T, K_, T, K_}, Shape{N_, T + 1, K_, T, K_},
-                          Shape{N_, T, K_ + 1, T, K_}, Shape{N_, T, K_, T - 1, K_}, Shape{N_, T, K_, T, K_ - 1}}) {
+    for (const Shape s :
+         {Shape{L_ + 1, T, K_, T, K_}, Shape{L_ == 0 ? 2 : L_ - 1, T, K_, T, K_}, Shape{L_, T + 1, K_, T, K_},
+          Shape{L_, T, K_ + 1, T, K_}, Shape{L_, T, K_, T - 1, K_}, Shape{L_, T, K_, T, K_ - 1}}) {
       Batch batch = make_batch(all(T), {}, 1);
       batch.logits = GuardedRows<float>(T, s.logits_width, {.padding = 2});
       batch.logits.fill(0.5f);
@@ -184,11 +186,11 @@ class MOXIE_OPTION_TAG RouterLaws {
       GuardedScratch scratch(router_.scratch_bytes(T + 1));
       const Status status = router_.route(batch.in, batch.out(), scratch.workspace());
       if (status.code() != Code::kShape) {
-        return broken(
-            "shape",
-            Text("kShape for logits of [", T, ", ", s.logits_width, "], experts of [", s.experts_rows, ", ",
-                 s.experts_width, "], weights of [", s.weights_rows, ", ", s.weights_width, "], N ", N_, ", K ", K_),
-            status.ok() ? Text("success") : Text(status.message()));
+        return broken("shape",
+                      Text("kShape for logits of [", T, ", ", s.logits_width, "] instead of ", L_, ", experts of [",
+                           s.experts_rows, ", ", s.experts_width, "], weights of [", s.weights_rows, ", ",
+                           s.weights_width, "], N ", N_, ", K ", K_),
+                      status.ok() ? Text("success") : Text(status.message()));
       }
       MOXIE_TRY(untouched(batch, scratch));
     }
@@ -276,7 +278,7 @@ class MOXIE_OPTION_TAG RouterLaws {
   Batch make_batch(const Picked& picked, Layout layout, std::size_t resident_step) {
     const std::size_t T = picked.size();
     const std::size_t D = options_.hidden_width;
-    Batch batch{.logits = GuardedRows<float>(T, N_, layout),
+    Batch batch{.logits = GuardedRows<float>(T, L_, layout),
                 .hidden = GuardedRows<float>(D == 0 ? 0 : T, D, layout),
                 .positions = std::vector<Position>(T),
                 .resident = std::vector<std::uint8_t>(N_),
@@ -302,6 +304,7 @@ class MOXIE_OPTION_TAG RouterLaws {
   const R& router_;
   RouterLawOptions options_;
   std::size_t N_;
+  std::size_t L_;  // of logits
   std::size_t K_;
   std::vector<Sample> samples_;
 };

@@ -85,6 +85,7 @@ RouterTable whole_table() {
   };
   table.scratch_bytes = [](const void*, std::size_t T) noexcept { return 64 * T; };
   table.row_local = [](const void*) noexcept { return true; };
+  table.num_logits = [](const void*) noexcept -> std::size_t { return 9; };
   return table;
 }
 
@@ -98,6 +99,7 @@ TEST_CASE("a router table without its optional members has their defaults") {
   const AnyRouter whole = AnyRouter::adopt(&table, object).value();
   CHECK(whole.scratch_bytes(2) == 128);
   CHECK(whole.row_local());
+  CHECK(whole.num_logits() == 9);
   Workspace ws;
   CHECK(whole.route({}, {}, ws).where() == "table");
 
@@ -106,6 +108,13 @@ TEST_CASE("a router table without its optional members has their defaults") {
   const AnyRouter shorter = AnyRouter::adopt(&until_scratch, object).value();
   CHECK(shorter.scratch_bytes(2) == 128);
   CHECK_FALSE(shorter.row_local());
+  CHECK(shorter.num_logits() == 4);
+
+  RouterTable until_row_local = whole_table();
+  until_row_local.size = offsetof(RouterTable, num_logits);
+  const AnyRouter of_one_logit_each = AnyRouter::adopt(&until_row_local, object).value();
+  CHECK(of_one_logit_each.row_local());
+  CHECK(of_one_logit_each.num_logits() == 4);
 
   RouterTable required = whole_table();
   required.size = offsetof(RouterTable, scratch_bytes);
@@ -119,9 +128,11 @@ TEST_CASE("a router table without its optional members has their defaults") {
   RouterTable null = whole_table();  // null is absent, too
   null.scratch_bytes = nullptr;
   null.row_local = nullptr;
+  null.num_logits = nullptr;
   const AnyRouter holes = AnyRouter::adopt(&null, object).value();
   CHECK(holes.scratch_bytes(2) == 0);
   CHECK_FALSE(holes.row_local());
+  CHECK(holes.num_logits() == 4);
 
   struct {
     RouterTable table = whole_table();

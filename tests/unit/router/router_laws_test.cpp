@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include <moxie/router/any_router.hpp>
 #include <moxie/router/top_k.hpp>
 
 #include "support/archetypes.hpp"
@@ -46,6 +47,24 @@ struct Twisted : Lawful {
     return {};
   }
   Twist twist;
+};
+
+/// The better half of 6 logits, two for each of 3 experts.
+struct ByPairs {
+  static constexpr bool row_local = true;
+  [[nodiscard]] std::size_t num_logits() const noexcept { return 6; }
+  [[nodiscard]] std::size_t num_experts() const noexcept { return 3; }
+  [[nodiscard]] std::size_t experts_per_token() const noexcept { return 1; }
+  [[nodiscard]] std::size_t scratch_bytes(std::size_t) const noexcept { return 0; }
+  Status route(const RouteIn& in, RouteOut out, Workspace&) const {
+    MOXIE_TRY(check_route_shapes("ByPairs::route", expected, 3, 1, in, out));
+    for (std::size_t t = 0; t < in.rows(); ++t) {
+      const auto best = std::ranges::max_element(in.logits[t]) - in.logits[t].begin();
+      out.experts[t][0] = static_cast<std::int32_t>(best / 2), out.weights[t][0] = 1.0f;
+    }
+    return {};
+  }
+  std::size_t expected = 6;  // another: it accepts what it cannot read
 };
 
 struct Capacity : Lawful {  // expert 0 takes one row of a batch
@@ -103,6 +122,14 @@ TEST_CASE("lawful routers pass") {
       CHECK(check_router_laws(TopK::create(options).value(), {.max_rows = 33, .hidden_width = 5}).message() == "");
     }
   }
+}
+
+TEST_CASE("a router may read another number of logits than it has experts") {
+  CHECK(num_logits_of(ByPairs()) == 6);
+  CHECK(num_logits_of(Lawful()) == 4);
+  CHECK(num_logits_of(AnyRouter::create(ByPairs()).value()) == 6);
+  CHECK(check_router_laws(ByPairs()).message() == "");
+  CHECK(check_router_laws(ByPairs{.expected = 3}).where() == "router law: no rows");
 }
 
 TEST_CASE("a router that looks at its neighbours breaks the row law") {
