@@ -67,6 +67,7 @@ Result<Context> Context::create(std::shared_ptr<KvPool> pool, const ContextOptio
   }
   state.pool = std::move(pool);
   state.pathway_hash = options.pathway_hash;
+  state.host_dependent = options.host_dependent;
   state.max_positions = options.max_positions;
   state.rewind = options.rewind;
   return Context(std::move(state));
@@ -99,6 +100,7 @@ Result<Context> Context::fork() const noexcept {
   state.pool = state_.pool;
   state.account = state_.account;
   state.pathway_hash = state_.pathway_hash;
+  state.host_dependent = state_.host_dependent;
   state.edits = state_.edits;
   state.max_positions = state_.max_positions;
   state.rewind = state_.rewind;

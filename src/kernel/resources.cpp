@@ -74,10 +74,15 @@ Result<std::shared_ptr<AlignedBuffer>> Resources::step_tables() {
 
 Result<Context> Resources::open(const Pathway& pathway, const ContextOptions& options) {
   const Model& model = pathway.model();
+  if (pathway.host_dependent() && !options.host_dependent) {
+    return Status(Code::kInvalidArgument, "Kernel::open",
+                  "ContextOptions::host_dependent for a pathway with a router that is not row-local", "false");
+  }
   bool made = false;
   MOXIE_TRY_LET(ReadyModel* const ready, make_ready(model, made));
   ContextOptions bound = options;
   bound.pathway_hash = pathway.hash();
+  bound.host_dependent = pathway.host_dependent();
   const auto context_on = [&]() -> Result<Context> {
     const auto& edits = model::PathwayAccess::edits(pathway);
     if (edits != nullptr) MOXIE_TRY(ready->runner().reserve(*edits));

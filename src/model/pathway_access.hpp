@@ -18,6 +18,8 @@ struct PathwayAccess {
   static const std::shared_ptr<const Edits>& edits(const Pathway& pathway) noexcept { return pathway.edits_; }
 };
 
+/// The first mixture block of the layer. kNotFound: it has none.
+Result<std::size_t> find_block(std::string_view where, const Decoder& decoder, std::size_t layer) noexcept;
 /// The mixture block that has the expert.
 ///
 /// Errors   kNotFound: the layer has no experts, or not so many.

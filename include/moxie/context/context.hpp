@@ -35,6 +35,9 @@ struct ContextOptions {
   /// Where all layers of a model have a window (KvShape::window), pages that no further row reads are given back. So
   /// many positions before them stay, for truncate() to go back by; 0 to kMaxPositions.
   std::size_t rewind = 256;
+  /// Accepts a pathway whose bits depend on more than the context's tokens (Pathway::host_dependent): on what else runs
+  /// in a step, on how prompts are cut.
+  bool host_dependent = false;
 };
 
 struct ContextUsage {
@@ -89,6 +92,8 @@ class MOXIE_API Context {
   /// Their tokens; good until the next call that is not const.
   [[nodiscard]] std::span<const TokenId> tokens() const noexcept { return {state_.table.tokens, state_.size}; }
   [[nodiscard]] std::uint64_t pathway_hash() const noexcept { return state_.pathway_hash; }
+  /// Whether its pathway's bits depend on more than its tokens. Then no cache has pages for it, nor takes any of it.
+  [[nodiscard]] bool host_dependent() const noexcept { return state_.host_dependent; }
   [[nodiscard]] std::size_t max_positions() const noexcept { return state_.max_positions; }
   [[nodiscard]] const std::shared_ptr<KvPool>& pool() const noexcept { return state_.pool; }
   [[nodiscard]] ContextUsage usage() const noexcept;
@@ -145,6 +150,7 @@ class MOXIE_API Context {
     std::size_t pages_before_prepare = 0;
     bool preparing = false;
     std::uint64_t pathway_hash = 0;
+    bool host_dependent = false;
     std::shared_ptr<const void> edits;
     std::size_t max_positions = 0;
     std::size_t rewind = 0;

@@ -17,6 +17,7 @@
 #include <moxie/format/load_options.hpp>
 #include <moxie/model/model_config.hpp>
 #include <moxie/model/recommended_sampling.hpp>
+#include <moxie/router/any_router.hpp>
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/tokenizer.hpp>
 
@@ -89,6 +90,10 @@ class MOXIE_API Model {
   ///
   /// Errors   kNotFound: the layer has no experts, or not so many.
   [[nodiscard]] Result<AnyExpert> expert(ExpertSlot slot) const noexcept;
+  /// A layer's own router, likewise.
+  ///
+  /// Errors   kNotFound: the layer has no experts.
+  [[nodiscard]] Result<AnyRouter> router(std::size_t layer) const noexcept;
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
 

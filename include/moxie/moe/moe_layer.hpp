@@ -19,6 +19,33 @@
 
 namespace moxie::inline abi1 {
 
+/// Lets a router choose for all rows: in blocks that are spread over the workers where it is row-local, else in one
+/// call.
+///
+/// Shapes   as Router, unchecked.
+/// Errors   what the router says; kHostException where it throws. Slots that it forgets are no decision, and Assignment
+///          refuses them.
+template <Router R>
+MOXIE_OPTION_TAG Status route_rows(const R& router, const RouteIn& in, const RouteOut& out, Workers& workers) noexcept {
+  const std::size_t per_call = is_row_local(router) ? Assignment::kBlockRows : in.rows();
+  return each_range(workers, Cut::of_at_most(in.rows(), per_call), [&](Range rows, Workspace& ws) {
+    const RouteOut part = out.slice(rows.begin, rows.size());
+    for (std::size_t t = 0; t < part.experts.rows; ++t) {  // marked, so that a slot which it forgets is found
+      std::ranges::fill(part.experts[t], std::numeric_limits<std::int32_t>::min());
+      std::ranges::fill(part.weights[t], std::numeric_limits<float>::quiet_NaN());
+    }
+    return router.route(in.slice(rows.begin, rows.size()), part, ws);
+  });
+}
+
+/// What route_rows() takes from each worker's workspace.
+template <Router R>
+std::size_t route_scratch_bytes(const R& router, std::size_t T) noexcept {
+  return ScratchSize()
+      .bytes(router.scratch_bytes(is_row_local(router) ? std::min(T, Assignment::kBlockRows) : T))
+      .total();
+}
+
 /// A Mixture-of-Experts layer: each row goes to the experts that the router chose for it, and their
 /// outputs are added under its weights.
 ///
@@ -31,8 +58,8 @@ namespace moxie::inline abi1 {
 /// router a row of y has the same bits for any T, any rows beside it and any number of threads. A row for
 /// which the router chose nobody gets 0. An expert without rows is not called.
 ///
-/// Shapes   logits: [T, N]; hidden: [T, D], the rows that are routed; y: [T, D], not overlapping
-///          hidden. T may be 0 and at most kMaxRows.
+/// Shapes   logits: [T, N], or of the router's num_logits(); hidden: [T, D], the rows that are routed; y: [T, D], not
+///          overlapping hidden. T may be 0 and at most kMaxRows.
 /// Errors   create: kShape where router and bank do not fit together.
 ///          run: kShape; kNoSpace: a workspace is smaller than scratch_bytes(T) says;
 ///          kInvalidArgument: what the router wrote is no decision (its ids and weights are checked);
@@ -70,38 +97,37 @@ class MoeLayer {
 
   /// Never falls as T grows.
   [[nodiscard]] MoeScratch scratch_bytes(std::size_t T) const noexcept {
+    const MoeScratch chosen = chosen_scratch_bytes(T, K_);
+    return {.own = ScratchSize().table<std::int32_t>(T, K_).rows(T, K_).bytes(chosen.own).total(),
+            .worker = std::max(chosen.worker, route_scratch_bytes(router_, T))};
+  }
+  /// Of run_chosen(), for decisions of K slots a row. Falls with neither.
+  [[nodiscard]] MoeScratch chosen_scratch_bytes(std::size_t T, std::size_t K) const noexcept {
     const std::size_t block = std::min(T, kBlockRows);
+    const std::size_t pairs = ScratchSize::product(T, K);
     std::size_t inner = bank_.scratch_bytes(block);
     ScratchSize own;
-    own.table<std::int32_t>(T, K_).rows(T, K_).bytes(Assignment::scratch_bytes(T, N_, K_));
-    if (const auto batch = batch_scratch(T)) {
+    own.bytes(Assignment::scratch_bytes(T, N_, K));
+    if (const auto batch = batch_scratch(T, pairs)) {
       own.bytes(batch->own);
       inner = batch->worker;
     } else {
-      own.rows(ScratchSize::product(T, K_), D_);
+      own.rows(pairs, D_);
     }
-    const std::size_t gathered = ScratchSize().rows(block, D_).bytes(inner).total();
-    const std::size_t routed = ScratchSize().bytes(router_.scratch_bytes(row_local() ? block : T)).total();
-    return {.own = own.total(), .worker = std::max(gathered, routed)};
+    return {.own = own.total(), .worker = ScratchSize().rows(block, D_).bytes(inner).total()};
   }
 
   /// What computes no output instead of the bank.
   struct BankAlone {
-    Status operator()(ConstRows, Assignment&, Workers&) const noexcept { return {}; }
+    Status operator()(Assignment&, Workers&) const noexcept { return {}; }
   };
 
   /// `record`, where given, is memory of the caller for the decision: experts and weights of [T, K].
-  /// `elsewhere(hidden, assignment, workers)` may compute outputs instead of the bank and name them by
-  /// Assignment::set_outputs(); what it takes from the calling thread's workspace stays until y is made.
-  template <class Elsewhere = BankAlone>
-  MOXIE_OPTION_TAG Status run(const RouteIn& in, Rows y, Workers& workers, const RouteOut* record = nullptr,
-                              const Elsewhere& elsewhere = {}) const noexcept {
+  MOXIE_OPTION_TAG Status run(const RouteIn& in, Rows y, Workers& workers,
+                              const RouteOut* record = nullptr) const noexcept {
     const std::size_t T = in.rows();
-    MOXIE_TRY(check(in, y));
-    MOXIE_TRY(
-        workers.each(0, [](std::size_t, Workspace&) { return Status(); }));  // workers without workspaces end here
+    MOXIE_TRY(check(T, in.hidden, y, workers));
     if (T == 0) return {};
-
     Workspace& own = workers.own();
     const Workspace::Frame frame(own);
     RouteOut routes;
@@ -112,14 +138,29 @@ class MoeLayer {
       routes.experts = IdRows(ids.data(), T, K_);
       MOXIE_TRY_LET(routes.weights, own.rows(T, K_));
     }
-    MOXIE_TRY(route(in, routes, workers));
+    MOXIE_TRY(check_route_shapes("MoeLayer::run", L_, N_, K_, in, routes));
+    MOXIE_TRY(route_rows(router_, in, routes, workers));
+    return run_chosen(in.hidden, routes, y, workers);
+  }
+
+  /// The second half of run(): what others decided for rows x, in any number of slots.
+  /// `elsewhere(assignment, workers)` sees the decision once it is checked. It may compute outputs instead of the bank
+  /// and name them by Assignment::set_outputs(); what it takes from the calling thread's workspace stays until y is
+  /// made.
+  template <class Elsewhere = BankAlone>
+  MOXIE_OPTION_TAG Status run_chosen(ConstRows x, const RouteOut& routes, Rows y, Workers& workers,
+                                     const Elsewhere& elsewhere = {}) const noexcept {
+    MOXIE_TRY(check(routes.experts.rows, x, y, workers));
+    if (x.rows == 0) return {};
+    Workspace& own = workers.own();
+    const Workspace::Frame frame(own);
     MOXIE_TRY_LET(Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
-    MOXIE_TRY(elsewhere(in.hidden, assignment, workers));
+    MOXIE_TRY(elsewhere(assignment, workers));
     if constexpr (BatchBank<B>) {
-      if (bank_.takes_batches()) return bank_.run_batch(in.hidden, assignment, y, workers);
+      if (bank_.takes_batches()) return bank_.run_batch(x, assignment, y, workers);
     }
     MOXIE_TRY_LET(const Rows outputs, own.rows(assignment.num_pairs(), D_));
-    MOXIE_TRY(run_experts(in.hidden, assignment, outputs, workers));
+    MOXIE_TRY(run_experts(x, assignment, outputs, workers));
     return combine(assignment, outputs, y, workers);
   }
 
@@ -130,45 +171,32 @@ class MoeLayer {
   MoeLayer(R router, B bank)
       : router_(std::move(router)),
         bank_(std::move(bank)),
+        L_(num_logits_of(router_)),
         N_(router_.num_experts()),
         K_(router_.experts_per_token()),
         D_(bank_.width()) {}
 
   /// Of a bank that runs the batch by itself.
-  [[nodiscard]] std::optional<MoeScratch> batch_scratch(std::size_t T) const noexcept {
+  [[nodiscard]] std::optional<MoeScratch> batch_scratch(std::size_t T, std::size_t pairs) const noexcept {
     if constexpr (BatchBank<B>) {
-      if (bank_.takes_batches()) return bank_.batch_scratch_bytes(T, ScratchSize::product(T, K_));
+      if (bank_.takes_batches()) return bank_.batch_scratch_bytes(T, pairs);
     }
     return std::nullopt;
   }
 
-  Status check(const RouteIn& in, const Rows& y) const noexcept {
-    const std::size_t T = in.rows();
+  MOXIE_OPTION_TAG Status check(std::size_t T, const ConstRows& x, const Rows& y, Workers& workers) const noexcept {
     if (T > kMaxRows) {
       return Status(Code::kInvalidArgument, "MoeLayer::run", Text("at most ", kMaxRows, " rows"), Text(T));
     }
-    if (in.hidden.rows != T || (T != 0 && in.hidden.width != D_)) {
+    if (x.rows != T || (T != 0 && x.width != D_)) {
       return Status(Code::kShape, "MoeLayer::run", Text("hidden of [", T, ", ", D_, "]"),
-                    Text("[", in.hidden.rows, ", ", in.hidden.width, "]"));
+                    Text("[", x.rows, ", ", x.width, "]"));
     }
     if (y.rows != T || (T != 0 && y.width != D_)) {
       return Status(Code::kShape, "MoeLayer::run", Text("y of [", T, ", ", D_, "]"),
                     Text("[", y.rows, ", ", y.width, "]"));
     }
-    return {};
-  }
-
-  MOXIE_OPTION_TAG Status route(const RouteIn& in, const RouteOut& out, Workers& workers) const noexcept {
-    MOXIE_TRY(check_route_shapes("MoeLayer::run", N_, K_, in, out));
-    const std::size_t per_call = row_local() ? kBlockRows : in.rows();
-    return each_range(workers, Cut::of_at_most(in.rows(), per_call), [&](Range rows, Workspace& ws) {
-      const RouteOut part = out.slice(rows.begin, rows.size());
-      for (std::size_t t = 0; t < part.experts.rows; ++t) {  // marked, so that a slot which it forgets is found
-        std::ranges::fill(part.experts[t], std::numeric_limits<std::int32_t>::min());
-        std::ranges::fill(part.weights[t], std::numeric_limits<float>::quiet_NaN());
-      }
-      return router_.route(in.slice(rows.begin, rows.size()), part, ws);
-    });
+    return workers.each(0, [](std::size_t, Workspace&) { return Status(); });  // workers without workspaces end here
   }
 
   MOXIE_OPTION_TAG Status run_experts(ConstRows x, const Assignment& assignment, Rows outputs,
@@ -205,6 +233,7 @@ class MoeLayer {
   R router_;
   B bank_;
   // Asked once: sizes that scratch memory was made for must not change under it.
+  std::size_t L_;
   std::size_t N_;
   std::size_t K_;
   std::size_t D_;

@@ -78,6 +78,11 @@ Result<AnyExpert> Model::expert(ExpertSlot slot) const noexcept {
   return AnyExpert::share(std::shared_ptr<const moxie::moe::FusedBank::Mlp>(state_, &bank[slot.expert]));
 }
 
+Result<AnyRouter> Model::router(std::size_t layer) const noexcept {
+  MOXIE_TRY_LET(const std::size_t block, model::find_block("Model::router", *state_->decoder, layer));
+  return AnyRouter::share(std::shared_ptr<const TopK>(state_, state_->decoder->mixture_blocks()[block].router));
+}
+
 Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
   std::vector<WeightPath> paths;
   state_->decoder->each_linear([&](const Linear& linear) {

@@ -10,6 +10,7 @@
 #include <moxie/core/budget.hpp>
 #include <moxie/core/executor.hpp>
 #include <moxie/core/result.hpp>
+#include <moxie/router/top_k.hpp>
 
 #include "model/run/runner.hpp"
 #include "moe/fused_bank.hpp"
@@ -19,6 +20,8 @@ namespace moxie::inline abi1::model {
 /// A router and its experts in one layer.
 struct MixtureBlock {
   std::size_t layer = 0;
+  std::size_t num_logits = 0;
+  const TopK* router = nullptr;
   const moe::FusedBank* bank = nullptr;
 };
 

@@ -38,9 +38,8 @@ struct DecoderStack::State {
 };
 
 DecoderStack::DecoderStack(Parts parts) : parts_(std::move(parts)) {
-  for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
-    const moe::FusedBank* bank = parts_.layers[layer].feed_forward->bank();
-    if (bank != nullptr) mixture_blocks_.push_back({.layer = layer, .bank = bank});
+  for (const Layer& layer : parts_.layers) {
+    if (const auto block = layer.feed_forward->mixture_block()) mixture_blocks_.push_back(*block);
   }
 }
 
@@ -49,7 +48,7 @@ Result<std::unique_ptr<Runner>> DecoderStack::make_runner(std::size_t max_rows, 
   return HostRunner::create(*this, max_rows, executor, std::move(budget));
 }
 
-DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const Edits* edits) const noexcept {
+DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const EditNeeds& needs) const noexcept {
   const std::size_t D = hidden_width();
   ScratchSize own;
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
@@ -58,7 +57,7 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const Edits* edits) co
   std::size_t inner = 0;
   for (const Layer& layer : parts_.layers) {
     const std::size_t buffers = AttentionBlock::Buffers::bytes(layer.attention->widths(), T);
-    const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T, edits);
+    const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T, needs);
     const DecoderScratch attention = layer.attention->scratch_bytes(T);
     inner = std::max({inner, feed_forward.own, ScratchSize().bytes(buffers).bytes(attention.own).total()});
     worker = std::max({worker, feed_forward.worker, attention.worker});

@@ -59,8 +59,7 @@ class DecoderStack final : public Decoder {
 
   /// One batch, as Runner::forward(). May run on several workers at once, for different contexts.
   Status forward(const Batch& batch, Workers& workers) const noexcept;
-  /// `edits`: what contexts in the batch may carry; null: nothing.
-  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept;
+  [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds& needs) const noexcept;
   [[nodiscard]] const Backend& backend() const noexcept { return *parts_.backend; }
 
  private:

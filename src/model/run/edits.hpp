@@ -4,9 +4,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include <moxie/expert/any_expert.hpp>
+#include <moxie/model/route_sink.hpp>
+#include <moxie/router/any_router.hpp>
+
+#include "model/run/batch.hpp"
 
 namespace moxie::inline abi1::model {
 
@@ -16,11 +22,21 @@ struct HostExpert {
   AnyExpert by;
 };
 
+/// A host's router that stands in for a checkpoint's. Its sizes are asked once, since memory is made for them.
+struct HostRouter {
+  AnyRouter by;
+  std::size_t slots = 0;  ///< K
+  bool row_local = false;
+};
+
 /// The edits of one mixture block: a router and its experts. A layer may have several blocks, and an expert's width is
 /// the block's.
 struct BlockEdits {
-  std::vector<HostExpert> experts;  ///< by ascending expert, each once
+  std::shared_ptr<const HostRouter> router;  ///< null: the checkpoint's own. Equal pointers are one router.
+  std::vector<HostExpert> experts;           ///< by ascending expert, each once
+  std::shared_ptr<RouteSink> sink;           ///< null: nobody is told
 
+  [[nodiscard]] bool empty() const noexcept { return router == nullptr && experts.empty() && sink == nullptr; }
   /// Null where the checkpoint's own expert stays.
   [[nodiscard]] const AnyExpert* replacement_of(std::size_t expert) const noexcept {
     const auto found = std::ranges::lower_bound(experts, expert, {}, &HostExpert::expert);
@@ -30,8 +46,31 @@ struct BlockEdits {
 
 /// What a pathway lays over a model. Immutable once it is shared: contexts and steps point to it.
 struct Edits {
-  std::vector<BlockEdits> blocks;  ///< of each mixture block of the model, in its order
-  std::uint64_t hash = 0;          ///< of the model and every edit
+  std::vector<BlockEdits> blocks;       ///< of each mixture block of the model, in its order
+  std::uint64_t hash = 0;               ///< of the model and every edit that can change a bit
+  std::shared_ptr<const Edits> origin;  ///< those that the hash was made for, where it is theirs
+  bool host_dependent = false;          ///< a router is not row-local
+};
+
+/// The edits of a segment's pathway in a mixture block; null: none.
+[[nodiscard]] inline const BlockEdits* edits_of(const Segment& segment, std::size_t block) noexcept {
+  if (segment.edits == nullptr || segment.edits->blocks[block].empty()) return nullptr;
+  return &segment.edits->blocks[block];
+}
+/// All that a block without edits has to do with them (bench/edits.cpp).
+[[nodiscard]] inline bool any_edited(std::span<const Segment> segments, std::size_t block) noexcept {
+  return std::ranges::any_of(segments, [=](const Segment& s) { return edits_of(s, block) != nullptr; });
+}
+
+/// Room that a step needs for edits: the most of all edits that it may hold together.
+struct EditNeeds {
+  std::size_t slots = 0;      ///< K of routers
+  std::size_t router = 0;     ///< bytes that one takes on a worker
+  bool gathers = false;       ///< for a router that sees all rows of its contexts
+  bool host_experts = false;  ///< rows are computed by a host's experts
+  std::size_t expert = 0;     ///< bytes that one takes on a worker
+
+  void add(const Edits& edits, std::size_t rows) noexcept;
 };
 
 }  // namespace moxie

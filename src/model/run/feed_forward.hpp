@@ -10,6 +10,7 @@
 #include <moxie/router/top_k.hpp>
 
 #include "model/run/decoder.hpp"
+#include "model/run/edits.hpp"
 #include "moe/fused_bank.hpp"
 
 namespace moxie::inline abi1::model {
@@ -30,10 +31,9 @@ class FeedForward {
   virtual ~FeedForward() = default;
   /// y: [T, D].
   virtual Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept = 0;
-  /// `edits` as Decoder::scratch_bytes() has them.
-  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const Edits* edits) const noexcept = 0;
-  /// Its experts; null where it has none.
-  [[nodiscard]] virtual const moe::FusedBank* bank() const noexcept { return nullptr; }
+  [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds& needs) const noexcept = 0;
+  /// Nothing where it has no experts.
+  [[nodiscard]] virtual std::optional<MixtureBlock> mixture_block() const noexcept { return std::nullopt; }
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };
 

@@ -19,7 +19,7 @@ Result<std::unique_ptr<Runner>> HostRunner::create(const DecoderStack& decoder, 
                                                    Executor& executor, std::shared_ptr<Budget> budget) {
   std::unique_ptr<HostRunner> runner(new HostRunner(decoder, max_rows, executor, std::move(budget)));
   MOXIE_TRY_LET(runner->backend_workers_, decoder.backend().make_workers(executor.width()));
-  MOXIE_TRY(runner->reserve(nullptr));
+  MOXIE_TRY(runner->grow({}));
   Status warm;  // now, so that the first steps make nothing
   decoder.each_linear([&](const Linear& linear) {
     for (const backend::WorkerPtr& worker : runner->backend_workers_) {
@@ -30,8 +30,14 @@ Result<std::unique_ptr<Runner>> HostRunner::create(const DecoderStack& decoder, 
   return std::unique_ptr<Runner>(std::move(runner));
 }
 
-Status HostRunner::reserve(const Edits* edits) {
-  const DecoderScratch scratch = decoder_.scratch_bytes(max_rows_, edits);
+Status HostRunner::reserve(const Edits& edits) {
+  EditNeeds needs = needs_;
+  needs.add(edits, max_rows_);
+  return grow(needs);
+}
+
+Status HostRunner::grow(const EditNeeds& needs) {
+  const DecoderScratch scratch = decoder_.scratch_bytes(max_rows_, needs);
   std::vector<Charge> charges(workspaces_.size());
   std::vector<LargeMemory> memory(workspaces_.size());
   for (std::size_t i = 0; i < workspaces_.size(); ++i) {
@@ -47,6 +53,7 @@ Status HostRunner::reserve(const Edits* edits) {
     charges_[i] = std::move(charges[i]);
     memory_[i] = std::move(memory[i]);
   }
+  needs_ = needs;
   return {};
 }
 

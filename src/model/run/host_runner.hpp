@@ -20,15 +20,16 @@ class HostRunner final : public Runner {
   static Result<std::unique_ptr<Runner>> create(const DecoderStack& decoder, std::size_t max_rows, Executor& executor,
                                                 std::shared_ptr<Budget> budget);
 
-  Status reserve(const Edits& edits) override { return reserve(&edits); }
+  Status reserve(const Edits& edits) override;
   Status forward(const Batch& batch) noexcept override { return decoder_.forward(batch, workers_); }
 
  private:
   HostRunner(const DecoderStack& decoder, std::size_t max_rows, Executor& executor, std::shared_ptr<Budget> budget);
-  Status reserve(const Edits* edits);
+  Status grow(const EditNeeds& needs);
 
   const DecoderStack& decoder_;
   std::size_t max_rows_;
+  EditNeeds needs_;  // of all edits that were reserved for: a step may hold any of them
   std::shared_ptr<Budget> budget_;
   std::vector<Charge> charges_;
   std::vector<LargeMemory> memory_;

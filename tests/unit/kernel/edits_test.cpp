@@ -6,8 +6,8 @@
 
 #include <moxie/core/math.hpp>
 
+#include "routed_case.hpp"
 #include "support/catch.hpp"
-#include "support/running.hpp"
 
 using namespace moxie;
 using namespace moxie::test;
@@ -43,42 +43,6 @@ struct Failing {
     return Status(Code::kNotFound, "expert", "an answer", "none");
   }
 };
-
-/// A checkpoint, its reference's tokens, and which experts transformers chose in its last layer with experts.
-struct Case {
-  explicit Case(const std::string& name)
-      : model(Model::load(data_folder(name)).value()), tokens(load_reference(name).tokens) {
-    const Checkpoint file = Checkpoint::open(data_folder(name) / "reference.safetensors").value();
-    const Tensor experts = file.find("experts").value();
-    const auto layers = elements<std::int32_t>(file.find("moe_layers").value());
-    const std::size_t K = experts.dims[2];
-    const auto all = elements<std::int32_t>(experts);
-    layer = static_cast<std::size_t>(layers.back());
-    chosen.resize(tokens.size());
-    for (std::size_t t = 0; t < tokens.size(); ++t) {
-      const std::size_t at = ((layers.size() - 1) * tokens.size() + t) * K;
-      chosen[t].assign(all.begin() + static_cast<std::ptrdiff_t>(at),
-                       all.begin() + static_cast<std::ptrdiff_t>(at + K));
-    }
-  }
-  [[nodiscard]] bool chose(std::size_t token, std::size_t expert) const {
-    return std::ranges::find(chosen[token], static_cast<std::int32_t>(expert)) != chosen[token].end();
-  }
-  [[nodiscard]] std::vector<float> logits(Kernel& kernel, const Pathway& pathway, std::size_t chunk = SIZE_MAX) const {
-    Context context = kernel.open(pathway).value();
-    return all_logits(kernel, context, tokens, model.config().vocab_size, chunk);
-  }
-  [[nodiscard]] std::size_t width() const { return model.config().hidden_size; }
-
-  Model model;
-  std::vector<TokenId> tokens;
-  std::size_t layer = 0;
-  std::vector<std::vector<std::int32_t>> chosen;  // by token
-};
-
-Kernel make_kernel(std::size_t threads = 2) {
-  return Kernel::create({.threads = threads, .max_step_rows = 64}).value();
-}
 
 }  // namespace
 

@@ -109,6 +109,79 @@ TEST_CASE("a warm step allocates nothing") {
   if (count_onednn != 0) WARN("oneDNN itself allocated " << count_onednn << " times in 41 steps");
 }
 
+namespace {
+
+struct Negated {
+  AnyExpert own;
+  std::size_t width() const noexcept { return own.width(); }
+  std::size_t scratch_bytes(std::size_t T) const noexcept { return own.scratch_bytes(T); }
+  Status run(ConstRows x, Rows y, Workspace& ws) const {
+    MOXIE_TRY(own.run(x, y, ws));
+    for (std::size_t t = 0; t < y.rows; ++t) {
+      for (float& value : y[t]) value = -value;
+    }
+    return {};
+  }
+};
+
+struct Counting final : RouteSink {
+  Status take(const RouteRecord& record) override {
+    rows += record.positions.size();
+    return {};
+  }
+  std::size_t rows = 0;
+};
+
+struct NotRowLocal {
+  AnyRouter own;
+  static constexpr bool row_local = false;
+  std::size_t num_experts() const noexcept { return own.num_experts(); }
+  std::size_t experts_per_token() const noexcept { return own.experts_per_token(); }
+  std::size_t scratch_bytes(std::size_t T) const noexcept { return own.scratch_bytes(T); }
+  Status route(const RouteIn& in, RouteOut out, Workspace& ws) const { return own.route(in, out, ws); }
+};
+
+}  // namespace
+
+TEST_CASE("edits and records add no allocation to a warm step") {
+  const Model model = Model::load(data_folder("biases"), {.backend = {.matmul = MatmulPath::kNative}}).value();
+  const std::size_t V = model.config().vocab_size;
+  const auto sink = std::make_shared<Counting>();
+  Pathway pathway = Pathway(model).record(sink).value();
+  for (std::size_t e = 0; e < model.config().num_experts; e += 2) {
+    pathway = pathway.replace_expert({.layer = 1, .expert = e}, Negated{model.expert({1, e}).value()}).value();
+  }
+  const TopKOptions all{.num_experts = model.config().num_experts, .experts_per_token = model.config().num_experts};
+  pathway = pathway.replace_router(0, TopK::create(all).value()).value();
+  pathway = pathway.replace_router(1, NotRowLocal{model.router(1).value()}).value();
+  Kernel kernel = Kernel::create({.threads = 2}).value();
+  Context context = kernel.open(pathway, {.host_dependent = true}).value();
+  Context other = kernel.open(model).value();
+  REQUIRE(context.reserve(300).ok());
+  REQUIRE(other.reserve(300).ok());
+  std::vector<TokenId> tokens(40, 5);
+  std::vector<float> out(2 * V);
+  const auto step = [&](std::size_t rows) {
+    std::array<Request, 2> requests = {
+        Request{.context = &context, .tokens = std::span(tokens).first(rows), .logits = Rows(out.data(), 1, V)},
+        Request{.context = &other, .tokens = std::span(tokens).first(1), .logits = Rows(out.data() + V, 1, V)}};
+    const auto report = kernel.step(requests);
+    return report.ok() && requests[0].status.ok() && requests[1].status.ok();
+  };
+  REQUIRE(step(40));
+  for (int i = 0; i < 8; ++i) REQUIRE(step(1));
+  const std::size_t before = sink->rows;
+  count_ours = 0;
+  counting = true;
+  bool good = true;
+  for (int i = 0; i < 40; ++i) good = step(1) && good;
+  good = step(40) && good;
+  counting = false;
+  CHECK(good);
+  CHECK(count_ours == 0);
+  CHECK(sink->rows == before + 40 * 2 + 40 + 1);  // two layers, the last of them only where logits are wanted
+}
+
 TEST_CASE("a constraint adds no allocation to a warm step of a generation") {
   const Model model = Model::load(data_folder("biases"), {.backend = {.matmul = MatmulPath::kNative}}).value();
   const std::vector<TokenId> prompt(10, 5);

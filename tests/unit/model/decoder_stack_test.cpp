@@ -96,7 +96,7 @@ std::vector<float> logits_of(const DecoderStack& stack) {
   std::vector<Output> outputs;
   for (std::size_t row = 0; row < kT; ++row) outputs.push_back({row, logits.data() + row * kVocabulary});
   const Segment segment{.begin = 0, .rows = kT, .position = 0, .kv = ContextAccess::prepare(context, kT).value()};
-  const DecoderScratch scratch = stack.scratch_bytes(kT, nullptr);
+  const DecoderScratch scratch = stack.scratch_bytes(kT, {});
   test::WorkersOf of(test::host_threads(2), scratch.own - scratch.worker, scratch.worker);
   Workers workers = of.workers();
   const Status status = stack.forward(

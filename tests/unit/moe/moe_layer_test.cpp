@@ -213,6 +213,56 @@ TEST_CASE("a router that sees all rows is called once over all of them") {
   }
 }
 
+TEST_CASE("a router may read another number of logits than it has experts") {
+  struct Pairs : LogitsSayAll {  // two logits for each expert, of which the second decides
+    [[nodiscard]] std::size_t num_logits() const noexcept { return 2 * N; }
+    Status route(const RouteIn& in, RouteOut out, Workspace&) const noexcept {
+      MOXIE_TRY(check_route_shapes("Pairs::route", 2 * N, N, K, in, out));
+      for (std::size_t t = 0; t < in.rows(); ++t) {
+        std::size_t best = 0;
+        for (std::size_t e = 1; e < N; ++e) best = in.logits[t][2 * e + 1] > in.logits[t][2 * best + 1] ? e : best;
+        out.experts[t][0] = static_cast<std::int32_t>(best), out.weights[t][0] = 1.0f;
+      }
+      return {};
+    }
+  };
+  const auto layer = *MoeLayer<Pairs, ExpertBank<Scale>>::create(Pairs{{.N = 3, .K = 1}}, decimal_bank(3));
+  const MoeScratch bytes = layer.scratch_bytes(2);
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
+  std::vector<float> logits = {9, 0, 9, 0, 0, 1, 0, 1, 9, 0, 9, 0}, x = {1, 1}, y(2);
+  const ConstRows hidden(x.data(), 2, 1);
+  const Rows out(y.data(), 2, 1);
+  CHECK(layer.run({.logits = {logits.data(), 2, 6}, .hidden = hidden}, out, workers).message() == "");
+  CHECK(y == std::vector<float>{100, 1});
+  CHECK(layer.run({.logits = {logits.data(), 2, 3}, .hidden = hidden}, out, workers).code() == Code::kShape);
+}
+
+TEST_CASE("a decision that others made runs in any number of slots") {
+  const auto layer = decimal_layer(3, 1);
+  const MoeScratch bytes = layer.chosen_scratch_bytes(3, 2);
+  test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
+  Workers workers = of.workers();
+  std::vector<std::int32_t> ids = {2, 0, 1, kNoExpert, kNoExpert, kNoExpert};
+  std::vector<float> weights = {1, 2, 3, 0, 0, 0}, x = {1, 1, 1}, y(3, -7.0f);
+  const RouteOut routes{IdRows(ids.data(), 3, 2), Rows(weights.data(), 3, 2)};
+  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers).message() == "");
+  CHECK(of.is_intact());
+  CHECK(y == std::vector<float>{102, 30, 0});
+  const std::vector<float> mine = {5};
+  const auto elsewhere = [&](Assignment& assignment, Workers&) -> Status {
+    // Pairs by expert: 0 of row 0, 1 of row 1, 2 of row 0.
+    static const float* outputs[3];
+    outputs[2] = mine.data();
+    assignment.set_outputs(outputs);
+    return {};
+  };
+  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers, elsewhere).message() == "");
+  CHECK(y == std::vector<float>{7, 30, 0});
+  ids[3] = 7;
+  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers).code() == Code::kInvalidArgument);
+}
+
 TEST_CASE("a router gets layer, positions and residency, each row its own") {
   const auto layer = *MoeLayer<test::ByPosition, ExpertBank<Scale>>::create(test::ByPosition{2}, decimal_bank(2));
   constexpr std::size_t kT = 150;  // three blocks of rows
