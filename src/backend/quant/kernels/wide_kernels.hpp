@@ -66,32 +66,55 @@ inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::s
   }
 }
 
+/// The next super-block of N tiles, fetched bit by bit while this one is multiplied: all at once, or before each rows'
+/// turn, it would fill the queue of what is under way and then wait for memory.
+template <std::size_t N>
+class Ahead {
+ public:
+  /// `bytes` of each tile, in that many steps.
+  Ahead(const std::byte* at, std::size_t tile_bytes, std::size_t bytes, std::size_t steps) noexcept
+      : at_(at), tile_bytes_(tile_bytes), left_((bytes + 63) / 64), at_once_((left_ + steps - 1) / steps) {}
+
+  void fetch() noexcept {
+    if (left_ == 0) return;
+    for (std::size_t i = left_ < at_once_ ? left_ : at_once_; i > 0; --i, --left_, at_ += 64) {
+#pragma GCC unroll 4
+      for (std::size_t n = 0; n < N; ++n) __builtin_prefetch(at_ + n * tile_bytes_, 0, 3);
+    }
+  }
+
+ private:
+  const std::byte* at_;
+  std::size_t tile_bytes_;
+  std::size_t left_;     // lines of each tile
+  std::size_t at_once_;  // of them
+};
+
 /// R rows against a super-block: total[r * N + n] grows by row r and tile n. Integer and f32 sums, a code vector for
 /// each tile and a broadcast fill the registers at R = 3, N = 4. With a fourth row g++ spills, or the f32 sums live in
 /// memory, which costs a tenth and more.
 template <class Body, class F, std::size_t R, std::size_t N>
-void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Vec* total) {
+void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Ahead<N>& ahead, Vec* total) {
   Vec sums[R * N];
 #pragma GCC unroll 16
   for (std::size_t i = 0; i < R * N; ++i) sums[i] = F::kFlat ? total[i] : Vec::zero();
-  for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-    for (std::size_t group = chunk * F::kGroups; group < (chunk + 1) * F::kGroups; ++group) {
-      Ints dot[R][N];
-      multiply_group<Body, F, R, N>(w, x, group, dot);
+  for (std::size_t group = 0; group < chunks * F::kGroups; ++group) {
+    ahead.fetch();
+    Ints dot[R][N];
+    multiply_group<Body, F, R, N>(w, x, group, dot);
 #pragma GCC unroll 8
-      for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-        for (std::size_t n = 0; n < N; ++n) {
-          Vec& sum = sums[r * N + n];
-          if constexpr (F::kFlat) {
-            const Vec scaled = dot[r][n].to_float() * Vec::broadcast(x[r].scale[group]);
-            Vec grown = Vec::fma(w.scale[group][n], scaled, sum);
-            if constexpr (F::kOffsets)
-              grown = Vec::fma(w.offset[group][n], Vec::broadcast(x[r].scaled_sum[group]), grown);
-            sum = grown;
-          } else {
-            sum = Vec::fma(w.scale[group][n], dot[r][n].to_float(), sum);
-          }
+      for (std::size_t n = 0; n < N; ++n) {
+        Vec& sum = sums[r * N + n];
+        if constexpr (F::kFlat) {
+          const Vec scaled = dot[r][n].to_float() * Vec::broadcast(x[r].scale[group]);
+          Vec grown = Vec::fma(w.scale[group][n], scaled, sum);
+          if constexpr (F::kOffsets)
+            grown = Vec::fma(w.offset[group][n], Vec::broadcast(x[r].scaled_sum[group]), grown);
+          sum = grown;
+        } else {
+          sum = Vec::fma(w.scale[group][n], dot[r][n].to_float(), sum);
         }
       }
     }
@@ -122,30 +145,6 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
   }
 }
 
-/// The next super-block of N tiles, fetched bit by bit while this one is multiplied: all at once, at the unpacking,
-/// would fill the queue of what is under way and then wait for memory.
-template <std::size_t N>
-class Ahead {
- public:
-  Ahead(const std::byte* at, std::size_t tile_bytes, std::size_t bytes, std::size_t rows) noexcept
-      : at_(at), tile_bytes_(tile_bytes), bytes_(bytes), bytes_a_row_((bytes + rows - 1) / rows) {}
-
-  void fetch(std::size_t rows) noexcept {
-    const std::size_t end = done_ + rows * bytes_a_row_ < bytes_ ? done_ + rows * bytes_a_row_ : bytes_;
-    for (; done_ < end; done_ += 64) {
-#pragma GCC unroll 4
-      for (std::size_t n = 0; n < N; ++n) __builtin_prefetch(at_ + n * tile_bytes_ + done_, 0, 3);
-    }
-  }
-
- private:
-  const std::byte* at_;
-  std::size_t tile_bytes_;
-  std::size_t bytes_;  // of one tile
-  std::size_t bytes_a_row_;
-  std::size_t done_ = 0;
-};
-
 /// N tiles from `tile` on, whose first column is `column`.
 template <class Body, class F, std::size_t N>
 void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
@@ -161,20 +160,15 @@ void wide_gemm(const QuantGemmArgs& a, std::size_t tile, std::size_t column) {
     unpack<F, N>(at, a.tile_bytes, chunks, weights);
     const std::size_t bytes = F::kFlat ? chunks * F::kChunkBytes : F::kSuperBytes;
     // Behind the last super-block come the next N tiles, from their beginning.
-    Ahead<N> ahead(super + 1 < a.supers ? at + bytes : a.tile + (tile + N) * a.tile_bytes, a.tile_bytes, bytes, a.rows);
+    const std::size_t turns = (a.rows + R - 1) / R;
+    Ahead<N> ahead(super + 1 < a.supers ? at + bytes : a.tile + (tile + N) * a.tile_bytes, a.tile_bytes, bytes,
+                   turns * chunks * F::kGroups);
     std::size_t r = 0;
     for (; r + R <= a.rows && a.rows - r != R + 1; r += R) {
-      ahead.fetch(R);
-      multiply_rows<Body, F, R, N>(weights, x + r, chunks, total + r * N);
+      multiply_rows<Body, F, R, N>(weights, x + r, chunks, ahead, total + r * N);
     }
-    for (; r + 2 <= a.rows; r += 2) {
-      ahead.fetch(2);
-      multiply_rows<Body, F, 2, N>(weights, x + r, chunks, total + r * N);
-    }
-    for (; r < a.rows; ++r) {
-      ahead.fetch(1);
-      multiply_rows<Body, F, 1, N>(weights, x + r, chunks, total + r * N);
-    }
+    for (; r + 2 <= a.rows; r += 2) multiply_rows<Body, F, 2, N>(weights, x + r, chunks, ahead, total + r * N);
+    for (; r < a.rows; ++r) multiply_rows<Body, F, 1, N>(weights, x + r, chunks, ahead, total + r * N);
     at += bytes;
   }
   for (std::size_t n = 0; n < N; ++n) {
