@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <type_traits>
+
 #include "backend/quant/kernels/tile_format.hpp"
 
 // One body for every format and ISA path, over that path's Vec (16 floats), Ints (16 x 32 bits), Codes (16 x 4 bytes)
@@ -73,12 +75,17 @@ inline void load_codes(const std::byte* planes, Codes (&codes)[16]) {
   }
 }
 
-/// Scales of a chunk's groups, and the offsets where the format has some.
+/// Whether sums of activations enter a super-block's sum: for its offsets, or for the bias of its codes.
+template <class F>
+constexpr bool kTakesSums = F::kOffsets ||
+                            (F::kCode == CodeForm::kUnsigned && F::kBias != 0 && !IntBody::kStartsWithBias);
+
+/// Scales of a chunk's groups, and the offsets where the format has some. Those of super-blocks are whole numbers.
 template <class F>
 struct Scales {
-  Vec scale[F::kGroups];
-  Vec offset[2];  ///< kHalfMin: for each group. Pairs: offset[0] is -m, of the whole super-block
-  Ints pairs[2];  ///< pairs of 16-bit n, for two groups each
+  std::conditional_t<F::kFlat, Vec, Ints> scale[F::kGroups];  ///< in super-blocks, as multiplier() has them
+  Vec offset[2];                                              ///< kHalfMin: for each group
+  Ints pairs[2];  ///< kTakesSums: what multiplies the sums of two groups' activations, in 16 bits each
 };
 
 /// 2^(e - 128) for e from 0 to 255, the least of which are denormal: as a product of two powers that are not.
@@ -96,7 +103,6 @@ template <class F>
 inline void load_scales(const std::byte* header, const std::byte* at, std::size_t chunk, Scales<F>& s) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(at);
   const auto* halves = reinterpret_cast<const std::uint16_t*>(at);
-  const auto* top = reinterpret_cast<const std::uint16_t*>(header);
   if constexpr (F::kScales == ScaleForm::kExponent) {
     s.scale[0] = power_of_two(Ints::load_u8(bytes));
     s.scale[1] = power_of_two(Ints::load_u8(bytes + 16));
@@ -110,8 +116,7 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
     }
     return;
   } else {
-    const Vec d = Vec::load_f16(top);
-    if constexpr (F::kOffsets) s.offset[0] = Vec::zero() - Vec::load_f16(top + 16);
+    Ints scale[F::kGroups];
     if constexpr (F::kScales == ScaleForm::kSixBitPairs || F::kScales == ScaleForm::kSixBit16) {
       // Four numbers of six bits in three bytes.
       const Ints a = Ints::load_u8(bytes), b = Ints::load_u8(bytes + 16), c = Ints::load_u8(bytes + 32);
@@ -120,29 +125,29 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
       const Ints n2 = b.template shifted_right<4>() | c.masked(3).template shifted_left<4>();
       const Ints n3 = c.template shifted_right<2>();
       if constexpr (F::kScales == ScaleForm::kSixBitPairs) {
-        s.scale[0] = d * n0.to_float();
-        s.scale[1] = d * n1.to_float();
+        scale[0] = n0;
+        scale[1] = n1;
         s.pairs[0] = paired(n2, n3);
       } else {
         const Ints middle = Ints::broadcast(32);
-        s.scale[0] = d * (n0 - middle).to_float();
-        s.scale[1] = d * (n1 - middle).to_float();
-        s.scale[2] = d * (n2 - middle).to_float();
-        s.scale[3] = d * (n3 - middle).to_float();
+        scale[0] = n0 - middle;
+        scale[1] = n1 - middle;
+        scale[2] = n2 - middle;
+        scale[3] = n3 - middle;
       }
     } else if constexpr (F::kScales == ScaleForm::kFourBitPairs) {
       Ints n[4];
 #pragma GCC unroll 4
       for (std::size_t g = 0; g < 4; ++g) {
         const Ints both = Ints::load_u8(bytes + 16 * g);
-        s.scale[g] = d * both.masked(15).to_float();
+        scale[g] = both.masked(15);
         n[g] = both.template shifted_right<4>();
       }
       s.pairs[0] = paired(n[0], n[1]);
       s.pairs[1] = paired(n[2], n[3]);
     } else if constexpr (F::kScales == ScaleForm::kEightBit16) {
 #pragma GCC unroll 4
-      for (std::size_t g = 0; g < 4; ++g) s.scale[g] = d * Ints::load_i8(bytes + 16 * g).to_float();
+      for (std::size_t g = 0; g < 4; ++g) scale[g] = Ints::load_i8(bytes + 16 * g);
     } else {
       // kSixBit32: planes of low halves for chunks 0 to 3, then two of top pairs.
       const auto* planes = reinterpret_cast<const std::uint8_t*>(header + 32);
@@ -150,10 +155,17 @@ inline void load_scales(const std::byte* header, const std::byte* at, std::size_
       Ints high = Ints::load_u8(planes + 64 + 16 * (chunk / 2));
       if (chunk % 2 != 0) high = high.template shifted_right<4>();
       const Ints middle = Ints::broadcast(32);
-      s.scale[0] = d * ((low.masked(15) | high.masked(3).template shifted_left<4>()) - middle).to_float();
-      s.scale[1] =
-          d * ((low.template shifted_right<4>() | high.masked(12).template shifted_left<2>()) - middle).to_float();
+      scale[0] = (low.masked(15) | high.masked(3).template shifted_left<4>()) - middle;
+      scale[1] = (low.template shifted_right<4>() | high.masked(12).template shifted_left<2>()) - middle;
     }
+    if constexpr (kTakesSums<F> && !F::kOffsets) {
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < F::kGroups / 2; ++p) {
+        s.pairs[p] = paired(scale[2 * p].masked(0xffff), scale[2 * p + 1]);
+      }
+    }
+#pragma GCC unroll 4
+    for (std::size_t g = 0; g < F::kGroups; ++g) s.scale[g] = multiplier<F>(scale[g]);
   }
 }
 
@@ -181,29 +193,33 @@ inline void load_chunk(const std::byte* at, std::size_t chunk, Codes (&codes)[16
   }
 }
 
+/// What a row's sums grow in: f32, or within a super-block whole numbers.
+template <class F>
+using Sum = std::conditional_t<F::kFlat, Vec, Ints>;
+
 /// R rows' part of a chunk: each row's `sum` grows by every group, in order. Rows go side by side so that R chains of
 /// products are in flight: one row's own would keep the multipliers waiting for each other.
 template <class F, std::size_t R>
 inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&codes)[16], const Scales<F>& s,
-                      Vec* sums) {
+                      Sum<F>* sums) {
   constexpr std::size_t kVectors = F::kGroup / 4;  // code vectors of a group
-  Vec sum[R];
+  Sum<F> sum[R];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) sum[r] = sums[r];
 #pragma GCC unroll 4
   for (std::size_t g = 0; g < F::kGroups; ++g) {
-    Ints dot[R];
+    const std::size_t group = chunk * F::kGroups + g;
+    if constexpr (!F::kFlat) {
+      add_group<F, R>(x, group, codes + g * kVectors, s.scale[g], sum);  // of the path
+    } else {
+      Ints dot[R];
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r) dot[r] = Ints::broadcast(x[r].start[chunk * F::kGroups + g]);
-    dot_group<F, R>(x, q::kChunk * chunk + g * F::kGroup, codes + g * kVectors, dot);  // of the path
+      for (std::size_t r = 0; r < R; ++r) dot[r] = Ints::broadcast(x[r].start[group]);
+      dot_group<F, R>(x, group * F::kGroup, codes + g * kVectors, dot);  // of the path
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r) {
-      if constexpr (F::kFlat) {
-        const std::size_t block = chunk * 2 + g;
-        sum[r] = Vec::fma(s.scale[g], dot[r].to_float() * Vec::broadcast(x[r].scale[block]), sum[r]);
-        if constexpr (F::kOffsets) sum[r] = Vec::fma(s.offset[g], Vec::broadcast(x[r].scaled_sum[block]), sum[r]);
-      } else {
-        sum[r] = Vec::fma(s.scale[g], dot[r].to_float(), sum[r]);
+      for (std::size_t r = 0; r < R; ++r) {
+        sum[r] = Vec::fma(s.scale[g], dot[r].to_float() * Vec::broadcast(x[r].scale[group]), sum[r]);
+        if constexpr (F::kOffsets) sum[r] = Vec::fma(s.offset[g], Vec::broadcast(x[r].scaled_sum[group]), sum[r]);
       }
     }
   }
@@ -214,11 +230,45 @@ inline void add_chunk(const Activations* x, std::size_t chunk, const Codes (&cod
 /// All rows of one chunk.
 template <class F>
 inline void add_chunk_rows(const Activations* x, std::size_t rows, std::size_t chunk, const Codes (&codes)[16],
-                           const Scales<F>& s, Vec* sums) {
+                           const Scales<F>& s, Sum<F>* sums) {
   constexpr std::size_t kAtOnce = IntBody::kRowsAtOnce;
   std::size_t r = 0;
   for (; r + kAtOnce <= rows; r += kAtOnce) add_chunk<F, kAtOnce>(x + r, chunk, codes, s, sums + r);
   for (; r < rows; ++r) add_chunk<F, 1>(x + r, chunk, codes, s, sums + r);
+}
+
+/// The f16 numbers of a super-block, or nothing.
+template <class F>
+struct Halves {
+  static_assert(F::kFlat || F::kSuperSums < std::size_t{1} << 31);
+  Vec d;
+  Vec minus_m;  ///< where there are offsets
+};
+
+template <class F>
+inline Halves<F> load_halves(const std::byte* header) {
+  const auto* halves = reinterpret_cast<const std::uint16_t*>(header);
+  if constexpr (F::kFlat) return {Vec::zero(), Vec::zero()};
+  if constexpr (F::kOffsets) return {Vec::load_f16(halves), Vec::zero() - Vec::load_f16(halves + 16)};
+  return {Vec::load_f16(halves), Vec::zero()};
+}
+
+/// `total` and a super-block: `sum` is its products with x times their scales, without what x's sums add; those are
+/// multiplied by pairs[p * stride], for groups 2 p and 2 p + 1.
+template <class F>
+inline Vec add_super(Vec total, const Activations& x, const Halves<F>& halves, Ints sum, const Ints* pairs,
+                     std::size_t stride) {
+  Ints of_sums = Ints::broadcast(0);
+  if constexpr (kTakesSums<F>) {
+#pragma GCC unroll 8
+    for (std::size_t p = 0; p < kChunks * F::kGroups / 2; ++p) {
+      of_sums = dot_pairs(of_sums, pairs[p * stride], x.sum + 2 * p);
+    }
+    if constexpr (!F::kOffsets) sum = sum - of_sums.template shifted_left<__builtin_ctz(F::kBias)>();
+  }
+  Vec value = halves.d * sum.to_float();
+  if constexpr (F::kOffsets) value = Vec::fma(halves.minus_m, of_sums.to_float(), value);
+  return Vec::fma(Vec::broadcast(x.scale[0]), value, total);
 }
 
 /// Writes the columns of the tile that begins at `column`; row r's sums are total[r * stride].

@@ -94,6 +94,13 @@ inline __m256i broadcast_four(const void* p) {
   return _mm256_set1_epi32(four);
 }
 
+/// A scale as add_products() takes it: twice in 16 bits.
+template <class F>
+inline Ints multiplier(Ints n) {
+  const __m256i bytes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
+  return {_mm256_shuffle_epi8(n.lo, bytes), _mm256_shuffle_epi8(n.hi, bytes)};
+}
+
 /// The same, in a register, where R rows go side by side. g++ would make all products of a group first and add them in
 /// pairs, and of two rows they are more than there are registers.
 template <std::size_t R>
@@ -104,15 +111,14 @@ inline __m256i in_turn(__m256i sum) {
 
 // Magnitudes of the codes, 128 at most, times activations with the codes' signs: 2 * 128 * 127 fits.
 template <std::size_t R>
-inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four) {
+inline Ints dot_signed(Ints sum, Codes codes, const std::int8_t* four, Ints by) {
   const __m256i x = broadcast_four(four);
   const Codes magnitude = {_mm256_abs_epi8(codes.lo), _mm256_abs_epi8(codes.hi)};
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto dot = [&](__m256i m, __m256i c) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(m, _mm256_sign_epi8(x, c)), ones);
+  const auto dot = [&](__m256i m, __m256i c, __m256i factor) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(m, _mm256_sign_epi8(x, c)), factor);
   };
-  return {in_turn<R>(_mm256_add_epi32(sum.lo, dot(magnitude.lo, codes.lo))),
-          in_turn<R>(_mm256_add_epi32(sum.hi, dot(magnitude.hi, codes.hi)))};
+  return {in_turn<R>(_mm256_add_epi32(sum.lo, dot(magnitude.lo, codes.lo, by.lo))),
+          in_turn<R>(_mm256_add_epi32(sum.hi, dot(magnitude.hi, codes.hi, by.hi)))};
 }
 inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
   const __m256i x = broadcast_four(two);
@@ -123,6 +129,7 @@ inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
 struct IntBody {
   static constexpr std::size_t kRowsAtOnce = 2;   ///< rows whose products go side by side over one tile
   static constexpr std::int32_t kSignedBias = 0;  ///< QuantOps::signed_bias
+  static constexpr bool kStartsWithBias = false;  ///< a K type's sums grow by scaled products alone
   static constexpr bool kHasWideForm = false;     ///< wide_kernels.hpp wants more registers than there are
 };
 

@@ -126,10 +126,20 @@ inline Ints dot_pairs(const Ints& sum, const Ints& pairs, const std::int16_t* tw
            std::int32_t{static_cast<std::int16_t>(bits >> 16)} * two[1];
   });
 }
+/// A scale as add_scaled() takes it.
+template <class F>
+inline Ints multiplier(const Ints& n) {
+  return n;
+}
+template <class F>
+inline Ints add_scaled(const Ints& sum, const Ints& dot, const Ints& scale) {
+  return Ints::each([&](std::size_t i) { return sum.v[i] + dot.v[i] * scale.v[i]; });
+}
 /// What the kernels must know of this path's integers.
 struct IntBody {
   static constexpr std::size_t kRowsAtOnce = 1;   ///< rows whose products go side by side over one tile
   static constexpr std::int32_t kSignedBias = 0;  ///< QuantOps::signed_bias
+  static constexpr bool kStartsWithBias = true;   ///< sums of products begin with Activations::start
   static constexpr bool kHasWideForm = false;     ///< its arrays lie in no registers to begin with
 };
 

@@ -89,6 +89,29 @@ inline Ints dot_pairs(Ints sum, Ints pairs, const std::int16_t* two) {
   __asm__("vpdpwssd %2%{1to16%}, %1, %0" : "+v"(sum.v) : "v"(pairs.v), "m"(*reinterpret_cast<const Four*>(two)));
   return sum;
 }
+/// Whether a group's sum of products has 16 bits, its sign included.
+template <class F>
+constexpr bool kFits16 = F::kGroup * 127 * F::kLargestCode < 1 << 15;
+
+/// A scale as add_scaled() takes it, in two numbers of 16 bits: n, and 256 n or nothing.
+template <class F>
+inline Ints multiplier(Ints n) {
+  const __m128i bytes = kFits16<F> ? _mm_setr_epi8(0, 1, -1, -1, 4, 5, -1, -1, 8, 9, -1, -1, 12, 13, -1, -1)
+                                   : _mm_setr_epi8(0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12);
+  return {_mm512_shuffle_epi8(n.v, _mm512_broadcast_i32x4(bytes))};
+}
+/// What has more than 16 bits is cut in two: its lowest byte, and the next two with the sign. Two instructions, as to
+/// convert and to add in f32; vpmulld would be faster on AMD's CPUs and slower on Intel's (docs/design/011).
+template <class F>
+inline Ints add_scaled(Ints sum, Ints dot, Ints scale) {
+  static_assert(F::kGroup * 127 * F::kLargestCode < 1 << 23 && F::kLargestScale <= 128);
+  if constexpr (!kFits16<F>) {
+    const __m128i bytes = _mm_setr_epi8(0, -1, 1, 2, 4, -1, 5, 6, 8, -1, 9, 10, 12, -1, 13, 14);
+    dot.v = _mm512_shuffle_epi8(dot.v, _mm512_broadcast_i32x4(bytes));
+  }
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(dot.v), "vm"(scale.v));
+  return sum;
+}
 /// Four activations, in every lane.
 struct Fours {
   __m512i v;
@@ -100,6 +123,7 @@ inline Ints dot_fours(Ints sum, Codes codes, Fours x) { return {_mm512_dpbusd_ep
 struct IntBody {
   static constexpr std::size_t kRowsAtOnce = 1;     ///< rows whose products go side by side over one tile
   static constexpr std::int32_t kSignedBias = 128;  ///< QuantOps::signed_bias
+  static constexpr bool kStartsWithBias = true;     ///< sums of products begin with Activations::start
   static constexpr bool kHasWideForm = true;        ///< wide_kernels.hpp, over what follows
   static constexpr std::size_t kRowsWide = 3;       ///< rows that it takes side by side
   using Broadcast = Fours;

@@ -57,6 +57,18 @@ struct TileFormat {
   /// Elements that share a scale of the activations: as llama.cpp pairs them, so that its accuracy is kept.
   static constexpr std::size_t kActivationBlock = kFlat ? 32 : kSuper;
 
+  /// Bounds of what the kernels sum: magnitudes of q, and of a group's scale where it is a whole number.
+  static constexpr std::size_t kLargestCode = Code != CodeForm::kUnsigned ? 128
+                                              : Bias == 0                 ? (1u << (LowBits + HighBits)) - 1
+                                                                          : Bias;
+  static constexpr std::size_t kLargestScale = Scales == ScaleForm::kSixBitPairs    ? 63
+                                               : Scales == ScaleForm::kFourBitPairs ? 15
+                                               : Scales == ScaleForm::kEightBit16   ? 128
+                                                                                    : 32;
+  /// What the sum of a super-block's products, scales included, is at most. Where a path multiplies codes with their
+  /// bias and takes it off at the end, the sum before that is at most twice as large.
+  static constexpr std::size_t kSuperSums = 2 * kSuper * 127 * kLargestCode * kLargestScale;
+
   static constexpr std::size_t kLowBytes = kChunk * kTileRows * static_cast<std::size_t>(LowBits) / 8;
   static constexpr std::size_t kCodeBytes = kLowBytes + kChunk * kTileRows * static_cast<std::size_t>(HighBits) / 8;
   static constexpr std::size_t kScaleBytes = Scales == ScaleForm::kHalf          ? 64
@@ -123,8 +135,9 @@ struct QuantizeArgs {
 
 /// y[rows, columns] = activations * tiles (+ bias[columns]): the last tile may be cut; at most kMaxRows rows.
 ///
-/// Within a block of activations, integer sums are exact; each group's is widened to f32 and goes into
-/// one chain of fused multiply-adds, groups ascending. The same bits for any number of rows, on every path.
+/// The sum of a group of 32 elements, or of a super-block where the format has them, is of whole numbers and exact; it
+/// is widened to f32 and goes into one chain of fused multiply-adds, ascending. The same bits for any number of rows,
+/// on every path (docs/design/009).
 struct QuantGemmArgs {
   const Activations* x;    ///< [supers][row_stride]: the same block of all rows side by side
   std::size_t row_stride;  ///< at least rows

@@ -15,9 +15,10 @@ namespace {
 template <class F, std::size_t N>
 struct Unpacked {
   Codes codes[q::kSuper / 4][N];
-  Vec scale[q::kSuper / F::kGroup][N];
-  Vec offset[F::kFlat ? q::kSuper / F::kGroup : 1][N];  // flat formats: of each group; otherwise of the super-block
+  Sum<F> scale[q::kSuper / F::kGroup][N];
+  Vec offset[F::kFlat ? q::kSuper / F::kGroup : 1][N];  // flat formats
   Ints pairs[q::kChunks * (F::kGroups / 2)][N];
+  Halves<F> halves[N];  // the others
 };
 
 template <class F, std::size_t N>
@@ -34,12 +35,12 @@ void unpack(const std::byte* tile, std::size_t tile_bytes, std::size_t chunks, U
         to.scale[chunk * F::kGroups + g][n] = s.scale[g];
         if constexpr (F::kFlat && F::kOffsets) to.offset[chunk * F::kGroups + g][n] = s.offset[g];
       }
-      if constexpr (!F::kFlat && F::kOffsets) {
-        to.offset[0][n] = s.offset[0];
+      if constexpr (!F::kFlat && kTakesSums<F>) {
 #pragma GCC unroll 2
         for (std::size_t p = 0; p < F::kGroups / 2; ++p) to.pairs[chunk * (F::kGroups / 2) + p][n] = s.pairs[p];
       }
     }
+    if constexpr (!F::kFlat) to.halves[n] = load_halves<F>(tile);
   }
 }
 
@@ -50,7 +51,7 @@ inline void multiply_group(const Unpacked<F, N>& w, const Activations* x, std::s
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (std::size_t n = 0; n < N; ++n) dot[r][n] = Ints::broadcast(x[r].start[group]);
+    for (std::size_t n = 0; n < N; ++n) dot[r][n] = start_of<F>(x[r], group);
   }
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < kVectors; ++i) {
@@ -90,14 +91,17 @@ class Ahead {
   std::size_t at_once_;  // of them
 };
 
-/// R rows against a super-block: total[r * N + n] grows by row r and tile n. Integer and f32 sums, a code vector for
-/// each tile and a broadcast fill the registers at R = 3, N = 4. With a fourth row g++ spills, or the f32 sums live in
-/// memory, which costs a tenth and more.
+/// R rows against a super-block: total[r * N + n] grows by row r and tile n. A group's sums and all groups', a code
+/// vector for each tile and a broadcast fill the registers at R = 3, N = 4. With a fourth row g++ spills, or the sums
+/// live in memory, which costs a tenth and more.
 template <class Body, class F, std::size_t R, std::size_t N>
 void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t chunks, Ahead<N>& ahead, Vec* total) {
-  Vec sums[R * N];
+  Sum<F> sums[R * N];
 #pragma GCC unroll 16
-  for (std::size_t i = 0; i < R * N; ++i) sums[i] = F::kFlat ? total[i] : Vec::zero();
+  for (std::size_t i = 0; i < R * N; ++i) {
+    if constexpr (F::kFlat) sums[i] = total[i];
+    if constexpr (!F::kFlat) sums[i] = Ints::broadcast(0);
+  }
   for (std::size_t group = 0; group < chunks * F::kGroups; ++group) {
     ahead.fetch();
     Ints dot[R][N];
@@ -106,7 +110,7 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
     for (std::size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (std::size_t n = 0; n < N; ++n) {
-        Vec& sum = sums[r * N + n];
+        Sum<F>& sum = sums[r * N + n];
         if constexpr (F::kFlat) {
           const Vec scaled = dot[r][n].to_float() * Vec::broadcast(x[r].scale[group]);
           Vec grown = Vec::fma(w.scale[group][n], scaled, sum);
@@ -114,21 +118,8 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
             grown = Vec::fma(w.offset[group][n], Vec::broadcast(x[r].scaled_sum[group]), grown);
           sum = grown;
         } else {
-          sum = Vec::fma(w.scale[group][n], dot[r][n].to_float(), sum);
+          sum = add_scaled<F>(sum, dot[r][n], w.scale[group][n]);
         }
-      }
-    }
-  }
-  if constexpr (!F::kFlat && F::kOffsets) {
-    constexpr std::size_t kPairs = kChunks * (F::kGroups / 2);  // these formats have whole super-blocks
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (std::size_t n = 0; n < N; ++n) {
-        Ints offset = Ints::broadcast(0);
-#pragma GCC unroll 8
-        for (std::size_t p = 0; p < kPairs; ++p) offset = dot_pairs(offset, w.pairs[p][n], x[r].sum + 2 * p);
-        sums[r * N + n] = Vec::fma(w.offset[0][n], offset.to_float(), sums[r * N + n]);
       }
     }
   }
@@ -138,9 +129,10 @@ void multiply_rows(const Unpacked<F, N>& w, const Activations* x, std::size_t ch
   } else {
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
-      const Vec scale = Vec::broadcast(x[r].scale[0]);
 #pragma GCC unroll 4
-      for (std::size_t n = 0; n < N; ++n) total[r * N + n] = Vec::fma(scale, sums[r * N + n], total[r * N + n]);
+      for (std::size_t n = 0; n < N; ++n) {
+        total[r * N + n] = add_super<F>(total[r * N + n], x[r], w.halves[n], sums[r * N + n], &w.pairs[0][n], N);
+      }
     }
   }
 }

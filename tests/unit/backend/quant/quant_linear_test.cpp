@@ -43,7 +43,7 @@ TEST_CASE("every type on every ISA path lies within the rounding of its chain of
         const Linear linear = Linear::create(quant_backend(isa), p.view()).value();
         CHECK(linear.path() == "native " + std::string(name(isa)) + " " + std::string(name(type)));
         const std::vector<float> y = apply(linear, x, rows);
-        CHECK(difference(ConstRows(y.data(), rows, out), reference, quant_roundings(in)) == "");
+        CHECK(difference(ConstRows(y.data(), rows, out), reference, quant_roundings(type, in)) == "");
         if (first.empty()) first = y;
         CHECK(same_bits(y, first));
       }
@@ -59,8 +59,8 @@ TEST_CASE("from 0 to 130 rows, every type has the same bits on every ISA path, w
     const std::vector<float> x = activation_rows(kMaxRows, in);
     const std::vector<float> expected =
         apply(Linear::create(quant_backend(Isa::kPortable), p.view()).value(), x, kMaxRows);
-    CHECK(difference(ConstRows(expected.data(), kMaxRows, out), quant_reference(p, x, kMaxRows), quant_roundings(in)) ==
-          "");
+    CHECK(difference(ConstRows(expected.data(), kMaxRows, out), quant_reference(p, x, kMaxRows),
+                     quant_roundings(type, in)) == "");
     for (const Isa isa : quant_isas()) {
       const Linear linear = Linear::create(quant_backend(isa), p.view()).value();
       for (const std::size_t count : kRowCounts) {

@@ -151,9 +151,12 @@ inline Reference quant_reference(const QuantProblem& p, std::span<const float> x
   return reference;
 }
 
-/// Roundings on the way to one output. A group of at least 16 elements: its scale, its sum times the activations'
-/// scale, its place in the chain, its offset. A block: one more. An element of the reference: at most three.
-inline double quant_roundings(std::size_t in) { return 5.0 * static_cast<double>((in + 15) / 16) + 3; }
+/// Roundings on the way to one output. An element of the reference has three. A flat type adds, for each group of 32:
+/// its sum times the activations' scale, its place in the chain, its offset twice. A super-block adds four: its sum,
+/// that times d, the offsets, its place in the chain.
+inline double quant_roundings(ElementType type, std::size_t in) {
+  return 3 + 4 * static_cast<double>(is_flat(type) ? in / 32 : in / 256);
+}
 
 inline Backend quant_backend(Isa isa) { return Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value(); }
 
