@@ -95,6 +95,11 @@ Json describe(const Model& model, const std::vector<WeightPath>& paths) {
     weights.push_back({{"path", path.path}, {"matrices", path.count}, {"bytes", path.bytes}});
   }
   json["weights"] = std::move(weights);
+  Json unread = Json::array();
+  for (const UnreadTensors& tensors : model.unread()) {
+    unread.push_back({{"group", tensors.group}, {"tensors", tensors.count}, {"bytes", tensors.bytes}});
+  }
+  if (!unread.empty()) json["not read"] = std::move(unread);
   return json;
 }
 
@@ -198,6 +203,9 @@ void print(const Json& json) {
         if (row.contains("path")) {
           std::printf("  %-24s %zu matrices on %s, %s\n", key.c_str(), row.at("matrices").get<std::size_t>(),
                       row.at("path").get<std::string>().c_str(), bytes.c_str());
+        } else if (row.contains("group")) {
+          std::printf("  %-24s %zu tensors of %s, %s\n", key.c_str(), row.at("tensors").get<std::size_t>(),
+                      row.at("group").get<std::string>().c_str(), bytes.c_str());
         } else {
           std::printf("  %-24s %zu tensors of %s, %s\n", key.c_str(), row.at("tensors").get<std::size_t>(),
                       row.at("type").get<std::string>().c_str(), bytes.c_str());

@@ -10,6 +10,7 @@ Replaces the folders it makes. README.md says what each is for; tests/differenti
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,6 +117,28 @@ VARIANTS = {
          "first_k_dense_replace": 0, "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}},
         family="deepseek_v3",
     ),
+    "glm4_moe_lite": Variant(44, {}, "published", family="glm4_moe_lite"),
+    "glm4_moe": Variant(45, {"num_hidden_layers": 3}, "published", family="glm4_moe"),
+    "minimax_m2": Variant(46, {}, "published", family="minimax_m2"),
+    "kimi_k25": Variant(
+        47,
+        {"rope_scaling": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0, "beta_fast": 1.0},
+         "wrapper": ("kimi_k25", "KimiK25ForConditionalGeneration", "language_model.")},
+        "published",
+        family="kimi_k2",
+    ),
+    "hy_v3": Variant(48, {}, "published", family="hy_v3"),
+    "hunyuan_v1_moe": Variant(49, {}, "published", family="hunyuan_v1_moe"),
+    "ernie4_5_moe": Variant(50, {}, "published", family="ernie4_5_moe"),
+    "ernie4_5_moe_step": Variant(
+        54,
+        {"num_hidden_layers": 3, "moe_layer_start_index": 0, "moe_layer_interval": 2, "moe_num_shared_experts": 0,
+         "tie_word_embeddings": False},
+        family="ernie4_5_moe",
+    ),
+    "dots1": Variant(51, {"num_key_value_heads": 4}, "published", family="dots1"),
+    "solar_open": Variant(52, {}, "published", family="solar_open"),
+    "seed_oss": Variant(53, {}, "published", family="seed_oss"),
     "qwen3": Variant(25, {"head_dim": 16}, "published", family="qwen3"),
     "qwen3_yarn": Variant(
         26,
@@ -146,7 +169,12 @@ def make(folder: Path, variant: Variant) -> str:
     maker = random_checkpoint if ours else random_families
     config = maker.complete(*([] if ours else [variant.family]), variant.changes)
     maker.write_checkpoint(folder, config, variant.seed, variant.form, variant.shards)
-    reference = transformers_double.compute_clear(folder, TOKENS, variant.seed)
+    with tempfile.TemporaryDirectory() as name:
+        known = folder
+        if not ours and random_families.unknown(config):
+            known = Path(name) / "known"
+            random_families.write_known(known, config, variant.seed)
+        reference = transformers_double.compute_clear(known, TOKENS, variant.seed)
     tensors = reference._asdict()
     margin = tensors.pop("margin")
     file = folder / "reference.safetensors"

@@ -53,7 +53,7 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
     scalings = [None, {"rope_type": "linear", "factor": 3.0},
                 {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}]
     changes["rope_scaling"] = pick(*scalings, *([LLAMA3] if family in ("llama", "mistral", "mixtral") else []))
-    if family in ("llama", "qwen3", "mistral", "mixtral"):
+    if family in ("llama", "qwen3", "mistral", "mixtral", "seed_oss", "hy_v3", "solar_open"):
         changes["head_dim"] = int(pick(8, 16))
     if family in ("llama", "qwen3", "olmoe") and pick(True, False, False):
         changes["attention_bias"] = True
@@ -68,8 +68,9 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
         changes["decoder_sparse_step"] = 2
     if family in ("qwen2_moe", "olmoe"):
         changes["norm_topk_prob"] = bool(pick(True, False, False, False))
-    if family in ("deepseek_v2", "deepseek_v3"):
+    if family in ("deepseek_v2", "deepseek_v3", "glm4_moe_lite", "kimi_k2"):
         changes |= draw_deepseek(family, heads, pick)
+    changes |= draw_routed(family, changes, pick)
     if family == "gpt_oss":
         layers = changes["num_hidden_layers"]
         kinds = lambda slides: ["sliding_attention" if s else "full_attention" for s in slides]  # noqa: E731
@@ -85,7 +86,49 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
         }
     if family == "olmoe":  # most have as many of both, as llama.cpp wants it
         changes["num_key_value_heads"] = int(pick(heads, heads, changes["num_key_value_heads"]))
-    return random_families.complete(family, changes), pick("published", "transformers")
+    forms = ("published",) if family in random_families.KNOWN_AS else ("published", "transformers")
+    return random_families.complete(family, changes), pick(*forms)
+
+
+def draw_routed(family: str, changes: dict, pick) -> dict:
+    """Of the families that route as DeepSeek-V3 does, or nearly so, and of Seed-OSS."""
+    layers = changes["num_hidden_layers"]
+    router = {"norm_topk_prob": bool(pick(True, True, False)), "routed_scaling_factor": float(pick(1.0, 2.5)),
+              "n_shared_experts": int(pick(1, 2)), "num_experts_per_tok": int(pick(1, 3))}
+    groups = pick((1, 1), (1, 1), (4, 2))
+    router |= {"n_group": groups[0], "topk_group": groups[1]}
+    dense = {"first_k_dense_replace": int(pick(*range(layers)))}
+    if family == "dots1":  # most have as many of both, as llama.cpp wants it
+        heads = changes["num_attention_heads"]
+        return router | dense | {"num_key_value_heads": int(pick(heads, heads, changes["num_key_value_heads"])),
+                                 "tie_word_embeddings": bool(pick(*[False] * 7, True))}
+    if family == "ernie4_5_moe":
+        return {"moe_layer_interval": int(pick(1, 1, 2)), "moe_layer_start_index": int(pick(0, 1)), "num_hidden_layers": 3,
+                "moe_num_shared_experts": int(pick(1, 2)), "moe_k": int(pick(1, 3))}
+    if family == "glm4_moe":
+        part = pick((0.5, 16), (0.5, 8), (0.25, 16), (1.0, 8))
+        return router | dense | {"attention_bias": bool(pick(True, False)), "use_qk_norm": bool(pick(True, False)),
+                                 "partial_rotary_factor": part[0], "head_dim": part[1]}
+    if family == "hunyuan_v1_moe":
+        k = int(pick(1, 3))
+        alpha = random_families.ALPHA | {"alpha": float(pick(1000.0, 50.0))}
+        return {"moe_topk": [k] * layers, "moe_intermediate_size": [16] * layers, "num_shared_expert": [1] * layers,
+                "rope_scaling": pick(alpha, alpha, None), "head_dim": int(pick(8, 16)),
+                "tie_word_embeddings": bool(pick(True, True, False))}
+    if family == "hy_v3":
+        return {"mlp_layer_types": ["dense" if i < dense["first_k_dense_replace"] else "sparse" for i in range(layers)],
+                "num_experts_per_tok": int(pick(1, 3)), "num_shared_experts": int(pick(1, 2)),
+                "router_scaling_factor": float(pick(1.0, 2.826))}
+    if family == "minimax_m2":
+        rotary = pick((8, 16), (4, 8), (8, 8))
+        return {"attn_type_list": [1] * layers, "rotary_dim": rotary[0], "head_dim": rotary[1],
+                "num_experts_per_tok": int(pick(1, 3))}
+    if family == "solar_open":
+        return router
+    if family == "seed_oss":
+        return {"attention_bias": bool(pick(True, True, False)), "attention_out_bias": bool(pick(*[False] * 7, True)),
+                "mlp_bias": bool(pick(*[False] * 7, True))}
+    return {}
 
 
 def draw_deepseek(family: str, heads: int, pick) -> dict:
@@ -112,6 +155,9 @@ def draw_deepseek(family: str, heads: int, pick) -> dict:
                              yarn | {"mscale": 0.707, "mscale_all_dim": 0.707}, yarn | {"mscale": 1.0}),
         "attention_bias": bool(pick(True, *[False] * 7)),
     }
+    if family == "glm4_moe_lite":
+        first = changes["first_k_dense_replace"]
+        changes["mlp_layer_types"] = ["dense" if i < first else "sparse" for i in range(layers)]
     if family == "deepseek_v2":
         changes["topk_method"] = pick("greedy", "greedy", "greedy", "group_limited_greedy")
     else:
@@ -226,7 +272,11 @@ def compare(command: list[str], family: str, seed: int, folder: Path, count: Cou
     name = f"{family} seed {seed}"
     random_families.write_checkpoint(folder, config, seed, form)
     write_tokenizer(folder, config["vocab_size"])
-    tokens, expected = greedy(folder, seed)
+    known = folder
+    if random_families.unknown(config):
+        known = folder.parent / "known"
+        random_families.write_known(known, config, seed)
+    tokens, expected = greedy(known, seed)
     text = logits_text(command, folder, tokens[:-1])
     ours = np.array(json.loads(text)["logits"], np.float64)
     bound = 1e-4 * np.abs(expected).max()

@@ -4,6 +4,7 @@ tensor names of the published ones. `model_type` in a configuration says which f
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import gguf
 import numpy as np
@@ -34,19 +35,51 @@ LATENT = {"num_key_value_heads": 4, "q_lora_rank": 24, "kv_lora_rank": 20, "qk_n
           "ep_size": 1, "seq_aux": True, "pretraining_tp": 1}
 YARN_OF_GPT_OSS = {"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
                    "original_max_position_embeddings": 32}
+ROUTED = {"moe_intermediate_size": 16, "n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 3,
+          "n_group": 1, "topk_group": 1, "norm_topk_prob": True, "routed_scaling_factor": 1.5,
+          "first_k_dense_replace": 1}
+V3 = DENSE | LATENT | {
+    "topk_method": "noaux_tc", "n_group": 4, "topk_group": 2, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
+    "scoring_func": "sigmoid", "num_nextn_predict_layers": 1}
+ALPHA = {"alpha": 1000.0, "beta_fast": 32, "beta_slow": 1, "factor": 1.0, "mscale": 1.0, "mscale_all_dim": 0.0,
+         "type": "dynamic"}
 FAMILIES = {
     "deepseek_v2": ("DeepseekV2ForCausalLM", DENSE | LATENT | {
         "topk_method": "greedy", "n_group": 1, "topk_group": 1, "norm_topk_prob": False, "routed_scaling_factor": 1.0,
         "scoring_func": "softmax"}),
-    "deepseek_v3": ("DeepseekV3ForCausalLM", DENSE | LATENT | {
-        "topk_method": "noaux_tc", "n_group": 4, "topk_group": 2, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
-        "scoring_func": "sigmoid", "num_nextn_predict_layers": 1}),
+    "deepseek_v3": ("DeepseekV3ForCausalLM", V3),
+    "dots1": ("Dots1ForCausalLM", DENSE | ROUTED | {"attention_bias": False, "n_shared_experts": 2,
+                                                    "rope_theta": 10000.0, "scoring_func": "noaux_tc"}),
+    "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", DENSE | {
+        "moe_intermediate_size": 16, "moe_k": 3, "moe_num_experts": 8, "moe_num_shared_experts": 2,
+        "moe_layer_start_index": 1, "moe_layer_end_index": -1, "moe_layer_interval": 1, "use_bias": False,
+        "rope_theta": 500000.0, "rope_scaling": None, "tie_word_embeddings": True}),
+    "glm4_moe": ("Glm4MoeForCausalLM", DENSE | ROUTED | {
+        "attention_bias": True, "head_dim": 16, "use_qk_norm": True, "partial_rotary_factor": 0.5,
+        "rope_theta": 1000000.0, "rope_scaling": None, "num_nextn_predict_layers": 1}),
+    "glm4_moe_lite": ("Glm4MoeLiteForCausalLM", DENSE | LATENT | ROUTED | {
+        "rms_norm_eps": 1e-5, "num_nextn_predict_layers": 1, "partial_rotary_factor": 1.0, "rope_theta": 1000000.0,
+        "routed_scaling_factor": 1.8, "topk_method": "noaux_tc"}),
     "gpt_oss": ("GptOssForCausalLM", {"attention_bias": True, "experts_per_token": 3, "head_dim": 8,
                                       "initial_context_length": 32, "intermediate_size": 32, "layer_types": ...,
                                       "num_experts_per_tok": 3, "num_local_experts": 8,
                                       "rope_scaling": YARN_OF_GPT_OSS, "rope_theta": 150000, "sliding_window": 33,
                                       "swiglu_limit": 7.0}),
+    "hunyuan_v1_moe": ("HunYuanMoEV1ForCausalLM", {
+        "attention_bias": False, "head_dim": 8, "intermediate_size": 16, "moe_intermediate_size": [16, 16],
+        "moe_topk": [3, 3], "num_experts": 8, "num_shared_expert": [1, 1], "rope_scaling": ALPHA,
+        "rope_theta": 10000.0, "tie_word_embeddings": True, "use_cla": False, "use_qk_norm": True}),
+    "hy_v3": ("HYV3ForCausalLM", DENSE | {
+        "first_k_dense_replace": 1, "head_dim": 8, "moe_intermediate_size": 16, "num_experts": 8,
+        "num_experts_per_tok": 3, "num_shared_experts": 1, "qk_norm": True, "route_norm": True,
+        "router_scaling_factor": 2.826, "rope_theta": 11158840.0, "rope_scaling": None}),
+    "kimi_k2": ("DeepseekV3ForCausalLM", V3 | {"n_group": 1, "topk_group": 1, "routed_scaling_factor": 2.827,
+                                               "rope_theta": 50000.0}),
     "llama": ("LlamaForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None}),
+    "minimax_m2": ("MiniMaxM2ForCausalLM", {
+        "attn_type_list": [1, 1], "head_dim": 16, "intermediate_size": 16, "num_local_experts": 8,
+        "num_experts_per_tok": 3, "qk_norm_type": "per_layer", "rope_theta": 5000000, "rotary_dim": 8,
+        "scoring_func": "sigmoid", "shared_intermediate_size": 0, "use_qk_norm": True, "use_routing_bias": True}),
     "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
     "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
                                        "sliding_window": None, "rope_theta": 1e6}),
@@ -63,7 +96,39 @@ FAMILIES = {
     "qwen3": ("Qwen3ForCausalLM", DENSE | {"use_sliding_window": False, "sliding_window": None, "max_window_layers": 2,
                                            "rope_theta": 1e6, "attention_bias": False, "head_dim": 8,
                                            "rope_scaling": None}),
+    "seed_oss": ("SeedOssForCausalLM", DENSE | {"attention_bias": True, "attention_out_bias": False, "head_dim": 16,
+                                                "mlp_bias": False, "rope_theta": 10000000.0,
+                                                "rope_scaling": {"rope_type": "default"}}),
+    "solar_open": ("SolarOpenForCausalLM", ROUTED | {
+        "attention_bias": False, "first_k_dense_replace": 0, "head_dim": 8, "partial_rotary_factor": 1.0,
+        "rope_theta": 1000000.0, "use_qk_norm": False,
+        "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}}),
 }
+
+
+class Names(NamedTuple):
+    """What a family calls tensors of its feed-forward, where not as most."""
+    block: str = "mlp"
+    router: str = "gate"
+    bias: str | None = None
+    shared: str = "shared_experts"
+    parts: tuple = ("gate_proj", "up_proj", "down_proj")
+    query_norm: str = "q_norm"
+    key_norm: str = "k_norm"
+
+
+V3_NAMES = Names(bias="gate.e_score_correction_bias")
+NAMES = dict.fromkeys(("deepseek_v3", "dots1", "glm4_moe", "glm4_moe_lite", "kimi_k2", "solar_open"), V3_NAMES) | {
+    "ernie4_5_moe": Names(bias="moe_statics.e_score_correction_bias"),
+    "hunyuan_v1_moe": Names(router="gate.wg", shared="shared_mlp", query_norm="query_layernorm",
+                            key_norm="key_layernorm"),
+    "hy_v3": Names(router="router.gate", bias="expert_bias", shared="shared_mlp"),
+    "minimax_m2": Names(block="block_sparse_moe", bias="e_score_correction_bias", parts=("w1", "w3", "w2")),
+    "mixtral": Names(block="block_sparse_moe", parts=("w1", "w3", "w2")),
+}
+# Norms on queries and keys: over a head, or over all together.
+HEAD_NORMS = ("dots1", "hunyuan_v1_moe", "hy_v3", "qwen3")
+WHOLE_NORMS = ("minimax_m2", "olmoe")
 
 
 def complete(model_type: str, changes: dict) -> dict:
@@ -86,10 +151,15 @@ def write_config(folder: Path, config: dict, form: str) -> None:
 
 
 def is_sparse(config: dict, layer: int) -> bool:
-    if config["model_type"] in ("gpt_oss", "mixtral", "olmoe"):
+    if config["model_type"] in ("gpt_oss", "hunyuan_v1_moe", "minimax_m2", "mixtral", "olmoe"):
         return True
-    if config["model_type"] in ("deepseek_v2", "deepseek_v3"):
+    if "mlp_layer_types" in config:
+        return config["mlp_layer_types"][layer] == "sparse"
+    if "first_k_dense_replace" in config:
         return layer >= config["first_k_dense_replace"]
+    if "moe_k" in config:
+        last = config["moe_layer_end_index"] % config["num_hidden_layers"]
+        return config["moe_layer_start_index"] <= layer <= last and (layer + 1) % config["moe_layer_interval"] == 0
     return "moe_intermediate_size" in config and (
         layer not in config["mlp_only_layers"] and (layer + 1) % config["decoder_sparse_step"] == 0
     )
@@ -126,19 +196,22 @@ class Maker:
         head_dim = c.get("head_dim") or self.hidden // c["num_attention_heads"]
         heads = c["num_attention_heads"]
         query, kv = heads * head_dim, c.get("num_key_value_heads", heads) * head_dim
-        output = bool(c.get("attention_bias"))
-        bias = output or family in ("qwen2", "qwen2_moe")
+        bias = bool(c.get("attention_bias")) or family in ("qwen2", "qwen2_moe")
+        output = bool(c.get("attention_out_bias", c.get("attention_bias") and family not in ("glm4_moe", "solar_open")))
+        whole = family in WHOLE_NORMS
+        norms = whole or family in HEAD_NORMS or c.get("use_qk_norm")
         # Without norms on queries and keys, scores need a gain of their own to be of some size.
-        gain = 1.0 if family in ("qwen3", "olmoe") else 1.6
+        gain = 1.0 if norms else 1.6
         self.linear(f"{name}.q_proj", query, self.hidden, gain, bias)
         self.linear(f"{name}.k_proj", kv, self.hidden, gain, bias)
         self.linear(f"{name}.v_proj", kv, self.hidden, 1.0, bias)
         self.linear(f"{name}.o_proj", self.hidden, query, 2.0, output)
         if family == "gpt_oss":
             self.put(f"{name}.sinks", 1.5 * self.rng.standard_normal(heads))
-        if family in ("qwen3", "olmoe"):
-            self.norm(f"{name}.q_norm", head_dim if family == "qwen3" else query, 1.3)
-            self.norm(f"{name}.k_norm", head_dim if family == "qwen3" else kv, 1.3)
+        if norms:
+            names = NAMES.get(family, Names())
+            self.norm(f"{name}.{names.query_norm}", query if whole else head_dim, 1.3)
+            self.norm(f"{name}.{names.key_norm}", kv if whole else head_dim, 1.3)
 
     def latent_attention(self, name: str) -> None:
         c = self.config
@@ -178,21 +251,25 @@ class Maker:
             self.stacked(f"{layer}.mlp.experts.gate_up_proj", 2 * c["intermediate_size"], self.hidden, 4.0)
             self.stacked(f"{layer}.mlp.experts.down_proj", self.hidden, c["intermediate_size"], 0.5)
             return
-        mixtral = c["model_type"] == "mixtral"
-        block = f"{layer}.{'block_sparse_moe' if mixtral else 'mlp'}"
-        count = c[next(key for key in ("num_local_experts", "num_experts", "n_routed_experts") if key in c)]
-        self.linear(f"{block}.gate", count, self.hidden, 1.5)
-        if c["model_type"] == "deepseek_v3":
-            self.put(f"{block}.gate.e_score_correction_bias", self.rng.standard_normal(count) * 0.2)
+        names = NAMES.get(c["model_type"], Names())
+        block = f"{layer}.{names.block}"
+        count = c[next(key for key in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+                       if key in c)]
+        self.linear(f"{block}.{names.router}", count, self.hidden, 1.5)
+        if names.bias is not None:
+            bias = self.rng.standard_normal(count) * (0.05 if "moe_k" in c else 0.2)  # beside a softmax, less is as much
+            self.put(f"{block}.{names.bias}", bias[None] if "moe_k" in c else bias)
+        inner = c.get("moe_intermediate_size") or c["intermediate_size"]
+        inner = inner[0] if isinstance(inner, list) else inner
         for e in range(count):
-            inner = c.get("moe_intermediate_size", c["intermediate_size"])
-            parts = ("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj")
-            self.mlp(f"{block}.experts.{e}", inner, parts)
+            self.mlp(f"{block}.experts.{e}", inner, names.parts)
         if "shared_expert_intermediate_size" in c:
             self.mlp(f"{block}.shared_expert", c["shared_expert_intermediate_size"])
             self.linear(f"{block}.shared_expert_gate", 1, self.hidden, 1.5)
-        if "n_shared_experts" in c:
-            self.mlp(f"{block}.shared_experts", c["moe_intermediate_size"] * c["n_shared_experts"])
+        shared = next((c[key] for key in ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts",
+                                          "num_shared_expert") if key in c), 0)
+        if shared:
+            self.mlp(f"{block}.{names.shared}", inner * (shared[0] if isinstance(shared, list) else shared))
 
     def make(self) -> dict[str, torch.Tensor]:
         c = self.config
@@ -215,7 +292,47 @@ class Maker:
         return self.tensors
 
 
+# Folders that have a part of the layer that predicts further tokens.
+WITH_NEXT = ("glm4_moe", "glm4_moe_lite", "kimi_k2")
+# What transformers calls a family that it has under another name, or within other models.
+KNOWN_AS = {"kimi_k2": "deepseek_v3"}
+
+
+def nested(config: dict) -> bool:
+    """Whether the model lies within one of several, beside a tower for pictures."""
+    return "wrapper" in config
+
+
+def unknown(config: dict) -> bool:
+    """Whether transformers needs another folder of the same model."""
+    return nested(config) or config["model_type"] in KNOWN_AS
+
+
 def write_checkpoint(folder: Path, config: dict, seed: int, form: str, shards: int = 1) -> None:
     folder.mkdir(parents=True)
+    tensors = Maker(config, seed).make()
+    layers = config["num_hidden_layers"]
+    if config["model_type"] in WITH_NEXT:
+        hidden = config["hidden_size"]
+        for name, shape in (("eh_proj", (hidden, 2 * hidden)), ("enorm", (hidden,)), ("hnorm", (hidden,))):
+            tensors[f"model.layers.{layers}.{name}.weight"] = torch.full(shape, 0.5)
+    if nested(config):
+        text = {key: value for key, value in config.items() if key != "wrapper"}
+        model_type, architecture, prefix = config["wrapper"]
+        config = {"architectures": [architecture], "model_type": model_type, "text_config": text,
+                  "vision_config": {"hidden_size": 8, "scale": float("inf")}}
+        tensors = {prefix + name: tensor for name, tensor in tensors.items()}
+        tensors["vision_tower.patch_embed.proj.weight"] = torch.ones((8, 3, 2, 2), dtype=torch.bfloat16)
+        tensors["vision_tower.patch_embed.positions"] = torch.arange(4, dtype=torch.int64)
+        tensors["mm_projector.linear_1.weight"] = torch.ones((4, 8))
     write_config(folder, config, form)
-    write_weights(folder, Maker(config, seed).make(), shards)
+    write_weights(folder, tensors, shards)
+
+
+def write_known(folder: Path, config: dict, seed: int) -> None:
+    """The same model in a folder that transformers knows."""
+    plain = {key: value for key, value in config.items() if key not in ("wrapper", "num_nextn_predict_layers")}
+    plain["model_type"] = KNOWN_AS.get(config["model_type"], config["model_type"])
+    folder.mkdir(parents=True)
+    write_config(folder, plain, "published")
+    write_weights(folder, Maker(config, seed).make(), 1)

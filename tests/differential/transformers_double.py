@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import deepseek_router
+import routers
 
 
 class WidenCasts(TorchFunctionMode):
@@ -75,18 +75,23 @@ def compute_clear(folder: Path, count: int, seed: int) -> Reference:
 
 def load(folder: Path):
     """The model in double; within WidenCasts."""
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    routers.mend_config(config)
     model, info = transformers.AutoModelForCausalLM.from_pretrained(
         folder,
+        config=config,
         dtype=torch.float64,
         attn_implementation="eager",
         experts_implementation="eager",
         output_loading_info=True,
         local_files_only=True,
     )
+    behind = f"model.layers.{config.num_hidden_layers}."  # what predicts further tokens
+    info["unexpected_keys"] = [name for name in info["unexpected_keys"] if not name.startswith(behind)]
     wrong = {kind: sorted(names) for kind, names in info.items() if names}
     if wrong:
         raise ValueError(f"{folder}: transformers reports {wrong}")
-    deepseek_router.mend(model)
+    routers.mend(model)
     return model.eval()
 
 
@@ -99,14 +104,8 @@ class Choice(NamedTuple):
 def watch(model, routed: dict) -> None:
     """Notes what each layer's router chooses."""
     for i, layer in enumerate(model.model.layers):
-        if not hasattr(layer.mlp, "experts"):
-            continue
-        if hasattr(layer.mlp, "route_tokens_to_experts"):
-            deepseek_router.watch(layer.mlp, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
-        else:
-            router = layer.mlp.router if hasattr(layer.mlp, "router") else layer.mlp.gate
-            router.register_forward_hook(lambda _, __, out, i=i: routed.__setitem__(
-                i, Choice(out[2], out[1], _margin(out[0].numpy(), out[2].shape[1]))))
+        if hasattr(layer.mlp, "experts"):
+            routers.watch(layer.mlp, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
 
 
 def compute(folder: Path, tokens: np.ndarray) -> Reference:
@@ -134,7 +133,3 @@ def compute(folder: Path, tokens: np.ndarray) -> Reference:
         margin=min(routed[i].margin for i in layers),
     )
 
-
-def _margin(router_logits: np.ndarray, k: int) -> float:
-    ordered = -np.sort(-router_logits, axis=-1)
-    return float("inf") if k == ordered.shape[1] else float((ordered[:, k - 1] - ordered[:, k]).min())

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,14 @@ struct ModelOptions {
 struct WeightPath {
   std::string path;       ///< "onednn brg:avx512_core f32", "native avx512 bf16", ...
   std::size_t count = 0;  ///< matrices
+  std::uint64_t bytes = 0;
+};
+
+/// Tensors of a checkpoint that its model does not use: towers for pictures or sound, layers that predict further
+/// tokens.
+struct UnreadTensors {
+  std::string group;      ///< what their names begin with: "vision_tower", "model.layers.61", "mtp"
+  std::size_t count = 0;  ///< tensors
   std::uint64_t bytes = 0;
 };
 
@@ -96,6 +105,8 @@ class MOXIE_API Model {
   [[nodiscard]] Result<AnyRouter> router(std::size_t layer) const noexcept;
   /// Which implementations carry its weights.
   [[nodiscard]] Result<std::vector<WeightPath>> weight_paths() const noexcept;
+  /// What the checkpoint has beside it, in the order of the checkpoint.
+  [[nodiscard]] std::span<const UnreadTensors> unread() const noexcept;
 
  private:
   friend struct model::ModelAccess;

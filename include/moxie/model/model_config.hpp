@@ -11,7 +11,7 @@
 
 namespace moxie::inline abi1 {
 
-/// Which norms queries and keys pass before the rotary embedding.
+/// Which norms queries and keys pass, before the rotary embedding or behind it.
 enum class QueryKeyNorm : std::uint8_t {
   kNone,
   kHead,   ///< over C, each head by itself
@@ -72,6 +72,7 @@ struct ModelConfig {
   GatedActivation activation = GatedActivation::kSilu;
   bool tie_word_embeddings = false;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+  bool norm_after_rope = false;  ///< the norms on queries and keys come behind the rotary embedding
   std::size_t kv_lora_rank = 0;  ///< of latent attention, with the next five: the latent's width; 0: keys and values
   std::size_t q_lora_rank = 0;   ///< width that queries pass through; 0: none
   std::size_t qk_nope_head_dim = 0;  ///< of a query head, what the rotary embedding leaves as it is

@@ -136,7 +136,12 @@ class Converter {
  public:
   Converter(const Checkpoint& checkpoint, const Family& family, const ModelConfig& config,
             const ConvertOptions& options, GgufWriter& writer)
-      : checkpoint_(checkpoint), family_(family), config_(config), options_(options), writer_(writer) {}
+      : checkpoint_(checkpoint),
+        family_(family),
+        names_(family.names.in(checkpoint)),
+        config_(config),
+        options_(options),
+        writer_(writer) {}
 
   Status add_all() {
     const std::uint64_t D = config_.hidden_size;
@@ -174,7 +179,8 @@ class Converter {
     const std::uint64_t D = config_.hidden_size;
     const std::uint64_t query = std::uint64_t{config_.num_attention_heads} * config_.head_dim;
     const std::uint64_t kv = std::uint64_t{config_.num_key_value_heads} * config_.head_dim;
-    const std::size_t head_width = family_.gguf.interleaved_rows ? config_.head_dim : 0;
+    const bool interleaves = family_.gguf.interleaved_rows && !family_.interleaved_rows;
+    const std::size_t head_width = interleaves ? config_.head_dim : 0;
     const bool bias = config_.attention_bias;
     MOXIE_TRY(add({Part::kQuery, layer}, {query, D}, bias, head_width));
     MOXIE_TRY(add({Part::kKey, layer}, {kv, D}, bias, head_width));
@@ -210,7 +216,7 @@ class Converter {
   Status add_latent_heads(const Place& place, std::vector<std::uint64_t> dims) {
     const std::uint64_t each = config_.qk_nope_head_dim + config_.v_head_dim;
     const std::array<std::uint64_t, 2> old_dims = {dims[0] * each, config_.kv_lora_rank};
-    const std::string from = family_.names.name({Part::kLatentUp, place.layer}) + ".weight";
+    const std::string from = names_.name({Part::kLatentUp, place.layer}) + ".weight";
     MOXIE_TRY_LET(const Tensor kv_b, find(from, old_dims));
     const std::string name = kGgufNames.name(place) + ".weight";
     const ElementType type = type_of(name, dims.size(), dims.back());
@@ -231,9 +237,9 @@ class Converter {
     place.n_experts = config_.num_experts;
     if (config_.expert_bias) MOXIE_TRY(add_stacked_biases(place, out));
     const std::string name = family_.gguf.names.tensor(place, ".weight");
-    MOXIE_TRY_LET(const StackedExperts experts,
-                  StackedExperts::find(checkpoint_, family_.names, place, static_cast<std::size_t>(out),
-                                       static_cast<std::size_t>(in)));
+    MOXIE_TRY_LET(
+        const StackedExperts experts,
+        StackedExperts::find(checkpoint_, names_, place, static_cast<std::size_t>(out), static_cast<std::size_t>(in)));
     ElementType type = type_of(name, 3, in);
     // What is quantized would gain nothing as floats, and be another model's arithmetic.
     if (is_quantized(experts.type()) && !is_quantized(type)) type = experts.type();
@@ -244,7 +250,7 @@ class Converter {
   }
 
   Status add_stacked_biases(Place place, std::uint64_t out) {
-    const auto fill = [checkpoint = checkpoint_, &names = family_.names, place, out](
+    const auto fill = [checkpoint = checkpoint_, names = names_, place, out](
                           std::uint64_t expert, std::span<std::byte> rows) mutable -> Status {
       const auto width = static_cast<std::size_t>(out);
       for (; !rows.empty(); rows = rows.subspan(width * sizeof(float)), ++expert) {
@@ -268,7 +274,7 @@ class Converter {
     const std::span<const std::uint64_t> old_dims = std::span(dims).subspan(dims.size() == 3 ? 1 : 0);
     std::vector<Tensor> parts;
     for (place.expert = 0; place.expert < (dims.size() == 3 ? dims[0] : 1); ++place.expert) {
-      const std::string name = family_.names.tensor(place, kind);
+      const std::string name = names_.tensor(place, kind);
       MOXIE_TRY_LET(Tensor part, find(name, old_dims));
       if (!parts.empty() && part.type != parts[0].type) {
         return Status(Code::kUnsupported, name, Text(moxie::name(parts[0].type), ", as the experts before it"),
@@ -290,7 +296,8 @@ class Converter {
 
   [[nodiscard]] Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims) const {
     MOXIE_TRY_LET(const Tensor tensor, checkpoint_.find(name));
-    if (!std::ranges::equal(tensor.dims, dims)) {
+    const bool is_row = dims.size() == 1 && tensor.dims.size() == 2 && tensor.dims[0] == 1;
+    if (!std::ranges::equal(tensor.dims.subspan(is_row ? 1 : 0), dims)) {
       return Status(Code::kFormat, name, "the shape that config.json says", "another");
     }
     if (!is_float(tensor.type)) return Status(Code::kUnsupported, name, "F32, BF16 or F16", moxie::name(tensor.type));
@@ -318,6 +325,7 @@ class Converter {
 
   const Checkpoint& checkpoint_;
   const Family& family_;
+  TensorNames names_;
   const ModelConfig& config_;
   const ConvertOptions& options_;
   GgufWriter& writer_;

@@ -27,7 +27,8 @@ Status check_biases(const Family& family, const ModelConfig& config) {
   const bool any = biases == GgufForm::Biases::kAny;
   const bool output = biases == GgufForm::Biases::kAttention;
   const bool must = biases == GgufForm::Biases::kQueryKeyValue || output;
-  MOXIE_TRY(check("attention_bias", config.attention_bias, any || must, must));
+  const bool may = must || any || biases == GgufForm::Biases::kMaybeQueryKeyValue;
+  MOXIE_TRY(check("attention_bias", config.attention_bias, may, must));
   MOXIE_TRY(check("attention_bias on the output", config.attention_output_bias, any || output, output));
   return check("mlp_bias", config.mlp_bias, any, false);
 }
@@ -66,7 +67,8 @@ Status set_rope(GgufKeyWriter& keys, const Family& family, const ModelConfig& co
 /// The width of dense layers. Where there are none, llama.cpp wants the key all the same.
 std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
   if (config.num_experts == 0 || config.intermediate_size != 0) return config.intermediate_size;
-  if (family.gguf.expert_width == "feed_forward_length") return config.moe_intermediate_size;
+  if (family.gguf.expert_width == "feed_forward_length" || family.gguf.routing_keys)
+    return config.moe_intermediate_size;
   return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
 }
 
@@ -93,6 +95,7 @@ Status check_windows(const Family& family, const ModelConfig& config) {
 Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
   const std::string_view name = family.gguf.architecture;
   if (family.latent_attention) MOXIE_TRY(check_gguf_can_say_latent(config));
+  if (family.gguf.routing_keys) MOXIE_TRY(check_gguf_can_say_routing(family, config));
   if (family.experts && !family.gguf.routing_keys) {
     if (std::ranges::find(config.moe_layers, false) != config.moe_layers.end()) {
       return cannot_say(Text("experts in every layer, as GGUF's ", name, " has"), "a layer without");
@@ -107,12 +110,7 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
   if (config.tie_word_embeddings && family.gguf.own_head) {
     return cannot_say(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
   }
-  // llama.cpp wants both norms as wide as a row of the model.
-  if (config.query_key_norm == QueryKeyNorm::kWhole &&
-      std::uint64_t{config.num_key_value_heads} * config.head_dim != config.hidden_size) {
-    return cannot_say(Text("num_key_value_heads * head_dim ", config.hidden_size, ", as GGUF's ", name, " has"),
-                      Text(config.num_key_value_heads, " * ", config.head_dim));
-  }
+  if (family.gguf.check != nullptr) MOXIE_TRY(family.gguf.check(config));
   MOXIE_TRY(check_biases(family, config));
   return check_rope(family, config);
 }
@@ -146,6 +144,7 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     if (family.gguf.expert_width != "feed_forward_length") {
       MOXIE_TRY(keys.size(family.gguf.expert_width, config.moe_intermediate_size));
     }
+    if (family.gguf.routing_keys) MOXIE_TRY(set_gguf_routing(keys, family, config));
     if (family.shared_expert) {
       MOXIE_TRY(keys.size("expert_shared_feed_forward_length", config.shared_expert_intermediate_size));
     }

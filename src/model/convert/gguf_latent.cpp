@@ -4,31 +4,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "model/load/gguf_latent.hpp"
 #include "model/run/rope.hpp"
 
 namespace moxie::inline abi1::model {
 
-namespace {
-
-bool limits_groups(const ModelConfig& config) noexcept { return config.topk_group < config.n_group; }
-
-}  // namespace
-
 Status check_gguf_can_say_latent(const ModelConfig& config) {
-  const auto moe = std::ranges::find(config.moe_layers, true);
-  if (moe == config.moe_layers.end() ||
-      std::ranges::find(moe, config.moe_layers.end(), false) != config.moe_layers.end()) {
-    return cannot_say("experts in every layer behind the first of them, as GGUF's deepseek2 has", "a layer without");
-  }
-  if (limits_groups(config) && config.group_score != GroupScore::kBestTwo) {
-    return cannot_say("groups of experts by their two best, as GGUF's deepseek2 means", "by the best");
-  }
   if (!config.rope_interleave) return cannot_say("rope_interleave true, as GGUF's deepseek2 means", "false");
-  // llama.cpp has one for all norms, and those within attention have this one whatever the file says.
-  if (static_cast<float>(config.rms_norm_eps) != 1e-6f) {
-    return cannot_say("rms_norm_eps 1e-06, as GGUF's deepseek2 has within attention", Text(config.rms_norm_eps));
-  }
   const RopeScaling& scaling = config.rope_scaling;
   if (scaling.type != RopeScaling::Type::kYarn) return {};
   if (scaling.attention_factor != 1 || !(scaling.yarn_log_multiplier > 0)) {
@@ -49,16 +30,6 @@ Status set_gguf_latent(GgufKeyWriter& keys, const ModelConfig& config) {
   MOXIE_TRY(keys.size("attention.value_length", config.kv_lora_rank));
   MOXIE_TRY(keys.size("attention.key_length_mla", config.qk_nope_head_dim + rope));
   MOXIE_TRY(keys.size("attention.value_length_mla", config.v_head_dim));
-  const auto first = std::ranges::find(config.moe_layers, true) - config.moe_layers.begin();
-  MOXIE_TRY(keys.size("leading_dense_block_count", static_cast<std::uint64_t>(first)));
-  MOXIE_TRY(keys.size("expert_shared_count", config.shared_expert_intermediate_size / config.moe_intermediate_size));
-  // All groups for each row are none; llama.cpp ends the process where it reads so many.
-  MOXIE_TRY(keys.size("expert_group_count", limits_groups(config) ? config.n_group : 1));
-  MOXIE_TRY(keys.size("expert_group_used_count", limits_groups(config) ? config.topk_group : 1));
-  MOXIE_TRY(keys.number("expert_weights_scale", config.routed_scaling_factor));
-  if (config.norm_topk_prob) MOXIE_TRY(keys.flag("expert_weights_norm", true));
-  const double gating = config.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating;
-  MOXIE_TRY(keys.size("expert_gating_func", static_cast<std::uint64_t>(gating)));
   if (config.rope_scaling.type != RopeScaling::Type::kYarn) return {};
   return keys.number("rope.scaling.yarn_log_multiplier", static_cast<double>(config.rope_scaling.yarn_log_multiplier));
 }

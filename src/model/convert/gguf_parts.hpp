@@ -29,6 +29,14 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config);
 Status set_gguf_configuration(GgufWriter& writer, const Family& family, const ModelConfig& config, GgufFileType type,
                               std::string_view model_name);
 
+/// Whether keys of routing can say which layers have experts and how those are chosen.
+///
+/// Errors   kUnsupported, which names what they can.
+Status check_gguf_can_say_routing(const Family& family, const ModelConfig& config);
+
+/// Those keys.
+Status set_gguf_routing(GgufKeyWriter& keys, const Family& family, const ModelConfig& config);
+
 /// Whether llama.cpp's deepseek2 would run the model and not another.
 ///
 /// Errors   kUnsupported, which names what it has.

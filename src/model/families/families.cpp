@@ -9,9 +9,13 @@ namespace moxie::inline abi1::model {
 
 namespace {
 
-/// Where two share an architecture of GGUF and have no experts, a file is taken for the first's.
-constexpr const Family* kFamilies[] = {&kDeepseekV2, &kDeepseekV3, &kGptOss,   &kLlama, &kMistral, &kMixtral,
-                                       &kOlmoe,      &kQwen2,      &kQwen2Moe, &kQwen3, &kQwen3Moe};
+/// Where several share an architecture of GGUF, and no key tells them apart, a file is taken for the first's.
+constexpr const Family* kFamilies[] = {
+    &kDeepseekV2,   &kDeepseekV3, &kDots1,    &kErnie45Moe, &kGlm4Moe,   &kGlm4MoeLite, &kGptOss,
+    &kHunyuanV1Moe, &kHyV3,       &kKimiK2,   &kLlama,      &kMinimaxM2, &kMistral,     &kMixtral,
+    &kOlmoe,        &kQwen2,      &kQwen2Moe, &kQwen3,      &kQwen3Moe,  &kSeedOss,     &kSolarOpen};
+
+constexpr Wrapper kWrappers[] = {{.model_type = "kimi_k25", .architecture = "KimiK25ForConditionalGeneration"}};
 
 std::string listed(std::vector<std::string_view> names) {
   std::ranges::sort(names);
@@ -32,6 +36,7 @@ ModelConfig config_of(const Family& family) {
   ModelConfig config;
   config.model_type = family.model_type;
   config.query_key_norm = family.query_key_norm;
+  config.norm_after_rope = family.norm_after_rope;
   config.expert_bias = family.expert_bias;
   config.attention_sinks = family.attention_sinks;
   config.activation = family.activation;
@@ -41,6 +46,11 @@ ModelConfig config_of(const Family& family) {
 const Family* find_family(std::string_view model_type) noexcept {
   const auto found = std::ranges::find(kFamilies, model_type, [](const Family* family) { return family->model_type; });
   return found == std::end(kFamilies) ? nullptr : *found;
+}
+
+const Wrapper* find_wrapper(std::string_view model_type) noexcept {
+  const auto found = std::ranges::find(kWrappers, model_type, &Wrapper::model_type);
+  return found == std::end(kWrappers) ? nullptr : &*found;
 }
 
 const Family* find_gguf_family(std::string_view architecture, bool experts, Scores scoring_func) noexcept {
@@ -58,6 +68,7 @@ const Family* find_gguf_family(std::string_view architecture, bool experts, Scor
 std::string known_model_types() {
   std::vector<std::string_view> names;
   for (const Family* family : kFamilies) names.push_back(family->model_type);
+  for (const Wrapper& wrapper : kWrappers) names.push_back(wrapper.model_type);
   return listed(std::move(names));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <moxie/core/status.hpp>
 #include <moxie/model/model_config.hpp>
 
 #include "model/load/gguf_names.hpp"
@@ -14,11 +15,19 @@
 namespace moxie::inline abi1::model {
 
 class ConfigFields;
+class GgufKeys;
+
+/// What a family means by its rotary embedding where config.json does not say it.
+struct RopeForm {
+  double default_theta = 0;  ///< where there is no rope_theta, as in early files; 0: it must be there
+  double part = 0;     ///< of a head that is turned, where no field says how much; 0: all, and no field may say less
+  bool alpha = false;  ///< "dynamic" may have an `alpha`, which changes theta
+};
 
 /// What llama.cpp takes for granted in the files of one architecture, since no key says it.
 struct GgufForm {
   /// Biases that it knows: a model with others, or without those that must be there, cannot be said.
-  enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kAttention, kAny };
+  enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kMaybeQueryKeyValue, kAttention, kAny };
 
   std::string_view architecture;  ///< `general.architecture`
   TensorNames names = kGgufNames;
@@ -33,6 +42,8 @@ struct GgufForm {
   bool own_head = false;
   /// Keys say how experts are chosen and weighted, how many are shared, and how many layers before have none.
   bool routing_keys = false;
+  /// `interleave_moe_layer_step` must be there.
+  bool layer_step = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
   /// The even layers have the window that `attention.sliding_window` gives, the others none.
@@ -40,6 +51,10 @@ struct GgufForm {
   /// `rope.scaling.yarn_truncate` says whether the bounds of yarn are whole; where it is not there, they are not, as in
   /// the models that there are. Other architectures have whole ones and no key.
   bool truncate_key = false;
+  /// kUnsupported for what llama.cpp would not load besides.
+  Status (*check)(const ModelConfig& config) = nullptr;
+  /// Reads what no key says and not all files of the architecture have.
+  void (*read)(const Checkpoint& checkpoint, GgufKeys& keys, ModelConfig& config) = nullptr;
 };
 
 /// A family of models: all that is peculiar to it. A file of this folder has one or more, families.cpp lists them, and
@@ -57,7 +72,10 @@ struct Family {
   bool attention_sinks = false;
   GatedActivation activation = GatedActivation::kSilu;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
-  double default_theta = 0;  ///< where config.json has no rope_theta, as early files do; 0: it must
+  bool norm_after_rope = false;   ///< queries and keys pass their norms behind the rotary embedding
+  bool interleaved_rows = false;  ///< safetensors have rows so that the rotary embedding turns neighbours
+  RopeForm rope{};
+  bool tied = false;  ///< the head is the embedding, where config.json does not say it
   /// Reads what config.json says beyond what all families have (read_config does that before).
   void (*read)(ConfigFields& fields, ModelConfig& config) = nullptr;
   GgufForm gguf;
@@ -65,6 +83,14 @@ struct Family {
 
 /// Every family that moxie runs.
 [[nodiscard]] std::span<const Family* const> families() noexcept;
+
+/// A configuration around those of several models: `text_config` has the text model's, whose model_type is a family's.
+struct Wrapper {
+  std::string_view model_type;
+  std::string_view architecture;
+};
+/// Null where there is none.
+[[nodiscard]] const Wrapper* find_wrapper(std::string_view model_type) noexcept;
 
 /// A configuration with what all models of a family have.
 [[nodiscard]] ModelConfig config_of(const Family& family);
@@ -82,8 +108,16 @@ struct Family {
 
 extern const Family kDeepseekV2;
 extern const Family kDeepseekV3;
+extern const Family kDots1;
+extern const Family kErnie45Moe;
+extern const Family kGlm4Moe;
+extern const Family kGlm4MoeLite;
 extern const Family kGptOss;
+extern const Family kHunyuanV1Moe;
+extern const Family kHyV3;
+extern const Family kKimiK2;
 extern const Family kLlama;
+extern const Family kMinimaxM2;
 extern const Family kMistral;
 extern const Family kMixtral;
 extern const Family kOlmoe;
@@ -91,5 +125,7 @@ extern const Family kQwen2;
 extern const Family kQwen2Moe;
 extern const Family kQwen3;
 extern const Family kQwen3Moe;
+extern const Family kSeedOss;
+extern const Family kSolarOpen;
 
 }  // namespace moxie::model

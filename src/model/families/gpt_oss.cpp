@@ -47,7 +47,7 @@ constexpr Family kGptOss{
     .expert_bias = true,
     .attention_sinks = true,
     .activation = GatedActivation::kClampedSwiglu,
-    .default_theta = 150000,
+    .rope = {.default_theta = 150000},
     .read = read,
     .gguf = {.architecture = "gpt-oss",
              .names = kGgufNames.with({{Part::kFeedForwardNorm, "blk.{l}.post_attention_norm"}}),

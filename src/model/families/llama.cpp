@@ -26,14 +26,14 @@ void read_mistral(ConfigFields& fields, ModelConfig& config) { read_window_of_al
 constexpr Family kLlama{.model_type = "llama",
                         .architecture = "LlamaForCausalLM",
                         .names = kHuggingFaceNames,
-                        .default_theta = 10000,
+                        .rope = {.default_theta = 10000},
                         .read = read_llama,
                         .gguf = kGguf};
 
 constexpr Family kMistral{.model_type = "mistral",
                           .architecture = "MistralForCausalLM",
                           .names = kHuggingFaceNames,
-                          .default_theta = 10000,
+                          .rope = {.default_theta = 10000},
                           .read = read_mistral,
                           .gguf = kGguf};
 

@@ -18,20 +18,16 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 }  // namespace
 
-constexpr Family kMixtral{
-    .model_type = "mixtral",
-    .architecture = "MixtralForCausalLM",
-    .names = kHuggingFaceNames.with({{Part::kRouter, "model.layers.{l}.block_sparse_moe.gate"},
-                                     {Part::kExpertGate, "model.layers.{l}.block_sparse_moe.experts.{e}.w1"},
-                                     {Part::kExpertUp, "model.layers.{l}.block_sparse_moe.experts.{e}.w3"},
-                                     {Part::kExpertDown, "model.layers.{l}.block_sparse_moe.experts.{e}.w2"}}),
-    .experts = true,
-    .default_theta = 1e6,
-    .read = read,
-    .gguf = {.architecture = "llama",
-             .norm_topk_prob = true,
-             .expert_width = "feed_forward_length",
-             .interleaved_rows = true,
-             .rope_factors = true}};
+constexpr Family kMixtral{.model_type = "mixtral",
+                          .architecture = "MixtralForCausalLM",
+                          .names = kMixtralNames,
+                          .experts = true,
+                          .rope = {.default_theta = 1e6},
+                          .read = read,
+                          .gguf = {.architecture = "llama",
+                                   .norm_topk_prob = true,
+                                   .expert_width = "feed_forward_length",
+                                   .interleaved_rows = true,
+                                   .rope_factors = true}};
 
 }  // namespace moxie::model

@@ -47,6 +47,7 @@ Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& 
                                                    .output = std::move(o),
                                                    .query_norm = std::move(query_norm),
                                                    .key_norm = std::move(key_norm),
+                                                   .norm_after_rope = config.norm_after_rope,
                                                    .heads = config.num_attention_heads,
                                                    .kv_heads = config.num_key_value_heads,
                                                    .head_width = config.head_dim,
@@ -157,9 +158,8 @@ Result<Embedding> make_embedding(const Checkpoint& checkpoint, const Weights& ro
 
 }  // namespace
 
-Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const ModelConfig& config,
-                                                    const Checkpoint& checkpoint, const Backend& backend,
-                                                    const LoadOptions& options, Executor* executor) {
+Result<Built> make_decoder(const Family& family, const ModelConfig& config, const Checkpoint& checkpoint,
+                           const Backend& backend, const LoadOptions& options, Executor* executor) {
   WeightSource weights(checkpoint, family, backend, options, executor);
   DecoderStack::Parts parts;
   MOXIE_TRY_LET(const Weights embedding, weights.matrix({Part::kEmbedding}, config.vocab_size, config.hidden_size));
@@ -185,7 +185,7 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const Family& family, const 
                     .value_width = config.kv_lora_rank > 0 ? config.kv_lora_rank : config.head_dim,
                     .window = window_of_all(config.sliding_windows)};
   parts.backend = backend;
-  return std::unique_ptr<const Decoder>(std::make_unique<DecoderStack>(std::move(parts)));
+  return Built{.decoder = std::make_unique<DecoderStack>(std::move(parts)), .unread = weights.unread()};
 }
 
 }  // namespace moxie::model

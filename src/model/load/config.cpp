@@ -2,6 +2,7 @@
 #include "model/load/config.hpp"
 
 #include <optional>
+#include <string>
 
 #include <moxie/core/text.hpp>
 
@@ -18,23 +19,26 @@ using format::JsonDocument;
 using format::JsonValue;
 
 /// Of another class, a classifier say, the weights would run and mean nothing.
-void check_architecture(ConfigFields& fields, const Family& family) {
+void check_architecture(ConfigFields& fields, std::string_view model_type, std::string_view architecture) {
   if (!fields.has("architectures")) return;
   const JsonValue list = fields.find("architectures");
   if (!list.is_array()) return fields.fail(Code::kFormat, "architectures as a list", list.describe());
   for (const JsonValue::Member& member : list) {
-    if (member.value.as_string() == family.architecture) continue;
+    if (member.value.as_string() == architecture) continue;
     return fields.fail(Code::kUnsupported,
-                       Text("architectures [", family.architecture, "], as model_type ", family.model_type, " has"),
+                       Text("architectures [", architecture, "], as model_type ", model_type, " has"),
                        member.value.describe());
   }
 }
 
-void check_supported(ConfigFields& fields, const Family& family) {
+void check_activation(ConfigFields& fields) {
   const JsonValue activation = fields.find("hidden_act");
   if (activation && activation.as_string() != "silu") {
     fields.fail(Code::kUnsupported, "hidden_act silu", activation.describe());
   }
+}
+
+void check_quantization(ConfigFields& fields, const Family& family) {
   const JsonValue quantized = fields.find("quantization_config");
   if (fields.has("quantization_config") &&
       !(family.stacked_experts && quantized.find("quant_method").as_string() == "mxfp4")) {
@@ -94,24 +98,39 @@ void read_shape(ConfigFields& fields, const Family& family, ModelConfig& config)
   config.vocab_size = fields.size("vocab_size", 1, kMaxVocabulary);
   config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMaxPositions);
   config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kMinEpsilon, kMaxEpsilon);
-  config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", false);
+  config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", family.tied);
 }
 
 }  // namespace
 
 Result<ModelConfig> read_config(std::string_view json) {
-  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, {}, ConfigFields::kWhere));
-  ConfigFields fields(document.root());
+  MOXIE_TRY_LET(const JsonDocument document, parse_config(json, ConfigFields::kWhere));
+  ConfigFields whole(document.root());
+  const Wrapper* const wrapper = find_wrapper(whole.find("model_type").as_string().value_or(""));
+  if (wrapper != nullptr) {
+    check_architecture(whole, wrapper->model_type, wrapper->architecture);
+    if (!whole.find("text_config").is_object()) {
+      whole.fail(Code::kFormat, "text_config as an object", whole.find("text_config").describe());
+    }
+    MOXIE_TRY(whole.status());
+  }
+  ConfigFields fields(wrapper == nullptr ? document.root() : whole.find("text_config"));
   const JsonValue type = fields.find("model_type");
   const Family* const family = find_family(type.as_string().value_or(""));
   if (family == nullptr) {
-    return Status(Code::kUnsupported, ConfigFields::kWhere, Text("model_type ", known_model_types()), type.describe());
+    return Status(Code::kUnsupported, ConfigFields::kWhere, std::string("model_type ") + known_model_types(),
+                  type.describe());
   }
   ModelConfig config = config_of(*family);
-  check_architecture(fields, *family);
+  check_architecture(fields, family->model_type, family->architecture);
   read_shape(fields, *family, config);
-  read_rope(fields, config, family->default_theta);
-  check_supported(fields, *family);
+  read_rope(fields, config, family->rope);
+  check_activation(fields);
+  check_quantization(fields, *family);
+  if (wrapper != nullptr) {
+    check_quantization(whole, *family);
+    MOXIE_TRY(whole.status());
+  }
   MOXIE_TRY(fields.status());
   config.moe_layers.assign(config.num_hidden_layers, false);
   config.sliding_windows.assign(config.num_hidden_layers, 0);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which layers have experts, and which a window.
+// Which layers have experts, how those are chosen, and which layers have a window.
+#include <algorithm>
+
 #include <moxie/core/text.hpp>
 
 #include "model/load/config_fields.hpp"
@@ -27,13 +29,76 @@ void read_sparse_layers(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
+void read_dense_layers_first(ConfigFields& fields, ModelConfig& config, std::size_t first) {
+  const JsonValue types = fields.find("mlp_layer_types");
+  if (!fields.has("mlp_layer_types")) {
+    first = fields.size_or("first_k_dense_replace", first, 0, kMaxLayers);
+    const std::size_t step = fields.size_or("moe_layer_freq", 1, 1, kMaxLayers);
+    for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+      config.moe_layers[layer] = layer >= first && layer % step == 0;
+    }
+    return;
+  }
+  if (!types.is_array() || types.size() != config.num_hidden_layers) {
+    return fields.fail(Code::kFormat, Text("mlp_layer_types as a list of ", config.num_hidden_layers),
+                       types.describe());
+  }
+  std::size_t layer = 0;
+  for (const JsonValue::Member& type : types) {
+    const bool sparse = type.value.as_string() == "sparse";
+    if (!sparse && type.value.as_string() != "dense") {
+      return fields.fail(Code::kUnsupported, "mlp_layer_types dense or sparse", type.value.describe());
+    }
+    config.moe_layers[layer++] = sparse;
+  }
+}
+
+namespace {
+
+bool any_experts(const ModelConfig& config) {
+  return std::ranges::find(config.moe_layers, true) != config.moe_layers.end();
+}
+
+}  // namespace
+
 void read_experts(ConfigFields& fields, ModelConfig& config, std::string_view width) {
-  bool any = false;
-  for (const bool moe : config.moe_layers) any = any || moe;
-  if (!any) return;
+  if (!any_experts(config)) return;
   config.num_experts = fields.size("num_experts", "num_local_experts", 1, kMaxSize);
   config.num_experts_per_tok = fields.size("num_experts_per_tok", 1, config.num_experts);
   config.moe_intermediate_size = fields.size(width, 1, kMaxSize);
+}
+
+void read_routed_experts(ConfigFields& fields, ModelConfig& config, const RoutedDefaults& defaults) {
+  if (!any_experts(config)) return;
+  config.num_experts = fields.size("n_routed_experts", "num_local_experts", 1, kMaxSize);
+  config.num_experts_per_tok = fields.size("num_experts_per_tok", 1, config.num_experts);
+  config.moe_intermediate_size = fields.size("moe_intermediate_size", 1, kMaxSize);
+  config.shared_expert_intermediate_size =
+      config.moe_intermediate_size * fields.size_or("n_shared_experts", defaults.shared, 0, kMaxSize);
+  config.routed_scaling_factor = defaults.scale;
+  if (fields.has("routed_scaling_factor")) {
+    config.routed_scaling_factor =
+        fields.number(fields.find("routed_scaling_factor"), "routed_scaling_factor", kMinRoutedScale, kMaxRoutedScale);
+  }
+}
+
+void read_sigmoid_router(ConfigFields& fields, ModelConfig& config, const RoutedDefaults& defaults) {
+  read_routed_experts(fields, config, defaults);
+  fields.require("scoring_func", {"sigmoid", "noaux_tc"});
+  fields.require("topk_method", {"noaux_tc"});
+  if (!any_experts(config)) return;
+  config.scoring_func = Scores::kSigmoid;
+  config.group_score = GroupScore::kBestTwo;
+  config.selection_bias = true;
+  // Here null is a false.
+  config.norm_topk_prob = fields.flag_or("norm_topk_prob", !fields.find("norm_topk_prob") && defaults.normalised);
+  read_groups(fields, config, defaults);
+}
+
+void read_groups(ConfigFields& fields, ModelConfig& config, const RoutedDefaults& defaults) {
+  config.n_group = fields.size_or("n_group", defaults.groups, 1, kMaxSize);
+  config.topk_group = fields.size_or("topk_group", defaults.used_groups, 1, kMaxSize);
+  check_groups(fields, config, "n_group", "topk_group");
 }
 
 void read_window_of_all_layers(ConfigFields& fields, ModelConfig& config) {
@@ -67,11 +132,17 @@ void read_layer_types(ConfigFields& fields, ModelConfig& config, std::size_t win
 
 void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule) {
   // Without the flag the other fields may say anything: published files do.
-  const bool used = fields.flag_or("use_sliding_window", false);
-  // transformers takes a window of null for none.
-  const std::size_t window = used && fields.has("sliding_window") ? fields.size("sliding_window", 1, kMaxPositions) : 0;
+  if (fields.flag_or("use_sliding_window", false)) return read_used_windows(fields, config, rule);
   if (rule != WindowRule::kAllLayers && fields.has("layer_types")) {
-    return read_layer_types(fields, config, window, "use_sliding_window is not true");
+    read_layer_types(fields, config, 0, "use_sliding_window is not true");
+  }
+}
+
+void read_used_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule) {
+  // transformers takes a window of null for none.
+  const std::size_t window = fields.has("sliding_window") ? fields.size("sliding_window", 1, kMaxPositions) : 0;
+  if (rule != WindowRule::kAllLayers && fields.has("layer_types")) {
+    return read_layer_types(fields, config, window, "there is no sliding_window");
   }
   if (window == 0) return;
   if (rule == WindowRule::kAllLayers) return config.sliding_windows.assign(config.num_hidden_layers, window);

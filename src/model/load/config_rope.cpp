@@ -2,6 +2,7 @@
 // The rotary embedding in config.json: `rope_scaling` beside `rope_theta`, or both in `rope_parameters`.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string_view>
 
@@ -23,18 +24,20 @@ constexpr std::array<std::string_view, 15> kKnown = {
     "high_freq_factor", "beta_fast",      "beta_slow",  "attention_factor", "original_max_position_embeddings",
     "mscale",           "mscale_all_dim", "truncate",   "finetuned",        "partial_rotary_factor"};
 
-std::optional<Type> parse_type(JsonValue value) {
+/// With `alpha`, "dynamic" is none: stretch_theta() knows what it is.
+std::optional<Type> parse_type(JsonValue value, bool static_alpha) {
   const auto name = value.as_string();
   if (name == "default") return Type::kNone;
   if (name == "linear") return Type::kLinear;
   if (name == "llama3") return Type::kLlama3;
   if (name == "yarn") return Type::kYarn;
+  if (name == "dynamic" && static_alpha) return Type::kNone;
   return std::nullopt;
 }
 
 /// The type that one of the two fields names, under either name; nothing where it is not there. A field that names
 /// none but gives parameters means one that it does not say.
-std::optional<Type> read_type(ConfigFields& fields, std::string_view key) {
+std::optional<Type> read_type(ConfigFields& fields, std::string_view key, const RopeForm& form) {
   if (!fields.has(key)) return std::nullopt;
   const JsonValue rope = fields.find(key);
   const Text needed(key, " of type default, linear, llama3 or yarn, or none");
@@ -43,11 +46,12 @@ std::optional<Type> read_type(ConfigFields& fields, std::string_view key) {
     return std::nullopt;
   };
   if (!rope.is_object()) return refuse(needed, rope.describe());
+  const bool static_alpha = form.alpha && rope.find("alpha");
   std::optional<Type> found;
   for (const JsonValue::Member& member : rope) {
     if (member.key != "rope_type" && member.key != "type") continue;
-    const std::optional<Type> type = parse_type(member.value);
-    if (member.value.as_string() == "dynamic") {
+    const std::optional<Type> type = parse_type(member.value, static_alpha);
+    if (!type && member.value.as_string() == "dynamic") {
       return refuse(Text(needed, " (under a dynamic one a row would depend on how long its context becomes)"),
                     member.value.describe());
     }
@@ -68,20 +72,58 @@ std::optional<Type> read_type(ConfigFields& fields, std::string_view key) {
   return found;
 }
 
-std::optional<Type> read_types(ConfigFields& fields) {
-  const std::optional<Type> newer = read_type(fields, "rope_parameters");
-  const std::optional<Type> older = read_type(fields, "rope_scaling");
+std::optional<Type> read_types(ConfigFields& fields, const RopeForm& form) {
+  const std::optional<Type> newer = read_type(fields, "rope_parameters", form);
+  const std::optional<Type> older = read_type(fields, "rope_scaling", form);
   if (newer && older && *newer != *older) {
     fields.fail(Code::kFormat, "rope_parameters and rope_scaling of one type", fields.find("rope_scaling").describe());
   }
   return newer ? newer : older;
 }
 
+/// Of a head's elements, how many are turned.
+void read_rotary_dim(ConfigFields& fields, ModelConfig& config, const RopeForm& form) {
+  config.rotary_dim = config.head_dim;
+  const std::optional<double> said =
+      fields.agreed({fields.find("rope_parameters"), fields.find("rope_scaling"), fields.root()},
+                    "partial_rotary_factor", 0, kMaxRopeFactor);
+  if (form.part == 0) {
+    if (said.value_or(1) == 1) return;
+    return fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
+                       Text(*said));
+  }
+  const double part = said.value_or(form.part);
+  config.rotary_dim = static_cast<std::size_t>(static_cast<double>(config.head_dim) * std::min(part, 2.0));
+  // transformers takes this field of those that have it for nothing; the published weights do not.
+  if (fields.has("rotary_dim")) config.rotary_dim = fields.size("rotary_dim", 2, config.head_dim);
+  if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0) {
+    fields.fail(Code::kFormat, Text("a rotary embedding of an even number of elements up to ", config.head_dim),
+                Text(config.rotary_dim));
+  }
+}
+
+/// A "dynamic" rope with `alpha`, which is there where read_type() took it: theta of a longer context, once and for
+/// all. Source   HunYuanMoEV1RotaryEmbedding of transformers
+void stretch_theta(ConfigFields& fields, ModelConfig& config) {
+  const JsonValue newer = fields.find("rope_parameters");
+  const JsonValue older = fields.find("rope_scaling");
+  const auto is_dynamic = [](JsonValue rope) {
+    return rope.find("rope_type").as_string() == "dynamic" || rope.find("type").as_string() == "dynamic";
+  };
+  if (!is_dynamic(newer) && !is_dynamic(older)) return;
+  const auto width = static_cast<double>(config.head_dim);
+  const double alpha = fields.agreed({newer, older}, "alpha", 1, kMaxRopeFactor).value_or(1);
+  if (config.head_dim <= 2) return;
+  // As a float, which is what GGUF keeps, so that a model runs alike from both kinds of files.
+  config.rope_theta = static_cast<double>(static_cast<float>(config.rope_theta * std::pow(alpha, width / (width - 2))));
+}
+
 }  // namespace
 
-void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta) {
+void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) {
+  const double default_theta = form.default_theta;
   RopeScaling& scaling = config.rope_scaling;
-  scaling.type = read_types(fields).value_or(Type::kNone);
+  scaling.type = read_types(fields, form).value_or(Type::kNone);
   const JsonValue newer = fields.find("rope_parameters");
   const JsonValue older = fields.find("rope_scaling");
   const std::optional<double> theta = fields.agreed({newer, older, fields.root()}, "rope_theta", kMinTheta, kMaxTheta);
@@ -89,13 +131,8 @@ void read_rope(ConfigFields& fields, ModelConfig& config, double default_theta) 
                       : default_theta != 0
                           ? default_theta
                           : fields.number(fields.find("rope_theta"), "rope_theta", kMinTheta, kMaxTheta);
-  const auto partial =
-      fields.agreed({newer, older, fields.root()}, "partial_rotary_factor", 0, kMaxRopeFactor).value_or(1);
-  if (partial != 1) {
-    fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
-                Text(partial));
-  }
-  config.rotary_dim = config.head_dim;
+  read_rotary_dim(fields, config, form);
+  stretch_theta(fields, config);
   if (scaling.type == Type::kNone) return;
 
   const auto number = [&](std::string_view key, double least, std::optional<double> otherwise) {

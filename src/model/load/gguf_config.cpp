@@ -11,6 +11,7 @@
 #include "model/load/gguf_keys.hpp"
 #include "model/load/gguf_latent.hpp"
 #include "model/load/gguf_names.hpp"
+#include "model/load/gguf_routing.hpp"
 #include "model/run/rope.hpp"
 
 namespace moxie::inline abi1::model {
@@ -120,7 +121,7 @@ void check_supported(const Family& family, GgufKeys& keys) {
   if (!family.gguf.alternating_windows) keys.require("attention.sliding_window", 0);
   for (const std::string_view key :
        {"attention.scale", "attention.clamp_kqv", "attn_logit_softcapping", "final_logit_softcapping", "residual_scale",
-        "embedding_scale", "logit_scale", "attention.temperature_scale", "nextn_predict_layers"}) {
+        "embedding_scale", "logit_scale", "attention.temperature_scale"}) {
     keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
@@ -213,7 +214,7 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
   config.moe_intermediate_size = keys.size(family.gguf.expert_width, 1, kMaxSize);
   config.scoring_func = family.scoring_func;
   config.norm_topk_prob = family.gguf.norm_topk_prob;
-  if (family.gguf.routing_keys) return read_gguf_routing(checkpoint, config, keys);
+  if (family.gguf.routing_keys) return read_gguf_routing(checkpoint, family.gguf.names, config, keys);
   if (family.shared_expert) {
     config.shared_expert_gate = true;
     config.shared_expert_intermediate_size = keys.size("expert_shared_feed_forward_length", 1, kMaxSize);
@@ -241,11 +242,13 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
                                                 sigmoid ? Scores::kSigmoid : Scores::kSoftmax);
   if (family == nullptr) {
     return Status(named ? Code::kUnsupported : Code::kFormat, GgufKeys::kWhere,
-                  Text("general.architecture ", known_gguf_architectures()), named.describe());
+                  std::string("general.architecture ") + known_gguf_architectures(), named.describe());
   }
   ModelConfig config = config_of(*family);
   config.hidden_size = keys.size("embedding_length", 1, kMaxSize);
   config.num_hidden_layers = keys.size("block_count", 1, kMaxLayers);
+  // The last of them predict further tokens; no logit of the model depends on those.
+  config.num_hidden_layers -= keys.size_or("nextn_predict_layers", 0, 0, config.num_hidden_layers - 1);
   config.max_position_embeddings = keys.size("context_length", 1, kMaxPositions);
   if (family->latent_attention) {
     read_gguf_latent_attention(config, keys);
@@ -263,6 +266,7 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   read_biases(checkpoint, config);
   config.tie_word_embeddings = !checkpoint.contains(kGgufNames.name({Part::kHead}) + ".weight");
   read_layers(checkpoint, *family, config, keys);
+  if (family->gguf.read != nullptr) family->gguf.read(checkpoint, keys, config);
   MOXIE_TRY(keys.status());
   return config;
 }

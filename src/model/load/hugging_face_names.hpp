@@ -31,4 +31,24 @@ inline constexpr TensorNames kHuggingFaceNames({
     {Part::kExpertDown, "model.layers.{l}.mlp.experts.{e}.down_proj"},
 });
 
+/// What DeepSeek calls its own, and families that route as it does.
+inline constexpr TensorNames kDeepseekNames =
+    kHuggingFaceNames.with({{Part::kQueryDown, "model.layers.{l}.self_attn.q_a_proj"},
+                            {Part::kQueryDownNorm, "model.layers.{l}.self_attn.q_a_layernorm"},
+                            {Part::kQueryUp, "model.layers.{l}.self_attn.q_b_proj"},
+                            {Part::kLatentDown, "model.layers.{l}.self_attn.kv_a_proj_with_mqa"},
+                            {Part::kLatentNorm, "model.layers.{l}.self_attn.kv_a_layernorm"},
+                            {Part::kLatentUp, "model.layers.{l}.self_attn.kv_b_proj"},
+                            {Part::kSelectionBias, "model.layers.{l}.mlp.gate.e_score_correction_bias{}"},
+                            {Part::kSharedGate, "model.layers.{l}.mlp.shared_experts.gate_proj"},
+                            {Part::kSharedUp, "model.layers.{l}.mlp.shared_experts.up_proj"},
+                            {Part::kSharedDown, "model.layers.{l}.mlp.shared_experts.down_proj"}});
+
+/// What Mixtral calls its experts.
+inline constexpr TensorNames kMixtralNames =
+    kHuggingFaceNames.with({{Part::kRouter, "model.layers.{l}.block_sparse_moe.gate"},
+                            {Part::kExpertGate, "model.layers.{l}.block_sparse_moe.experts.{e}.w1"},
+                            {Part::kExpertUp, "model.layers.{l}.block_sparse_moe.experts.{e}.w3"},
+                            {Part::kExpertDown, "model.layers.{l}.block_sparse_moe.experts.{e}.w2"}});
+
 }  // namespace moxie::model

@@ -17,11 +17,12 @@
 namespace moxie::inline abi1 {
 
 struct Model::State {
-  State(ModelConfig config_in, Backend backend_in, std::unique_ptr<const model::Decoder> decoder_in,
-        std::uint64_t fingerprint_in, model::ModelText text_in)
+  State(ModelConfig config_in, Backend backend_in, model::Built built, std::uint64_t fingerprint_in,
+        model::ModelText text_in)
       : config(std::move(config_in)),
         backend(std::move(backend_in)),
-        decoder(std::move(decoder_in)),
+        decoder(std::move(built.decoder)),
+        unread(std::move(built.unread)),
         fingerprint(fingerprint_in),
         text(std::move(text_in)) {
     bool by_onednn = false;
@@ -36,6 +37,7 @@ struct Model::State {
   ModelConfig config;
   Backend backend;
   std::unique_ptr<const model::Decoder> decoder;
+  std::vector<UnreadTensors> unread;
   std::uint64_t fingerprint;
   std::uint64_t identity = 0;
   std::string numerics;
@@ -50,10 +52,10 @@ Result<Model> Model::load(const std::filesystem::path& path, const ModelOptions&
                 gguf ? model::read_gguf_config(checkpoint) : model::read_config(checkpoint.config_json()));
   MOXIE_TRY_LET(Backend backend, Backend::create(options.backend));
   const std::uint64_t fingerprint = model::fingerprint(checkpoint);
-  MOXIE_TRY_LET(auto decoder, model::make_decoder(*model::find_family(config.model_type), config, checkpoint, backend,
-                                                  options.files, options.executor));
+  MOXIE_TRY_LET(model::Built built, model::make_decoder(*model::find_family(config.model_type), config, checkpoint,
+                                                        backend, options.files, options.executor));
   model::ModelText text = model::read_model_text(checkpoint, path, config.vocab_size);
-  return Model(std::make_shared<const State>(std::move(config), std::move(backend), std::move(decoder), fingerprint,
+  return Model(std::make_shared<const State>(std::move(config), std::move(backend), std::move(built), fingerprint,
                                              std::move(text)));
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Model::load", "memory for the model", "a refusal from the system");
@@ -95,6 +97,8 @@ Result<std::vector<WeightPath>> Model::weight_paths() const noexcept try {
 } catch (const std::bad_alloc&) {
   return Status(Code::kNoMemory, "Model::weight_paths", "memory for a report", "a refusal from the system");
 }
+
+std::span<const UnreadTensors> Model::unread() const noexcept { return state_->unread; }
 
 namespace model {
 

@@ -13,6 +13,7 @@
 
 #include "format/file.hpp"
 #include "format/json.hpp"
+#include "model/load/config_fields.hpp"
 
 namespace moxie::inline abi1::model {
 
@@ -35,9 +36,9 @@ class EndTokens {
   }
   /// A number, or a list of them.
   Status add_json(std::string_view text, std::string_view where) {
-    constexpr std::uint64_t kMaxBytes = 1U << 20U;
-    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(text, {.max_bytes = kMaxBytes}, where));
-    const JsonValue value = document.root().find("eos_token_id");
+    MOXIE_TRY_LET(const JsonDocument document, parse_config(text, where));
+    JsonValue value = document.root().find("eos_token_id");
+    if (!value || value.is_null()) value = document.root().find("text_config").find("eos_token_id");
     if (!value || value.is_null()) return {};
     if (!value.is_array()) return add_id(value, where);
     for (const JsonValue::Member& member : value) MOXIE_TRY(add_id(member.value, where));

@@ -64,7 +64,7 @@ Result<StackedExperts> StackedExperts::find(const Checkpoint& checkpoint, const 
 
 Result<std::vector<float>> StackedExperts::bias(const Checkpoint& checkpoint, const TensorNames& names,
                                                 const Place& place, std::size_t out) {
-  const std::string name = names.name(place) + "_bias";
+  const std::string name = bias_name(names, place);
   const std::size_t step = step_of(place.part);
   MOXIE_TRY_LET(Tensor tensor, find_shape(checkpoint, name, {place.n_experts, out * step}));
   if (!is_float(tensor.type)) return unsupported_elements(name, "F32, BF16 or F16", tensor.type);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,14 @@ class StackedExperts {
   static Result<std::vector<float>> bias(const Checkpoint& checkpoint, const TensorNames& names, const Place& place,
                                          std::size_t out);
 
+  [[nodiscard]] static std::string bias_name(const TensorNames& names, const Place& place) {
+    return names.name(place) + "_bias";
+  }
+
+  /// Of all tensors that it is in, where the checkpoint keeps them.
+  [[nodiscard]] std::vector<std::string_view> names() const {
+    return scales_.name.empty() ? std::vector{elements_.name} : std::vector{elements_.name, scales_.name};
+  }
   /// Of the tensor that has the elements or the blocks.
   [[nodiscard]] std::string_view name() const noexcept { return elements_.name; }
   /// F32, F16, BF16 or MXFP4.

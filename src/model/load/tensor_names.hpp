@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <moxie/format/checkpoint.hpp>
+
 namespace moxie::inline abi1::model {
 
 /// What a weight is for, whatever a file calls it.
@@ -55,6 +57,13 @@ struct Place {
   std::size_t n_experts = 0;
 };
 
+/// Where a folder of Hugging Face has its text model: what stands in place of "model.", and before names that do not
+/// begin so. Beside towers for pictures or sound it lies below another name.
+struct TextPrefix {
+  std::string_view model = "model.";
+  std::string_view other;
+};
+
 /// What a family's tensors are called in one kind of file, without ".weight" and ".bias": `{l}` stands for the layer,
 /// `{e}` for the expert; `{}` at the end means that the name is whole, and nothing follows it. A part of experts (or
 /// heads) whose name has no `{e}` holds those of all, [N, out, in].
@@ -76,6 +85,9 @@ class TensorNames {
     return names;
   }
 
+  /// The same as the checkpoint has them, with the prefix under which its embedding is.
+  [[nodiscard]] TensorNames in(const Checkpoint& checkpoint) const;
+
   /// Empty where the family has no such part.
   [[nodiscard]] constexpr std::string_view pattern(Part part) const noexcept {
     return patterns_[static_cast<std::size_t>(part)];
@@ -90,6 +102,7 @@ class TensorNames {
 
  private:
   std::array<std::string_view, kParts> patterns_{};
+  TextPrefix prefix_;
 };
 
 }  // namespace moxie::model

@@ -25,18 +25,28 @@ std::string shape_text(std::span<const std::uint64_t> dims) {
 }  // namespace
 
 WeightSource::WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend,
-                           const LoadOptions& options, Executor* executor) noexcept
+                           const LoadOptions& options, Executor* executor)
     : checkpoint_(checkpoint),
-      names_(checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.names : family.names),
-      interleaved_(checkpoint.kind() == CheckpointKind::kGguf && family.gguf.interleaved_rows),
+      names_((checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.names : family.names).in(checkpoint)),
+      interleaved_(checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.interleaved_rows : family.interleaved_rows),
       stacked_(checkpoint.kind() == CheckpointKind::kSafetensors && family.stacked_experts),
       backend_(backend),
       options_(options),
       executor_(executor),
-      said_by_(checkpoint.kind() == CheckpointKind::kGguf ? "the metadata" : "config.json") {}
+      said_by_(checkpoint.kind() == CheckpointKind::kGguf ? "the metadata" : "config.json") {
+  // The configuration has read it.
+  const Result<Tensor> factors = checkpoint.find(kGgufNames.tensor({Part::kRopeFactors}, ".weight"));
+  if (factors.ok()) taken_.insert(factors->name);
+}
+
+Result<Tensor> WeightSource::take(const std::string& name) {
+  MOXIE_TRY_LET(const Tensor tensor, checkpoint_.find(name));
+  taken_.insert(tensor.name);
+  return tensor;
+}
 
 Result<Tensor> WeightSource::find(const std::string& name, std::span<const std::uint64_t> dims) {
-  MOXIE_TRY_LET(const Tensor tensor, checkpoint_.find(name));
+  MOXIE_TRY_LET(const Tensor tensor, take(name));
   if (std::ranges::equal(tensor.dims, dims)) return tensor;
   return Status(Code::kFormat, name, Text(shape_text(dims), ", as ", said_by_, " says"), shape_text(tensor.dims));
 }
@@ -84,7 +94,14 @@ Result<Weights> WeightSource::matrix(const Place& place, std::size_t rows, std::
 }
 
 Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t width) {
-  return floats(names_.tensor(place, ".weight"), width);
+  const std::string name = names_.tensor(place, ".weight");
+  // ERNIE keeps it as a matrix of one row.
+  const Result<Tensor> row = checkpoint_.find(name);
+  if (place.part == Part::kSelectionBias && row.ok() && row->dims.size() == 2) {
+    MOXIE_TRY_LET(const Tensor tensor, find(name, std::array<std::uint64_t, 2>{1, width}));
+    return floats_of(tensor);
+  }
+  return floats(name, width);
 }
 
 bool WeightSource::has(const Place& place) const {
@@ -133,8 +150,12 @@ Result<Linear> WeightSource::transposed_rows(const Place& place, std::size_t out
 
 Result<std::vector<float>> WeightSource::floats(const std::string& name, std::size_t width) {
   MOXIE_TRY_LET(const Tensor tensor, find(name, std::array<std::uint64_t, 1>{width}));
-  if (!is_float(tensor.type)) return unsupported_elements(name, "F32, BF16 or F16", tensor.type);
-  std::vector<float> values(width);
+  return floats_of(tensor);
+}
+
+Result<std::vector<float>> WeightSource::floats_of(const Tensor& tensor) {
+  if (!is_float(tensor.type)) return unsupported_elements(tensor.name, "F32, BF16 or F16", tensor.type);
+  std::vector<float> values(static_cast<std::size_t>(tensor.dims.back()));
   MOXIE_TRY(dequantize(tensor.type, tensor.bytes, values));
   MOXIE_TRY(done(tensor));
   return values;
@@ -154,9 +175,11 @@ Result<std::vector<float>> WeightSource::bias_of(const Place& place, const std::
 
 Result<Linear> WeightSource::stacked(const Place& place, std::size_t out, std::size_t in, bool with_bias) {
   MOXIE_TRY_LET(const StackedExperts experts, StackedExperts::find(checkpoint_, names_, place, out, in));
+  for (const std::string_view name : experts.names()) taken_.insert(name);
   std::vector<float> bias;
   if (with_bias) {
     MOXIE_TRY_LET(bias, StackedExperts::bias(checkpoint_, names_, place, out));
+    MOXIE_TRY(take(StackedExperts::bias_name(names_, place)).status());
   }
   std::vector<std::byte> rows(experts.bytes());
   constexpr std::size_t kRows = 64;  // of which columns lie in the same few lines of memory
@@ -208,7 +231,7 @@ Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::si
 Status WeightSource::check_tied() {
   const std::string name = names_.name({Part::kHead}) + ".weight";
   if (!checkpoint_.contains(name)) return {};
-  MOXIE_TRY_LET(const Tensor head, checkpoint_.find(name));
+  MOXIE_TRY_LET(const Tensor head, take(name));
   const std::string tied = names_.name({Part::kEmbedding}) + ".weight";
   MOXIE_TRY_LET(const Tensor embedding, checkpoint_.find(tied));
   if (head.type != embedding.type || !std::ranges::equal(head.dims, embedding.dims) ||
@@ -217,6 +240,37 @@ Status WeightSource::check_tied() {
   }
   checkpoint_.release_pages(head);
   return {};
+}
+
+namespace {
+
+/// A name up to where tensors of one layer, or of one tower, begin to differ: "vision_tower", "model.layers.61".
+std::string_view group_of(std::string_view name) {
+  std::size_t end = 0;
+  while (end < name.size()) {
+    const std::string_view part = name.substr(end, std::min(name.find('.', end), name.size()) - end);
+    const bool goes_on = part == "model" || part == "language_model" || part == "layers" || part == "blk";
+    end += part.size();
+    if (!goes_on || end == name.size()) break;
+    ++end;
+  }
+  return name.substr(0, end);
+}
+
+}  // namespace
+
+std::vector<UnreadTensors> WeightSource::unread() const {
+  std::vector<UnreadTensors> groups;
+  for (const Tensor& tensor : checkpoint_.tensors()) {
+    if (taken_.contains(tensor.name)) continue;
+    const std::string_view group = group_of(tensor.name);
+    auto found = std::ranges::find(groups, group, &UnreadTensors::group);
+    if (found == groups.end())
+      found = groups.insert(groups.end(), {.group = std::string(group), .count = 0, .bytes = 0});
+    ++found->count;
+    found->bytes += tensor.bytes.size();
+  }
+  return groups;
 }
 
 }  // namespace moxie::model

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <moxie/backend/linear.hpp>
 #include <moxie/format/checkpoint.hpp>
+#include <moxie/model/model.hpp>
 
 #include "backend/weight_arena.hpp"
 #include "model/families/family.hpp"
@@ -25,7 +27,7 @@ class WeightSource {
  public:
   /// All outlive this.
   WeightSource(const Checkpoint& checkpoint, const Family& family, const Backend& backend, const LoadOptions& options,
-               Executor* executor) noexcept;
+               Executor* executor);
 
   /// The weight of [out, in], and the bias of [out] where `with_bias`.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, bool with_bias = false);
@@ -49,16 +51,21 @@ class WeightSource {
   Status finish();
   /// Whether a Linear that was made uses the checkpoint's memory, which then must stay.
   [[nodiscard]] bool uses_tiles() const noexcept { return uses_tiles_; }
+  /// What the checkpoint has and nobody asked for.
+  [[nodiscard]] std::vector<UnreadTensors> unread() const;
 
  private:
   Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims);
   Result<Tensor> find_matrix(const Place& place, const std::string& name, std::size_t rows, std::size_t width);
   Result<std::vector<float>> floats(const std::string& name, std::size_t width);
+  Result<std::vector<float>> floats_of(const Tensor& tensor);
   /// Of a part, [out]; where one tensor holds those of all experts, the expert's.
   Result<std::vector<float>> bias_of(const Place& place, const std::string& name, std::size_t out);
   Result<Linear> stacked(const Place& place, std::size_t out, std::size_t in, bool with_bias);
   /// `head_width`: rows are shuffled within heads of so many; 0: they lie as they are.
   Result<Linear> linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width, bool with_bias);
+  /// Of the checkpoint; from now on it is no unread one.
+  Result<Tensor> take(const std::string& name);
   /// Errors name the tensor.
   Result<Linear> pack(std::string_view tensor, const Weights& weights, std::span<const float> bias);
   /// Of `part`, which are some rows of a matrix that the checkpoint has in one tensor.
@@ -67,7 +74,7 @@ class WeightSource {
   [[nodiscard]] Status report() const;
 
   const Checkpoint& checkpoint_;
-  const TensorNames& names_;
+  TensorNames names_;
   bool interleaved_;
   bool stacked_;
   const Backend& backend_;
@@ -75,6 +82,7 @@ class WeightSource {
   Executor* executor_;
   backend::WeightArena arena_;
   bool uses_tiles_ = false;
+  std::unordered_set<std::string_view> taken_;  // names, where the checkpoint keeps them
   std::string_view said_by_;
   std::uint64_t packed_bytes_ = 0;
 };

@@ -27,8 +27,12 @@ Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, Con
   MOXIE_TRY(backend::run_products(x, products, workers));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
     const std::size_t width = heads * parts_.head_width;
-    for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
+    const auto apply_norm = [&] {
+      for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
+    };
+    if (!parts_.norm_after_rope) apply_norm();
     for (std::size_t at = 0; at < width; at += parts_.head_width) rope.rotate(rope_table.row(row), all + at);
+    if (parts_.norm_after_rope) apply_norm();
   };
   return each_row(workers, x.rows, [&](std::size_t row) -> Status {
     finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));

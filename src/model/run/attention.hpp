@@ -22,6 +22,7 @@ class Attention final : public AttentionBlock {
   struct Parts {
     Linear query, key, value, output;
     std::optional<RmsNorm> query_norm, key_norm;  ///< over C, for each head, or over all heads together
+    bool norm_after_rope = false;                 ///< where those come
     std::size_t heads = 0;                        ///< A
     std::size_t kv_heads = 0;                     ///< G
     std::size_t head_width = 0;                   ///< C

@@ -26,15 +26,40 @@ std::vector<TokenId> long_prompt() {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-const char* const kSayable[] = {
-    "deepseek_v2_lite",  "deepseek_v3", "gpt_oss", "gpt_oss_mxfp4", "llama_biases", "llama_early", "llama3_rope",
-    "llama_linear_rope", "mixtral",     "olmoe",   "qwen2",         "qwen2_moe",    "qwen3"};
+struct Sayable {
+  const char* folder;
+  const char* model_type = nullptr;  ///< that the file's architecture stands for, where it is another
+};
+const Sayable kSayable[] = {{"deepseek_v2_lite"},
+                            {"deepseek_v3"},
+                            {"dots1"},
+                            {"ernie4_5_moe"},
+                            {"glm4_moe"},
+                            {"glm4_moe_lite", "deepseek_v3"},
+                            {"gpt_oss"},
+                            {"gpt_oss_mxfp4"},
+                            {"hunyuan_v1_moe"},
+                            {"hy_v3"},
+                            {"kimi_k25", "deepseek_v3"},
+                            {"llama_biases"},
+                            {"llama_early"},
+                            {"llama3_rope"},
+                            {"llama_linear_rope"},
+                            {"minimax_m2"},
+                            {"mixtral"},
+                            {"olmoe"},
+                            {"qwen2"},
+                            {"qwen2_moe"},
+                            {"qwen3"},
+                            {"seed_oss"},
+                            {"solar_open", "glm4_moe"}};
 
 }  // namespace
 
 TEST_CASE("a family gives the same bits from GGUF as from safetensors") {
   const std::vector<TokenId> tokens = long_prompt();
-  for (const std::string name : kSayable) {
+  for (const Sayable& sayable : kSayable) {
+    const std::string name = sayable.folder;
     const Model expected = Model::load(data_folder(name), native()).value();
     const TemporaryFolder folder;
     const Status status = convert(name, folder / "m.gguf");
@@ -46,7 +71,13 @@ TEST_CASE("a family gives the same bits from GGUF as from safetensors") {
     CHECK(same_bits(logits(*model, tokens).value(), logits(expected, tokens).value()));
     const ModelConfig& a = model->config();
     const ModelConfig& b = expected.config();
-    CHECK(a.model_type == b.model_type);
+    CHECK(a.model_type == (sayable.model_type == nullptr ? b.model_type : sayable.model_type));
+    CHECK(model->unread().empty());
+    CHECK(a.moe_layers == b.moe_layers);
+    CHECK(a.rotary_dim == b.rotary_dim);
+    CHECK(a.norm_after_rope == b.norm_after_rope);
+    CHECK(a.selection_bias == b.selection_bias);
+    CHECK(a.routed_scaling_factor == static_cast<double>(static_cast<float>(b.routed_scaling_factor)));
     CHECK(a.attention_bias == b.attention_bias);
     CHECK(a.attention_output_bias == b.attention_output_bias);
     CHECK(a.mlp_bias == b.mlp_bias);
@@ -79,7 +110,7 @@ TEST_CASE("yarn gives the same bits from GGUF as from safetensors") {
 }
 
 TEST_CASE("rows that llama.cpp interleaves are put in order when a file is packed") {
-  for (const std::string name : {"llama3_rope", "mixtral", "qwen2_moe", "deepseek_v2_lite"}) {
+  for (const std::string name : {"llama3_rope", "mixtral", "qwen2_moe", "deepseek_v2_lite", "ernie4_5_moe"}) {
     const TemporaryFolder folder;
     REQUIRE(convert(name, folder / "m.gguf", GgufFileType::kQ8_0).ok());
     const Status status = pack_gguf(folder / "m.gguf", folder / "packed.gguf", {});
@@ -112,7 +143,10 @@ TEST_CASE("rows of queries and keys are interleaved in GGUF's llama, and in no o
   };
   // Two heads of eight: as LlamaModel.permute of llama.cpp's converter has them.
   CHECK(rows_of("mixtral") == std::vector<std::size_t>{0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15});
-  CHECK(rows_of("qwen2") == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  // In ERNIE's folders neighbours are turned too.
+  for (const std::string name : {"qwen2", "ernie4_5_moe"}) {
+    CHECK(rows_of(name) == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  }
 }
 
 TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
@@ -120,9 +154,10 @@ TEST_CASE("what a family's GGUF cannot say is refused, and no file is left") {
   for (const auto& [name, culprit] :
        {std::pair("deepseek_v2", "groups of experts by their two best"),
         std::pair("deepseek_v3_halves", "rope_interleave true"), std::pair("mistral_window", "sliding_window"),
-        std::pair("mixtral_window", "sliding_window"), std::pair("olmoe_normalised", "norm_topk_prob false"),
-        std::pair("qwen2_window_above", "sliding_window"), std::pair("qwen2_moe_mixed", "experts in every layer"),
-        std::pair("qwen3_yarn", "sliding_window"), std::pair("gpt_oss_listed", "sliding_attention in even layers")}) {
+        std::pair("mixtral_window", "sliding_window"), std::pair("ernie4_5_moe_step", "experts in every layer behind"),
+        std::pair("olmoe_normalised", "norm_topk_prob false"), std::pair("qwen2_window_above", "sliding_window"),
+        std::pair("qwen2_moe_mixed", "experts in every layer"), std::pair("qwen3_yarn", "sliding_window"),
+        std::pair("gpt_oss_listed", "sliding_attention in even layers")}) {
     const Status status = convert(name, folder / "m.gguf");
     INFO(name << ": " << status.message());
     CHECK(status.code() == Code::kUnsupported);
@@ -278,8 +313,62 @@ TEST_CASE("a gate of one row may be a vector or a matrix, and nothing else") {
   refused(made, Code::kFormat, "expert_shared_feed_forward_length");
 }
 
+TEST_CASE("layers that predict further tokens are passed over in GGUF, and counted") {
+  const Converted good("glm4_moe");
+  const std::vector<float> expected = logits(load(good.parts).value()).value();
+  Converted made = good;
+  made.parts.set("glm4moe.block_count", gguf_u32("glm4moe.block_count", 4));
+  refused(made, Code::kFormat, "a router in layer 3");
+  made.parts.set("glm4moe.nextn_predict_layers", gguf_u32("glm4moe.nextn_predict_layers", 1));
+  WrittenTensor norm = made.parts.tensor("blk.2.attn_norm.weight");
+  for (const std::string name : {"blk.3.attn_norm.weight", "blk.3.nextn.enorm.weight"}) {
+    norm.name = name;
+    made.parts.tensors.push_back(norm);
+  }
+  const Model model = load(made.parts).value();
+  CHECK(model.config().num_hidden_layers == 3);
+  CHECK(same_bits(logits(model).value(), expected));
+  REQUIRE(model.unread().size() == 1);
+  CHECK(model.unread()[0].group == "blk.3");
+  CHECK(model.unread()[0].count == 2);
+  CHECK(model.unread()[0].bytes == 2 * norm.bytes.size());
+  for (const std::uint32_t wrong : {4u, 5u}) {
+    made.parts.set("glm4moe.nextn_predict_layers", gguf_u32("glm4moe.nextn_predict_layers", wrong));
+    refused(made, Code::kFormat, "nextn_predict_layers");
+  }
+}
+
+TEST_CASE("routers are where the keys of GGUF put experts") {
+  const auto with = [](std::uint32_t leading, std::uint32_t step) {
+    Converted made("ernie4_5_moe");
+    made.parts.set("ernie4_5-moe.leading_dense_block_count",
+                   gguf_u32("ernie4_5-moe.leading_dense_block_count", leading));
+    made.parts.set("ernie4_5-moe.interleave_moe_layer_step", gguf_u32("ernie4_5-moe.interleave_moe_layer_step", step));
+    return made;
+  };
+  CHECK(load(with(1, 1).parts)->config().moe_layers == std::vector<bool>{false, true});
+  CHECK(load(with(0, 2).parts).ok());
+  refused(with(0, 1), Code::kFormat, "a router in layer 0");
+  refused(with(2, 1), Code::kFormat, "no router in layer 1");
+  refused(with(1, 3), Code::kFormat, "interleave_moe_layer_step 3");
+  refused(with(1, 0), Code::kFormat, "interleave_moe_layer_step");
+}
+
+TEST_CASE("norms on queries and keys are as the file of glm4moe has them, in all layers") {
+  Converted made("glm4_moe");
+  CHECK(load(made.parts)->config().query_key_norm == QueryKeyNorm::kHead);
+  std::erase_if(made.parts.tensors, [](const auto& t) { return t.name == "blk.1.attn_k_norm.weight"; });
+  refused(made, Code::kNotFound, "blk.1.attn_k_norm.weight");
+  std::erase_if(made.parts.tensors, [](const auto& t) {
+    return t.name.ends_with("attn_q_norm.weight") || t.name.ends_with("attn_k_norm.weight");
+  });
+  CHECK(load(made.parts)->config().query_key_norm == QueryKeyNorm::kNone);
+}
+
 TEST_CASE("a file of an unknown architecture is refused with those that are known") {
   Converted made("qwen3");
   made.parts.set("general.architecture", gguf_string("general.architecture", "gemma3"));
-  refused(made, Code::kUnsupported, "deepseek2, gpt-oss, llama, olmoe, qwen2, qwen2moe, qwen3 or qwen3moe");
+  refused(made, Code::kUnsupported,
+          "deepseek2, dots1, ernie4_5-moe, glm4moe, gpt-oss, hunyuan-moe, hy_v3, llama, minimax-m2, olmoe, qwen2, "
+          "qwen2moe, qwen3, qwen3moe or seed_oss");
 }

@@ -157,7 +157,7 @@ TEST_CASE("a configuration that promises other tensors is refused by the first t
            {"mlp_only_layers", "[1]", Code::kNotFound, "'model.layers.1.mlp.gate_proj.weight'"},
            {"attention_bias", "true", Code::kNotFound, "'model.layers.0.self_attn.q_proj.bias'"},
            {"tie_word_embeddings", "false", Code::kNotFound, "'lm_head.weight'"},
-           {"model_type", "\"gemma\"", Code::kUnsupported, "qwen3 or qwen3_moe"},
+           {"model_type", "\"gemma\"", Code::kUnsupported, "qwen3, qwen3_moe, "},
            {"model_type", "\"qwen2_moe\"", Code::kUnsupported, "architectures [Qwen2MoeForCausalLM]"},
            {"hidden_act", "\"gelu\"", Code::kUnsupported, "hidden_act silu"},
            {"rms_norm_eps", "0", Code::kFormat, "rms_norm_eps"},
