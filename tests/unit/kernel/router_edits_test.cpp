@@ -102,6 +102,7 @@ struct Kept final : RouteSink {
     if (fails_with == Code::kHostException) throw std::runtime_error("full");
     if (fails_with != Code::kOk) return Status(fails_with, "sink", "room", "none");
     host_dependent = record.host_dependent;
+    told += record.positions.size();
     for (std::size_t t = 0; t < record.positions.size(); ++t) {
       rows[{record.layer, record.positions[t]}] = {{record.experts[t].begin(), record.experts[t].end()},
                                                    {record.weights[t].begin(), record.weights[t].end()},
@@ -111,6 +112,7 @@ struct Kept final : RouteSink {
   }
   Code fails_with = Code::kOk;
   bool host_dependent = false;
+  std::size_t told = 0;  // rows, those that came again too
   std::map<std::pair<std::size_t, Position>, Row> rows;
 };
 
@@ -280,6 +282,7 @@ TEST_CASE("contexts with routers of their own share a step, and each has the bit
     static_cast<void>(c.logits(other, pathways[i].record(kept).value()));
     CHECK(kept->rows.size() == 2 * c.tokens.size());
     CHECK(kept->rows == sinks[i]->rows);
+    CHECK(sinks[i]->told == kept->rows.size());  // no step fell back to one request at a time
   }
 }
 
