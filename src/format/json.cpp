@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <limits>
 
 #include <moxie/core/checked.hpp>
@@ -25,7 +26,14 @@ class JsonDocument::Builder final : public JsonEvents {
       case JsonKind::kBool: node.payload = scalar.boolean ? 1 : 0; break;
       case JsonKind::kUnsigned: node.payload = scalar.whole; break;
       case JsonKind::kNegative: node.payload = static_cast<std::uint64_t>(scalar.negative); break;
-      case JsonKind::kReal: node.payload = std::bit_cast<std::uint64_t>(scalar.real); break;
+      case JsonKind::kReal:
+        if (!scalar.text.empty()) {
+          count_element();
+          add_text({.kind = JsonKind::kReal, .digits = true}, scalar.text);
+          return {};
+        }
+        node.payload = std::bit_cast<std::uint64_t>(scalar.real);
+        break;
       case JsonKind::kString: return string(scalar.text, true);
       default: break;
     }
@@ -60,11 +68,15 @@ class JsonDocument::Builder final : public JsonEvents {
 
   Status string(std::string_view text, bool is_value) {
     if (is_value) count_element();
-    const std::size_t offset = document_.text_.size();
-    document_.text_.insert(document_.text_.end(), text.begin(), text.end());
-    document_.nodes_.push_back(
-        {.kind = JsonKind::kString, .extent = static_cast<std::uint32_t>(text.size()), .payload = offset});
+    add_text({.kind = JsonKind::kString}, text);
     return {};
+  }
+
+  void add_text(Node node, std::string_view text) {
+    node.payload = document_.text_.size();
+    node.extent = static_cast<std::uint32_t>(text.size());
+    document_.text_.insert(document_.text_.end(), text.begin(), text.end());
+    document_.nodes_.push_back(node);
   }
 
   // Sorting keeps this n log n however the keys are chosen, which a hash table does not.
@@ -119,10 +131,20 @@ std::optional<std::int64_t> JsonValue::as_i64() const noexcept {
 }
 
 std::optional<double> JsonValue::as_double() const noexcept {
+  if (const auto digits = as_digits()) {
+    double near = 0;  // the parser refused what no double is near
+    std::from_chars(digits->data(), digits->data() + digits->size(), near);
+    return near;
+  }
   if (kind() == JsonKind::kReal) return std::bit_cast<double>(document_->nodes_[node_].payload);
   if (kind() == JsonKind::kUnsigned) return static_cast<double>(document_->nodes_[node_].payload);
   if (const auto whole = as_i64()) return static_cast<double>(*whole);
   return std::nullopt;
+}
+
+std::optional<std::string_view> JsonValue::as_digits() const noexcept {
+  if (kind() != JsonKind::kReal || !document_->nodes_[node_].digits) return std::nullopt;
+  return document_->text(document_->nodes_[node_]);
 }
 
 std::optional<std::string_view> JsonValue::as_string() const noexcept {
@@ -171,7 +193,9 @@ Text JsonValue::describe() const noexcept {
     case JsonKind::kBool: return Text(*as_bool());
     case JsonKind::kUnsigned: return Text(*as_u64());
     case JsonKind::kNegative: return Text(*as_i64());
-    case JsonKind::kReal: return Text(*as_double());
+    case JsonKind::kReal:
+      if (const auto digits = as_digits()) return Text(digits->substr(0, 100));
+      return Text(*as_double());
     case JsonKind::kString: return Text('"', as_string()->substr(0, 100), '"');
     case JsonKind::kArray: return Text("an array of ", size());
     case JsonKind::kObject: return Text("an object of ", size());

@@ -34,8 +34,9 @@ class JsonDocument {
   // A container is followed by its contents: elements, or keys each followed by its value.
   struct Node {
     JsonKind kind = JsonKind::kNull;
-    std::uint32_t extent = 1;   // nodes of this value with its contents; of a string: its bytes
-    std::uint64_t payload = 0;  // a number's bits, a bool, a string's offset in text_, a container's size
+    bool digits = false;        // a number that is kept as text
+    std::uint32_t extent = 1;   // nodes of this value with its contents; of a text: its bytes
+    std::uint64_t payload = 0;  // a number's bits, a bool, a text's offset in text_, a container's size
   };
 
   JsonDocument() noexcept = default;
@@ -44,7 +45,7 @@ class JsonDocument {
   }
   // The node after the value at `node`, contents included.
   [[nodiscard]] std::uint32_t after(std::uint32_t node) const noexcept {
-    return node + (nodes_[node].kind == JsonKind::kString ? 1 : nodes_[node].extent);
+    return node + (nodes_[node].kind == JsonKind::kString || nodes_[node].digits ? 1 : nodes_[node].extent);
   }
 
   std::vector<Node> nodes_;

@@ -89,7 +89,10 @@ class Adapter {
     return scalar({.kind = JsonKind::kNegative, .negative = value});
   }
   bool number_unsigned(std::uint64_t value) { return scalar({.kind = JsonKind::kUnsigned, .whole = value}); }
-  bool number_float(double value, const std::string&) { return scalar({.kind = JsonKind::kReal, .real = value}); }
+  bool number_float(double value, const std::string& written) {
+    const bool whole = written.find_first_of(".eE") == std::string::npos;
+    return scalar({.kind = JsonKind::kReal, .real = value, .text = whole ? written : std::string_view()});
+  }
   bool string(std::string& value) { return scalar({.kind = JsonKind::kString, .text = value}); }
   bool binary(std::vector<std::uint8_t>&) {
     return proceed(Status(Code::kInternal, where_, "JSON", "a binary value"));  // JSON text has none

@@ -16,7 +16,8 @@ struct JsonScalar {
   std::uint64_t whole = 0;    ///< kUnsigned
   std::int64_t negative = 0;  ///< kNegative: below zero
   double real = 0;            ///< kReal: finite
-  std::string_view text{};    ///< kString: unescaped UTF-8; valid during the call
+  /// kString: unescaped UTF-8. kReal: the digits of a whole number beyond 64 bits. Valid during the call.
+  std::string_view text{};
 };
 
 /// What a document may cost. With them, reading takes less than 4 times the input plus 16 MiB.

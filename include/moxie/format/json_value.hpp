@@ -48,6 +48,8 @@ class MOXIE_API JsonValue {
   [[nodiscard]] std::optional<std::int64_t> as_i64() const noexcept;
   /// Any number; a whole one is rounded to the nearest double.
   [[nodiscard]] std::optional<double> as_double() const noexcept;
+  /// A whole number that neither of the two can hold, as it was written: then as_double() is only near it.
+  [[nodiscard]] std::optional<std::string_view> as_digits() const noexcept;
   [[nodiscard]] std::optional<std::string_view> as_string() const noexcept;
 
   /// The member of an object with that key. Linear in the number of members.

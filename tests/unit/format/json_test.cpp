@@ -76,6 +76,9 @@ TEST_CASE("whole numbers are never rounded, and fractions never whole") {
   CHECK(v[1].as_double() == 18446744073709551616.0);
   CHECK(v[2].kind() == JsonKind::kReal);
   CHECK_FALSE(v[2].as_u64());
+  CHECK(v[2].as_digits() == "18446744073709551616");
+  CHECK(v[6].as_digits() == "-9223372036854775809");
+  for (const std::size_t i : {0U, 1U, 5U, 7U, 8U, 9U}) CHECK_FALSE(v[i].as_digits());
   CHECK(v[2].as_double() == 18446744073709551616.0);
   CHECK(v[3].as_i64() == std::numeric_limits<std::int64_t>::max());
   CHECK_FALSE(v[4].as_i64());

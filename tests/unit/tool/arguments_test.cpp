@@ -43,7 +43,7 @@ TEST_CASE("whole numbers are taken up to the limits of their type and not beyond
   CHECK(echo<std::int64_t>("9223372036854775808") ==
         refused("a whole number in [-9223372036854775808, 9223372036854775807]", "9223372036854775808"));
   CHECK(echo<std::int64_t>("-9223372036854775809") ==
-        refused("a whole number in [-9223372036854775808, 9223372036854775807]", "-9223372036854775808"));
+        refused("a whole number in [-9223372036854775808, 9223372036854775807]", "-9223372036854775809"));
   CHECK(echo<std::uint64_t>("18446744073709551615") == "18446744073709551615");
   CHECK(echo<std::uint64_t>("18446744073709551616") ==
         refused("a whole number in [0, 18446744073709551615]", "18446744073709551616"));
