@@ -8,6 +8,7 @@
                                                    N templates made at random
     compare_templates.py folder DIR --render R     every template found below DIR: *.jinja, and chat_template in
                                                    tokenizer_config.json, each with every input of tests/data/templates
+    compare_templates.py calls DIR --render R      what moxie finds out about the calls of every template below DIR
 
 Where Jinja2 raises, moxie must return an error, and the other way round: except for what moxie says it does not
 support (kUnsupported) and for its limits (kBudget), which are counted.
@@ -58,6 +59,8 @@ def environment():
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
                                         extensions=[Generation, jinja2.ext.loopcontrols])
     env.filters["tojson"] = tojson
+    # As authors mean it: Jinja escapes what is added to a safe text, although nothing else is escaped.
+    env.filters["safe"] = str
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = NOW.strftime
     return env
@@ -78,8 +81,8 @@ def render(case):
     return {"text": text, "address": True} if " at 0x" in text else {"text": text}
 
 
-def run_moxie(program, cases):
-    done = subprocess.run([program], input=json.dumps(cases, ensure_ascii=False).encode(), stdout=subprocess.PIPE)
+def run_moxie(program, cases, *mode):
+    done = subprocess.run([program, *mode], input=json.dumps(cases, ensure_ascii=False).encode(), stdout=subprocess.PIPE)
     if done.returncode != 0:
         sys.exit(f"{program} failed with {done.returncode}")
     return json.loads(done.stdout)
@@ -136,7 +139,7 @@ def own_cases():
     return cases
 
 
-def folder_cases(folder):
+def folder_templates(folder):
     found = {}
     for path in sorted(Path(folder).rglob("*.jinja")):
         found[str(path)] = path.read_bytes().decode()
@@ -146,14 +149,36 @@ def folder_cases(folder):
             found[str(path)] = chat
         for each in chat if isinstance(chat, list) else []:
             found[f"{path} {each['name']}"] = each["template"]
-    print(f"{len(found)} templates")
+    texts = set()
+    found = {name: text for name, text in found.items() if not (text in texts or texts.add(text))}
+    print(f"{len(found)} different templates")
+    return found
+
+
+def folder_cases(folder):
+    found = folder_templates(folder)
     return [{"name": f"{name} {given}", "template": template, "variables": variables}
             for name, template in found.items() for given, variables in inputs().items()]
 
 
+def show_calls(program, folder):
+    """A line for each template, and how many of them write calls in each form."""
+    found = folder_templates(folder)
+    counts = {}
+    for name, traits in zip(found, run_moxie(program, [{"template": text} for text in found.values()], "traits")):
+        forms = traits.get("forms", [])
+        kind = (forms[0] if forms else "refused" if "error" in traits else "calls of no known form"
+                if traits["writes_calls"] else "no tools" if traits["ignores_tools"] else "tools, no calls")
+        counts[kind] = counts.get(kind, 0) + 1
+        flags = [key for key, value in traits.items() if value is True] + [f"behind {traits.get('behind_answer', '')[:20]!r}"]
+        print(f"{Path(name).name}: {kind} {forms[1:]} {' '.join(flags)} {traits.get('behind_call', '')[:20]!r} "
+              f"{traits.get('example', '')[:80] if not forms else ''!r}")
+    print(", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items(), key=lambda item: -item[1])))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["make", "check", "random", "folder"])
+    parser.add_argument("mode", choices=["make", "check", "random", "folder", "calls"])
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--render", help="the program render_cases")
     parser.add_argument("-n", type=int, default=2000)
@@ -170,6 +195,8 @@ def main():
             expected.setdefault(template, {})[given] = result
         (DATA / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
         return 0
+    if options.mode == "calls":
+        return show_calls(options.render, options.folder)
     if options.mode == "check":
         cases = own_cases()
     elif options.mode == "folder":

@@ -53,7 +53,9 @@ MOXIE_API Result<std::vector<Message>> parse_messages(std::string_view json, std
 
 /// Any JSON as a Value, as for tools and documents. Within the limits of parse_messages().
 ///
-/// Errors   kFormat, kNoMemory; kUnsupported for a whole number of more than 64 bits with its sign.
+/// Whole numbers of any size keep their digits; a template can show those beyond 64 bits, not reckon with them.
+///
+/// Errors   kFormat, kNoMemory.
 MOXIE_API Result<Value> parse_value(std::string_view json, std::string_view where) noexcept;
 
 /// A JSON array of messages as templates know it, with every field that it has: parse_value(), and `arguments` of tool

@@ -4,7 +4,17 @@
 #include <algorithm>
 #include <vector>
 
+#include "text/template/objects.hpp"
+
 namespace moxie::inline abi1::text {
+
+namespace {
+
+Value long_number(std::string_view digits) {
+  return Making<LongNumberData>(nullptr, digits).done(Value::Kind::kObject, Origin::kData);
+}
+
+}  // namespace
 
 Result<Value> to_value(format::JsonValue json, std::string_view where, std::size_t& values_left) {
   using format::JsonKind;
@@ -16,8 +26,8 @@ Result<Value> to_value(format::JsonValue json, std::string_view where, std::size
     case JsonKind::kUnsigned:
     case JsonKind::kNegative:
       if (const auto whole = json.as_i64()) return Value(*whole);
-      return Status(Code::kUnsupported, where, "whole numbers of 64 bits with their sign", json.describe());
-    case JsonKind::kReal: return Value(*json.as_double());
+      return long_number(Text(*json.as_u64()));
+    case JsonKind::kReal: return json.as_digits() ? long_number(*json.as_digits()) : Value(*json.as_double());
     case JsonKind::kString: return Value::string(*json.as_string());
     case JsonKind::kArray: {
       std::vector<Value> items;

@@ -20,7 +20,7 @@ constexpr format::JsonLimits message_limits(std::size_t json_bytes) noexcept {
 /// The same in another form: data, every byte of it. Recurses as deep as the document, 64 at most. `values_left` counts
 /// down; a text that was inside another, as arguments are, shares it.
 ///
-/// Errors   kFormat: no value is left.  kUnsupported: whole numbers of more than 64 bits with their sign.
+/// Errors   kFormat: no value is left.
 Result<Value> to_value(format::JsonValue json, std::string_view where, std::size_t& values_left);
 Result<Value> json_to_value(std::string_view json, std::string_view where);
 /// The arguments of a call: the object that a text holds; an empty text is an empty object.

@@ -49,6 +49,7 @@ struct Arguments {
 
   MeteredVector<Value> positional;
   MeteredVector<Named> named;
+  Value spread;  // of `**`: names may point into it
 };
 
 /// An argument as what it must be; `otherwise` where it is left out or, if `or_none`, None.

@@ -55,6 +55,8 @@ enum class NodeKind : std::uint8_t {
   kFilter,       // name; input, arguments
   kTest,         // name; input, arguments
   kKeyword,      // name; value
+  kSpread,       // sequence of arguments
+  kSpreadMap,    // mapping of arguments with names
   kParams,       // kParam
   kParam,        // name; default or 0
   kCaptured,     // the text of the block around
@@ -84,6 +86,8 @@ struct Node {
   std::uint8_t height = 0;   ///< 1 + that of the highest kid
   bool uses_loop = false;    ///< it or something below it reads `loop`
   bool uses_caller = false;  ///< or `caller`
+  bool takes_rest = false;   ///< kMacro: its body reads `varargs`
+  bool takes_named = false;  ///< or `kwargs`
   std::uint32_t line = 0;
   std::uint32_t name = 0;  ///< or the index of a constant
   std::uint32_t first_kid = 0;

@@ -78,7 +78,7 @@ std::string_view describe(const Value& value) noexcept {
     case Kind::kReal: return "a real number";
     case Kind::kString: return "a string";
     case Kind::kMap: return "a mapping";
-    case Kind::kObject: return "something callable";
+    case Kind::kObject: return is_long_number(value) ? "a whole number beyond 64 bits" : "something callable";
     case Kind::kSequence: break;
   }
   switch (sequence_of(value).shape) {

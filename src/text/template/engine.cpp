@@ -14,6 +14,8 @@ Engine::Engine(const Ast& ast, Meter& meter, const RenderInput& input)
   for (NameId name = 0; name < ast.names().size(); ++name) {
     if (ast.name(name) == "loop") loop_name_ = name;
     if (ast.name(name) == "caller") caller_name_ = name;
+    if (ast.name(name) == "varargs") varargs_name_ = name;
+    if (ast.name(name) == "kwargs") kwargs_name_ = name;
     define_builtins(name);
     for (const auto& [variable, value] : input.variables) {
       if (ast.name(name) == variable && !value.is(Kind::kUndefined)) set(name, value);
@@ -47,9 +49,7 @@ Engine::Flow Engine::execute(NodeId id) {
     case NodeKind::kSet: assign(ast_.kid(id, 0), evaluate(ast_.kid(id, 1))); break;
     case NodeKind::kSetBlock: return execute_set_block(id);
     case NodeKind::kFilterBlock: return execute_filter_block(id);
-    case NodeKind::kMacro:
-      set(node.name, macro(ast_.kid(id, 0), ast_.kid(id, 1), node.name, ast_.node(id).uses_caller));
-      break;
+    case NodeKind::kMacro: set(node.name, macro(ast_.kid(id, 0), ast_.kid(id, 1), node.name, node)); break;
     case NodeKind::kCallBlock: execute_call_block(id); break;
     case NodeKind::kWith: return execute_with(id);
     case NodeKind::kGeneration: execute_generation(id); break;
@@ -173,7 +173,7 @@ Engine::Flow Engine::execute_with(NodeId id) {
 }
 
 void Engine::execute_call_block(NodeId id) {
-  const Value caller = macro(ast_.kid(id, 0), ast_.kid(id, 2), kNoName, ast_.node(ast_.kid(id, 2)).uses_caller);
+  const Value caller = macro(ast_.kid(id, 0), ast_.kid(id, 2), kNoName, ast_.node(ast_.kid(id, 2)));
   write_text(meter_, *out_, evaluate_call(ast_.kid(id, 1), &caller));
 }
 
@@ -226,12 +226,14 @@ void Engine::set_member(NodeId target, const Value& value) {
   members.emplace_back(std::move(key), value);
 }
 
-Value Engine::macro(NodeId params, NodeId body, NameId name, bool takes_caller) {
+Value Engine::macro(NodeId params, NodeId body, NameId name, const Node& node) {
   Making<MacroData> data(&meter_);
   data->params = params;
   data->body = body;
   data->name = name;
-  data->takes_caller = takes_caller;
+  data->takes_caller = node.uses_caller;
+  data->takes_rest = node.takes_rest;
+  data->takes_named = node.takes_named;
   data->scope = static_cast<std::uint32_t>(scopes_.size() - 1);
   data->scope_serial = scopes_.back().serial;
   return data.done(Kind::kObject, Origin::kTemplate);

@@ -75,7 +75,7 @@ class Engine {
   void execute_generation(NodeId id);
   void output(NodeId id);
   void assign(NodeId target, const Value& value);
-  Value macro(NodeId params, NodeId body, NameId name, bool takes_caller);
+  Value macro(NodeId params, NodeId body, NameId name, const Node& node);
   Value filtered(NodeId id, const Value& sequence);
   void set_member(NodeId target, const Value& value);
   void define_builtins(NameId name);
@@ -112,6 +112,8 @@ class Engine {
   MeteredVector<Variable> variables_;
   NameId loop_name_ = kNoName;
   NameId caller_name_ = kNoName;
+  NameId varargs_name_ = kNoName;
+  NameId kwargs_name_ = kNoName;
   MeteredVector<Members> namespaces_;
   std::uint64_t serial_ = 0;
   int depth_ = 0;

@@ -61,7 +61,7 @@ Value Engine::call_macro(const MacroData& macro, Arguments& arguments) {
   }
   const auto params = ast_.kids(macro.params);
   const std::string_view name = macro.name == kNoName ? std::string_view("caller") : ast_.name(macro.name);
-  if (arguments.positional.size() > params.size()) {
+  if (arguments.positional.size() > params.size() && !macro.takes_rest) {
     fail(Code::kFormat, Text("at most ", params.size(), " argument(s) of '", name, "'"),
          Text(arguments.positional.size()));
   }
@@ -96,6 +96,25 @@ Value Engine::call_macro(const MacroData& macro, Arguments& arguments) {
     // Without one it is undefined, also where a macro around this one has a caller.
     if (!is_param) set(caller_name_, given == nullptr ? Value() : *given);
     if (!is_param && given != nullptr) ++used;
+  }
+  if (macro.takes_rest) {
+    MeteredVector<Value> rest = new_items(meter_);
+    for (std::size_t i = params.size(); i < arguments.positional.size(); ++i) rest.push_back(arguments.positional[i]);
+    set(varargs_name_, make_sequence(meter_, Shape::kTuple, std::move(rest)));
+  }
+  if (macro.takes_named) {
+    MapMaker named(meter_);
+    for (const Arguments::Named& each : arguments.named) {
+      const bool caller = macro.takes_caller && each.name == "caller";
+      bool is_param = false;  // that was not given already
+      for (std::size_t i = arguments.positional.size(); i < params.size(); ++i) {
+        is_param = is_param || ast_.name(ast_.node(params[i]).name) == each.name;
+      }
+      if (caller || is_param) continue;
+      ++used;
+      named.set(make_text(meter_, each.name, Origin::kTemplate), each.value);
+    }
+    set(kwargs_name_, named.done(Origin::kTemplate));
   }
   if (used != arguments.named.size()) {
     fail(Code::kFormat, Text("arguments that '", name, "' has, each once"), "another");

@@ -146,17 +146,30 @@ Value Engine::evaluate_item(NodeId id) {
 }
 
 void Engine::evaluate_arguments(NodeId id, Arguments& into) {
-  for (const NodeId kid : ast_.kids(id).subspan(1)) {
-    const Node& node = ast_.node(kid);
-    if (node.kind != NodeKind::kKeyword) {
-      into.positional.push_back(evaluate(kid));
-      continue;
-    }
-    const std::string_view name = ast_.name(node.name);
+  const auto add_named = [&](std::string_view name, Value value) {
     for (const Arguments::Named& each : into.named) {
+      meter_.step();
       if (each.name == name) fail(Code::kFormat, "each argument once", Text("'", name, "' twice"));
     }
-    into.named.push_back({name, evaluate(ast_.kid(kid, 0))});
+    into.named.push_back({name, std::move(value)});
+  };
+  for (const NodeId kid : ast_.kids(id).subspan(1)) {
+    const Node& node = ast_.node(kid);
+    if (node.kind == NodeKind::kKeyword) {
+      add_named(ast_.name(node.name), evaluate(ast_.kid(kid, 0)));
+    } else if (node.kind == NodeKind::kSpread) {
+      Iteration items(meter_, evaluate(ast_.kid(kid, 0)));
+      for (Value item; items.next(item);) into.positional.push_back(item);
+    } else if (node.kind == NodeKind::kSpreadMap) {
+      into.spread = evaluate(ast_.kid(kid, 0));
+      if (!into.spread.is(Kind::kMap)) refuse("a mapping behind '**'", into.spread);
+      for (const Entry& entry : map_of(into.spread).entries) {
+        if (!entry.key.is(Kind::kString)) refuse("names of arguments", entry.key);
+        add_named(entry.key.as_string(), entry.value);
+      }
+    } else {
+      into.positional.push_back(evaluate(kid));
+    }
   }
 }
 

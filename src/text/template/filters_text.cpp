@@ -128,9 +128,9 @@ Value escape(Engine& engine, const Value& input, const Arguments& arguments) {
 
 Value safe(Engine& engine, const Value& input, const Arguments& arguments) {
   arguments.bind_none("safe");
-  Builder builder(engine.meter());
-  write_text(engine.meter(), builder, input);
-  return builder.done(true);
+  // A prompt is no HTML: nothing is escaped, so there is nothing to be safe from. In Jinja, what is added to a safe
+  // text is escaped, even where nothing else is: `{"name"` behind one becomes `{&#34;name&#34;`, which nobody meant.
+  return text_of(engine.meter(), input);
 }
 
 Value format(Engine& engine, const Value& input, const Arguments& arguments) {

@@ -126,7 +126,9 @@ void write_repr(Meter& meter, Builder& out, const Value& value) {
     case Kind::kString: refuse_markup(value); return write_quoted(out, value);
     case Kind::kSequence: return write_sequence(meter, out, value);
     case Kind::kMap: return write_map(meter, out, value);
-    case Kind::kObject: break;
+    case Kind::kObject:
+      if (is_long_number(value)) return out.add(digits_of(value), value.origin());
+      break;
   }
   fail(Code::kUnsupported, "a value that has a text of its own", describe(value));
 }
@@ -157,12 +159,13 @@ bool same_object(const Value& a, const Value& b) noexcept {
   const auto* f = object_as<FunctionData>(a, ObjectKind::kFunction);
   const auto* g = object_as<FunctionData>(b, ObjectKind::kFunction);
   if (f != nullptr && g != nullptr) return f->function == g->function;
+  if (is_long_number(a) && is_long_number(b)) return digits_of(a) == digits_of(b);
   return Payload::of(a) == Payload::of(b);
 }
 
 void refuse_markup(const Value& value) {
   if (value.is(Kind::kString) && string_of(value).markup) {
-    fail(Code::kUnsupported, "a text marked safe to be shown as it is", "another use of it");
+    fail(Code::kUnsupported, "an escaped text to be shown as it is", "another use of it");
   }
 }
 

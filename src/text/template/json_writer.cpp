@@ -5,6 +5,7 @@
 #include <moxie/core/json_string.hpp>
 
 #include "text/template/format.hpp"
+#include "text/template/objects.hpp"
 #include "text/template/operators.hpp"
 #include "text/template/unicode.hpp"
 
@@ -27,6 +28,9 @@ class Writer {
       case Kind::kMap: return map(value);
       case Kind::kSequence:
         if (sequence_of(value).shape <= Shape::kGroup) return list(value);
+        break;
+      case Kind::kObject:
+        if (is_long_number(value)) return out_.add(digits_of(value), value.origin());
         break;
       default: break;
     }

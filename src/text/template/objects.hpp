@@ -10,7 +10,7 @@
 
 namespace moxie::inline abi1::text {
 
-enum class ObjectKind : std::uint8_t { kNamespace, kMacro, kLoop, kMethod, kFunction, kCycler, kJoiner };
+enum class ObjectKind : std::uint8_t { kNamespace, kMacro, kLoop, kMethod, kFunction, kCycler, kJoiner, kLongNumber };
 
 enum class Function : std::uint8_t { kRange, kDict, kNamespace, kRaiseException, kStrftimeNow, kCycler, kJoiner };
 
@@ -34,6 +34,8 @@ struct MacroData final : ObjectData {
   NodeId body = 0;
   NameId name = 0;
   bool takes_caller = false;
+  bool takes_rest = false;   // as `varargs`
+  bool takes_named = false;  // as `kwargs`
   std::uint32_t scope = 0;
   std::uint64_t scope_serial = 0;
 };
@@ -74,6 +76,15 @@ struct JoinerData final : ObjectData {
   bool used = false;
 };
 
+/// A whole number beyond 64 bits, as it was written: it can be shown and compared, not reckoned with.
+struct LongNumberData final : ObjectData {
+  LongNumberData(Meter* owner, std::string_view written)
+      : ObjectData(owner, ObjectKind::kLongNumber), digits(written, MeterAllocator<char>(owner)) {
+    weight = written.size();
+  }
+  MeteredString digits;
+};
+
 inline ObjectData* object_of(const Value& value) noexcept {
   return value.is(Kind::kObject) ? &static_cast<ObjectData&>(Payload::held(value)) : nullptr;
 }
@@ -89,8 +100,13 @@ T& object_in(const Value& value) noexcept {
   return static_cast<T&>(Payload::held(value));
 }
 
+inline bool is_long_number(const Value& value) noexcept {
+  return object_as<LongNumberData>(value, ObjectKind::kLongNumber) != nullptr;
+}
+inline std::string_view digits_of(const Value& value) noexcept { return object_in<LongNumberData>(value).digits; }
+
 bool same_object(const Value& a, const Value& b) noexcept;
-/// Fails for a string marked safe: Markup's operators escape, and no chat template needs that.
+/// Fails for a text that was escaped: Markup's operators escape the other side, and no chat template needs that.
 void refuse_markup(const Value& value);
 /// `key` where it can be one; fails for lists, mappings and objects.
 const Value& checked_key(const Value& key);

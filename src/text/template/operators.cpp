@@ -159,6 +159,7 @@ double real_modulo(double a, double b) noexcept {
 Value arithmetic(Meter& meter, Operator op, const Value& a, const Value& b) {
   if (is_whole(a) && is_whole(b)) return whole_arithmetic(op, whole_of(a), whole_of(b), joined(a, b));
   if (is_number(a) && is_number(b)) return real_arithmetic(op, real_of(a), real_of(b), joined(a, b));
+  if (is_long_number(a) || is_long_number(b)) overflow();
   refuse_markup(a), refuse_markup(b);
   if (op == Operator::kAdd && a.is(Kind::kString) && b.is(Kind::kString)) {
     Builder builder(meter);

@@ -314,18 +314,32 @@ NodeId Parser::parameters() {
   return add(NodeKind::kParams, line, params);
 }
 
+bool Parser::has_parameter(NodeId params, std::string_view name) const {
+  for (const NodeId param : ast_.kids(params)) {
+    if (ast_.name(ast_.node(param).name) == name) return true;
+  }
+  return false;
+}
+
 NodeId Parser::macro_statement() {
   const std::uint32_t line = token_.line;
   advance();
   const NameId name = intern(expect_name());
   const NodeId params = parameters();
   const int loops = std::exchange(loops_, 0);
-  ++macros_;
+  const bool varargs = std::exchange(reads_varargs_, false);
+  const bool kwargs = std::exchange(reads_kwargs_, false);
   const NodeId content = body({"endmacro"});
-  --macros_;
   loops_ = loops;
   advance();
-  return add(NodeKind::kMacro, line, {params, content}, name);
+  const NodeId node = add(NodeKind::kMacro, line, {params, content}, name);
+  // A parameter of that name is one like others.
+  ast_.nodes_[node].takes_rest = reads_varargs_ && !has_parameter(params, "varargs");
+  ast_.nodes_[node].takes_named = reads_kwargs_ && !has_parameter(params, "kwargs");
+  // What a macro inside reads, the one around it is taken to read too, as in Jinja.
+  reads_varargs_ = reads_varargs_ || varargs;
+  reads_kwargs_ = reads_kwargs_ || kwargs;
+  return node;
 }
 
 NodeId Parser::call_statement() {

@@ -61,6 +61,7 @@ class Parser {
   NodeId for_statement();
   NodeId set_statement();
   NodeId with_statement();
+  [[nodiscard]] bool has_parameter(NodeId params, std::string_view name) const;
   NodeId macro_statement();
   NodeId call_statement();
   NodeId filter_statement();
@@ -104,8 +105,9 @@ class Parser {
   bool has_ahead_ = false;
   bool in_lexer_ = false;  // where an error comes from
   int nesting_ = 0;
-  int loops_ = 0;   // for bodies around, within the macro
-  int macros_ = 0;  // macros around
+  int loops_ = 0;               // for bodies around, within the macro
+  bool reads_varargs_ = false;  // the macro around, so far
+  bool reads_kwargs_ = false;
   Ast ast_;
   std::unordered_map<std::string, NameId> interned_;
 };

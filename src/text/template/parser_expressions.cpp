@@ -146,9 +146,8 @@ NodeId Parser::primary() {
       if (name == "none" || name == "None") {
         return constant(NodeKind::kConstant, line, Value::null(Origin::kTemplate));
       }
-      if (macros_ > 0 && (name == "varargs" || name == "kwargs")) {
-        fail(Code::kUnsupported, "macros with parameters that have names", Text("'", name, "'"));
-      }
+      reads_varargs_ = reads_varargs_ || name == "varargs";
+      reads_kwargs_ = reads_kwargs_ || name == "kwargs";
       const NodeId node = add(NodeKind::kName, line, {}, intern(name));
       ast_.nodes_[node].uses_loop = name == "loop";
       ast_.nodes_[node].uses_caller = name == "caller";
@@ -316,12 +315,24 @@ NodeId Parser::subscribed() {
 
 void Parser::arguments(std::vector<NodeId>& into) {
   bool keywords = false;
+  bool spread = false;
+  bool spread_map = false;
   expect_operator("(");
   while (!token_.is_operator(")")) {
-    if (token_.is_operator("*") || token_.is_operator("**")) {
-      fail(Code::kUnsupported, "arguments one by one", Text("'", token_.text, "'"));
-    }
     const std::uint32_t line = token_.line;
+    if (spread_map) fail(Code::kFormat, "no argument behind '**'", "one");
+    if (!spread && skip_operator("*")) {
+      spread = true;
+      into.push_back(add(NodeKind::kSpread, line, {expression()}));
+      if (!skip_operator(",")) break;
+      continue;
+    }
+    if (skip_operator("**")) {
+      spread_map = true;
+      into.push_back(add(NodeKind::kSpreadMap, line, {expression()}));
+      if (!skip_operator(",")) break;
+      continue;
+    }
     if (token_.is(TokenKind::kName) && look().is_operator("=")) {
       const NameId name = intern(token_.text);
       advance();
@@ -330,7 +341,7 @@ void Parser::arguments(std::vector<NodeId>& into) {
       into.push_back(add(NodeKind::kKeyword, line, {value}, name));
       keywords = true;
     } else {
-      if (keywords) fail(Code::kFormat, "arguments without a name before those with one", "one behind");
+      if (keywords || spread) fail(Code::kFormat, "arguments without a name before all others", "one behind");
       into.push_back(expression());
     }
     if (!skip_operator(",")) break;

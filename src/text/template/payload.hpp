@@ -66,7 +66,7 @@ struct StringData final : Payload {
   MeteredString text;
   MeteredVector<Run> runs;  // none: all of it has the Value's origin
   std::size_t points = 0;   // characters
-  bool markup = false;      // was marked safe
+  bool markup = false;      // was escaped
   [[nodiscard]] bool ascii() const noexcept { return points == text.size(); }
 };
 

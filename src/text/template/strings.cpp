@@ -63,8 +63,7 @@ Value split_space(Meter& meter, const Value& value, std::int64_t limit, Side fro
   if (from == Side::kLeft) {
     for (trim(); begin < end; trim()) {
       if (limit-- == 0) {
-        trim_end();
-        parts.push_back(slice(meter, value, begin, end));
+        parts.push_back(slice(meter, value, begin, end));  // with the blanks at its end
         break;
       }
       std::size_t stop = begin;
@@ -79,7 +78,6 @@ Value split_space(Meter& meter, const Value& value, std::int64_t limit, Side fro
   } else {
     for (trim_end(); begin < end; trim_end()) {
       if (limit-- == 0) {
-        trim();
         parts.push_back(slice(meter, value, begin, end));
         break;
       }

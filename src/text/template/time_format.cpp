@@ -44,6 +44,24 @@ int weekday(const LocalTime& time) noexcept {
   return static_cast<int>((before * 365 + before / 4 - before / 100 + before / 400 + day_of_year(time)) % 7);
 }
 
+struct IsoWeek {
+  int year;
+  int week;
+};
+
+/// The week that has the year's first Thursday is its first; weeks begin on Monday.
+IsoWeek iso_week(const LocalTime& time) noexcept {
+  const int monday_based = (weekday(time) + 6) % 7;
+  const int thursday = day_of_year(time) + 3 - monday_based;
+  if (thursday < 1) {
+    const int days = is_leap(time.year - 1) ? 366 : 365;
+    return {time.year - 1, (thursday + days - 1) / 7 + 1};
+  }
+  const int days = is_leap(time.year) ? 366 : 365;
+  if (thursday > days) return {time.year + 1, 1};
+  return {time.year, (thursday - 1) / 7 + 1};
+}
+
 std::string padded(int number, std::size_t width, char fill = '0') {
   std::string digits = std::to_string(number);
   return digits.size() < width ? std::string(width - digits.size(), fill) + digits : digits;
@@ -81,6 +99,9 @@ std::string convert(char what, const LocalTime& t) {
     case 'u': return std::to_string(weekday(t) == 0 ? 7 : weekday(t));
     case 'U': return two((day_of_year(t) + 6 - weekday(t)) / 7);
     case 'W': return two((day_of_year(t) + 6 - (weekday(t) + 6) % 7) / 7);
+    case 'V': return two(iso_week(t).week);
+    case 'G': return std::to_string(iso_week(t).year);
+    case 'g': return two(iso_week(t).year % 100);
     case 'T':
     case 'X': return clock;
     case 'R': return clock.substr(0, 5);
@@ -96,9 +117,39 @@ std::string convert(char what, const LocalTime& t) {
     case '%': return "%";
     case 'Z':
     case 'z': return "";  // a moment without a zone
-    default: break;
+    case 's': fail(Code::kUnsupported, "conversions of strftime that need no time zone", "'%s'");
+    default: return "";
   }
-  fail(Code::kUnsupported, "conversions of strftime", Text("'%", what, "'"));
+}
+
+bool is_conversion(char c) noexcept {
+  return std::string_view("YyCmdeHIklMSfpPAaBbhjwuUWVGgTXRrDxFcnt%Zzs").find(c) != std::string_view::npos;
+}
+
+/// Flags as glibc has them: '-' no padding, '_' blanks, '0' zeros, '^' upper case, '#' the other case; a width.
+std::string flagged(std::string part, std::string_view flags, std::size_t width, char what) {
+  char fill = std::string_view("ekl").find(what) != std::string_view::npos ? ' ' : '0';
+  const bool number = !part.empty() && part.find_first_not_of(" 0123456789") == std::string::npos;
+  if (!number) fill = ' ';
+  for (const char flag : flags) {
+    if (flag == '^' || flag == '#') {
+      const bool lower = flag == '#' && (what == 'p' || what == 'Z');
+      for (char& c : part) {
+        if (lower ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z') c = static_cast<char>(c ^ 0x20);
+      }
+      continue;
+    }
+    fill = flag == '-' ? '\0' : flag == '_' ? ' ' : '0';
+    if (!number) continue;
+    const std::size_t digits = std::min(part.find_first_not_of("0 "), part.size() - 1);
+    if (fill == '\0') {
+      part.erase(0, digits);
+    } else {
+      part.replace(0, digits, digits, fill);
+    }
+  }
+  if (part.size() < width && fill != '\0') part.insert(0, width - part.size(), fill);
+  return part;
 }
 
 }  // namespace
@@ -115,16 +166,24 @@ Value format_time(Meter& meter, const Value& format, const LocalTime& time) {
       out.add(format, at, at + 1);
       continue;
     }
-    // '-' drops what pads a number.
-    const bool bare = at + 2 < text.size() && text[at + 1] == '-';
-    at += bare ? 2 : 1;
-    if (at >= text.size()) {
-      out.add("%", origin_at(format, at - 1));
-      break;
+    const std::size_t begin = at++;
+    const std::size_t flags = at;
+    while (at < text.size() && std::string_view("-_0^#").find(text[at]) != std::string_view::npos) ++at;
+    const std::size_t digits = at;
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+    const std::string_view written = text.substr(digits, at - digits);
+    if (written.size() > 3) fail(Code::kUnsupported, "a width of at most 999", written);
+    std::size_t width = 0;
+    for (const char c : written) width = 10 * width + static_cast<std::size_t>(c - '0');
+    if (at < text.size() && (text[at] == 'E' || text[at] == 'O')) ++at;  // other digits, of other languages
+    if (at >= text.size() || !is_conversion(text[at])) {
+      // What is none stays as it is.
+      at = std::min(at, text.size() - 1);
+      out.add(format, begin, at + 1);
+      continue;
     }
-    std::string part = convert(text[at], time);
-    if (bare) part.erase(0, std::min(part.find_first_not_of("0 "), part.size() - 1));
-    out.add(part, origin_at(format, at));
+    out.add(flagged(convert(text[at], time), text.substr(flags, digits - flags), width, text[at]),
+            origin_at(format, at));
   }
   return out.done();
 }

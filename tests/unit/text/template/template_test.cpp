@@ -93,7 +93,6 @@ TEST_CASE("what is not supported is refused by name") {
       {"{% extends 'a' %}", "extends"},
       {"{% block a %}{% endblock %}", "block"},
       {"{% for x in y recursive %}{% endfor %}", "recursive"},
-      {"{{ f(*a) }}", "*"},
       {"{{ 'a' | urlize }}", "urlize"},
       {"{{ 'a'.encode() }}", "encode"},
       {"{{ 9223372036854775807 + 1 }}", ""},
@@ -102,7 +101,7 @@ TEST_CASE("what is not supported is refused by name") {
       {"{{ -9223372036854775807 - 2 }}", ""},
       {"{{ 9223372036854775807 * 2 }}", ""},
       {"{{ range }}", ""},
-      {"{{ strftime_now('%Q') }}", "%Q"}};
+      {"{{ strftime_now('%s') }}", "%s"}};
   for (const auto& [source, name] : cases) {
     const Status status = status_of(source);
     INFO(source << ": " << status.message());
