@@ -26,7 +26,7 @@ Result<std::shared_ptr<ChatState>> ChatState::create(std::shared_ptr<KernelState
                                                      const ChatOptions& options) {
   const Model& model = pathway.model();
   MOXIE_TRY(model.tokenizer().status());
-  MOXIE_TRY(model.chat_template().status());
+  if (options.chat_template == nullptr) MOXIE_TRY(model.chat_template().status());
   if (options.toolbox != nullptr && !options.tool_schemas.empty()) {
     return Status(Code::kInvalidArgument, "Chat::create", "a toolbox or schemas of tools", "both");
   }
@@ -36,7 +36,9 @@ Result<std::shared_ptr<ChatState>> ChatState::create(std::shared_ptr<KernelState
   MOXIE_TRY_LET(Context context, kernel->resources().open(pathway, limits));
   std::shared_ptr<ChatState> state(new ChatState(std::move(kernel), pathway, options, std::move(context)));
   if (!options.system.empty()) state->messages_.push_back({.role = "system", .content = options.system});
-  MOXIE_TRY(state->tools().status());
+  MOXIE_TRY_LET(const Offer offer, state->offer());
+  MOXIE_TRY_LET(const Chosen chosen, state->choose(!offer.tools.empty()));
+  if (!offer.tools.empty()) MOXIE_TRY(state->forms(*chosen.traits).status());
   return state;
 }
 
@@ -99,35 +101,86 @@ Status ChatState::truncate(std::size_t n) {
   return {};
 }
 
-Result<Value> ChatState::tools() const {
+Result<ChatState::Offer> ChatState::offer() const {
   std::string schemas = options_.tool_schemas;
   if (options_.toolbox != nullptr) {
     MOXIE_TRY_LET(schemas, options_.toolbox->schemas());
     if (schemas == "[]") schemas.clear();
   }
-  if (schemas.empty()) return Value::null();
-  MOXIE_TRY_LET(Value value, parse_value(schemas, "ChatOptions::tool_schemas"));
-  if (value.kind() != Value::Kind::kSequence) {
+  Offer offer{.value = Value::null(), .tools = {}};
+  if (schemas.empty()) return offer;
+  MOXIE_TRY_LET(offer.value, parse_value(schemas, "ChatOptions::tool_schemas"));
+  if (offer.value.kind() != Value::Kind::kSequence) {
     return Status(Code::kInvalidArgument, "ChatOptions::tool_schemas", "a JSON array of tools", "something else");
   }
-  return value;
+  MOXIE_TRY_LET(offer.tools, OfferedTools::parse(schemas, "ChatOptions::tool_schemas"));
+  return offer;
 }
 
-Result<Rendered> ChatState::render(const Value& tools) const {
-  const CheckpointTemplate& chat = *pathway_.model().chat_template();
-  MOXIE_TRY_LET(const Value messages, to_value(messages_));
+const CheckpointTemplate& ChatState::chat_template() const noexcept {
+  return options_.chat_template != nullptr ? *options_.chat_template : *pathway_.model().chat_template();
+}
+
+Result<ChatState::Chosen> ChatState::choose(bool with_tools) const {
+  const CheckpointTemplate& chat = chat_template();
+  MOXIE_TRY_LET(const ChatVariant* variant, chat.choose(options_.template_name, with_tools));
+  if (variant == nullptr) return Chosen{&chat.chat, &chat.traits};
+  return Chosen{&*variant->chat, &variant->traits};
+}
+
+Result<Rendered> ChatState::render(const Chosen& chosen, const Value& tools) const {
+  MOXIE_TRY_LET(const Value messages, to_value(messages_, *chosen.traits));
   std::vector<std::pair<std::string_view, Value>> variables;
   const auto set = [&](std::string_view name, Value value) {
     std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
     variables.emplace_back(name, std::move(value));
   };
-  for (const auto& [name, value] : chat.special_tokens) set(name, value);
+  if (const auto& own = pathway_.model().chat_template(); own.ok()) {
+    for (const auto& [name, value] : own->special_tokens) set(name, value);
+  }
+  for (const auto& [name, value] : chat_template().special_tokens) set(name, value);
   set("messages", messages);
   set("add_generation_prompt", Value(true, Origin::kTemplate));
   set("tools", tools);
   set("documents", Value::null());
   for (const auto& [name, value] : options_.variables) set(name, value);
-  return chat.chat.render({.variables = variables});
+  return chosen.chat->render({.variables = variables});
+}
+
+Result<std::vector<const CallForm*>> ChatState::forms(const TemplateTraits& traits) const {
+  std::vector<const CallForm*> forms;
+  if (!options_.tool_forms.empty()) {
+    for (const std::string& name : options_.tool_forms) {
+      const CallForm* form = find_call_form(name);
+      if (form == nullptr) {
+        return Status(Code::kInvalidArgument, "ChatOptions::tool_forms", "the name of a form, such as hermes", name);
+      }
+      forms.push_back(form);
+    }
+    return forms;
+  }
+  if (traits.ignores_tools && !traits.writes_calls) {
+    return Status(Code::kUnsupported, "Chat", "a chat template that writes tools, or ChatOptions::tool_forms",
+                  "one that leaves them out");
+  }
+  forms = traits.forms;
+  if (!forms.empty()) return forms;
+  // The template does not show how calls look; the checkpoint's own tokens may.
+  const Tokenizer& tokenizer = *pathway_.model().tokenizer();
+  for (const CallForm& form : kCallForms) {
+    bool any = false;
+    bool all = true;
+    for (const std::string_view marker :
+         {form.section_begin, form.section_end, form.begin, form.end, form.name_end, form.key_begin}) {
+      if (marker.size() < 4) continue;
+      any = true;
+      all = all && tokenizer.find(marker).has_value();
+    }
+    if (any && all) forms.push_back(&form);
+  }
+  if (!forms.empty()) return forms;
+  return Status(Code::kUnsupported, "Chat", "a chat template whose calls can be read, or ChatOptions::tool_forms",
+                traits.example.empty() ? Text("one that writes none") : Text("'", traits.example, "'"));
 }
 
 /// The tokens of what the prompt says from that byte on. Messages cannot write control tokens.
@@ -144,17 +197,10 @@ Result<std::vector<TokenId>> ChatState::encode(const Rendered& prompt, std::size
                                               {.add_special = false, .untrusted = untrusted});
 }
 
-ToolSyntax ChatState::syntax() const {
-  if (options_.tool_syntax) return *options_.tool_syntax;
-  const Tokenizer& tokenizer = *pathway_.model().tokenizer();
-  if (tokenizer.find("[TOOL_CALLS]")) return ToolSyntax::kMistral;
-  if (tokenizer.find("<|python_tag|>")) return ToolSyntax::kLlama3;
-  return ToolSyntax::kHermes;
-}
-
 Result<kernel::Rounds::Prompt> ChatState::begin_round() {
-  MOXIE_TRY_LET(const Value offered, tools());
-  MOXIE_TRY_LET(Rendered rendered, render(offered));
+  MOXIE_TRY_LET(Offer offered, offer());
+  MOXIE_TRY_LET(const Chosen chosen, choose(!offered.tools.empty()));
+  MOXIE_TRY_LET(Rendered rendered, render(chosen, offered.value));
   Prompt prompt;
   const Tokenizer& tokenizer = *pathway_.model().tokenizer();
   bool goes_on = false;
@@ -183,10 +229,12 @@ Result<kernel::Rounds::Prompt> ChatState::begin_round() {
   prompt_ = std::move(rendered.text);
   spoken_.clear();
   pending_.clear();
-  const std::size_t end = prompt_.find_last_not_of(" \r\n\t");
-  prompt.answer = {.tools = offered.is(Value::Kind::kNull) ? ToolSyntax::kNone : syntax(),
-                   .begins_in_reasoning =
-                       end != std::string::npos && std::string_view(prompt_).substr(0, end + 1).ends_with("<think>")};
+  if (!offered.tools.empty()) {
+    MOXIE_TRY_LET(prompt.answer.forms, forms(*chosen.traits));
+  }
+  prompt.answer.offered = std::move(offered.tools);
+  prompt.answer.channels = chosen.traits->channels;
+  prompt.answer.begins_in = reasoning_at_end(prompt_);
   return prompt;
 }
 
@@ -198,6 +246,8 @@ Result<StopReason> ChatState::end_round(const GenerationState& generation, StopR
   for (ToolCall& call : answer.tool_calls) {
     if (call.id.empty()) call.id = next_call_id();
   }
+  // The model shall see what it is told about; whoever reads the answer shall not.
+  for (const MalformedCall& malformed : generation.text().malformed_calls()) *answer.content += malformed.text;
   const std::vector<ToolCall> calls = answer.tool_calls;
   messages_.push_back(std::move(answer));
 
@@ -233,7 +283,12 @@ void ChatState::answer_malformed(const MalformedCall& malformed) {
   const Status& note = malformed.note;
   std::string error = "the tool call is malformed: needed ";
   error.append(note.needed()).append(", came ").append(note.came());
-  error += "; write one JSON object with name and arguments";
+  if (malformed.form != nullptr) {
+    const ToolCall example{.id = {}, .name = "NAME", .arguments = R"({"KEY": "VALUE"})"};
+    if (const Result<std::string> written = write_calls(*malformed.form, {&example, 1}); written.ok()) {
+      error.append("; write a call as ").append(*written);
+    }
+  }
   ResultText text(SIZE_MAX);
   text.add(R"({"error":)");
   text.quote(tools::printable_utf8(error));

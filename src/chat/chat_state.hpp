@@ -50,10 +50,23 @@ class ChatState final : public kernel::Rounds, public std::enable_shared_from_th
   /// Holds the conversation until close().
   Status open_turn(std::optional<std::string_view> question);
   [[nodiscard]] Status at_rest(std::string_view where) const noexcept;
-  [[nodiscard]] Result<Rendered> render(const Value& tools) const;
-  [[nodiscard]] Result<Value> tools() const;
+  /// The tools that are offered now: as a template knows them, and as answers are read with.
+  struct Offer {
+    Value value;
+    OfferedTools tools;
+  };
+  [[nodiscard]] Result<Offer> offer() const;
+  /// The template for that, and what is known of it.
+  struct Chosen {
+    const ChatTemplate* chat;
+    const TemplateTraits* traits;
+  };
+  [[nodiscard]] Result<Chosen> choose(bool with_tools) const;
+  [[nodiscard]] const CheckpointTemplate& chat_template() const noexcept;
+  [[nodiscard]] Result<Rendered> render(const Chosen& chosen, const Value& tools) const;
+  /// In which calls are read where tools are offered.
+  [[nodiscard]] Result<std::vector<const CallForm*>> forms(const TemplateTraits& traits) const;
   [[nodiscard]] Result<std::vector<TokenId>> encode(const Rendered& prompt, std::size_t from) const;
-  [[nodiscard]] ToolSyntax syntax() const;
   void answer_call(const GenerationState& generation, ToolCall call);
   void answer_malformed(const MalformedCall& malformed);
   [[nodiscard]] std::string next_call_id();

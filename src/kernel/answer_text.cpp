@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/answer_text.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include <moxie/core/guard.hpp>
 
 namespace moxie::inline abi1::kernel {
@@ -11,10 +8,6 @@ namespace moxie::inline abi1::kernel {
 namespace {
 
 constexpr std::string_view kWhere = "generation";
-
-/// Control tokens that are part of an answer: what AnswerStream looks for.
-constexpr std::array<std::string_view, 7> kMarkers = {"<think>",        "</think>",     "<tool_call>", "</tool_call>",
-                                                      "<|python_tag|>", "[TOOL_CALLS]", "[ARGS]"};
 
 }  // namespace
 
@@ -48,7 +41,7 @@ bool AnswerText::shows(TokenId id) const noexcept {
   const std::string_view token = tokenizer_->token(id);
   if (token.empty()) return false;
   if (!tokenizer_->is_special(id)) return true;
-  return answer_.has_value() && std::ranges::find(kMarkers, token) != kMarkers.end();
+  return answer_.has_value() && answer_->reads(token);
 }
 
 Status AnswerText::take(TokenId id) {
@@ -83,12 +76,11 @@ Status AnswerText::emit_all() {
 Status AnswerText::emit(AnswerEvent& event) {
   switch (event.kind) {
     case AnswerEvent::Kind::kText:
-    case AnswerEvent::Kind::kMalformedCall:
       text_ += event.text;
       ready_ += event.text;
-      if (event.kind == AnswerEvent::Kind::kMalformedCall) {
-        malformed_.push_back({.after = calls_.size(), .text = event.text, .note = event.note});
-      }
+      break;
+    case AnswerEvent::Kind::kMalformedCall:
+      malformed_.push_back({.after = calls_.size(), .text = event.text, .note = event.note, .form = event.form});
       break;
     case AnswerEvent::Kind::kReasoning: reasoning_ += event.text; break;
     case AnswerEvent::Kind::kCall: calls_.push_back(event.call); break;

@@ -20,6 +20,7 @@ struct MalformedCall {
   std::size_t after = 0;  ///< so many calls of its round came before it
   std::string text;       ///< as the model wrote it
   Status note;
+  const CallForm* form = nullptr;
 };
 
 /// The text of an answer while its tokens come: decoded, ended at stop strings, in a chat separated into text,

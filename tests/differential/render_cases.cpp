@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Renders many small templates in one process: what compare_templates.py compares Jinja2 with.
 //
-//   render_cases < CASES > RESULTS     a JSON list of {"template": ..., "variables": {...}}
-//                                      becomes one of {"text": ...} or {"error": code, "message": ...}
+//   render_cases < CASES > RESULTS         a JSON list of {"template": ..., "variables": {...}}
+//                                          becomes one of {"text": ...} or {"error": code, "message": ...}
+//   render_cases traits < CASES > RESULTS  becomes one of what is known of each template's calls
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -30,14 +32,42 @@ moxie::Result<moxie::Rendered> render(const Json& test) {
        .now = moxie::LocalTime{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5}});
 }
 
+Json traits(const Json& test) {
+  const auto& source = test["template"].get_ref<const std::string&>();
+  const auto chat = moxie::ChatTemplate::parse(source);
+  if (!chat.ok()) return {{"error", std::string(chat.status().message())}};
+  const std::vector<std::pair<std::string, moxie::Value>> tokens = {
+      {"bos_token", moxie::Value::string("<bos>", moxie::Origin::kTemplate).value()},
+      {"eos_token", moxie::Value::string("<eos>", moxie::Origin::kTemplate).value()}};
+  const moxie::TemplateTraits found = moxie::find_traits(*chat, source, tokens).value();
+  Json forms = Json::array();
+  for (const moxie::CallForm* form : found.forms) forms.push_back(std::string(form->name));
+  return {{"forms", std::move(forms)},
+          {"ignores_tools", found.ignores_tools},
+          {"writes_calls", found.writes_calls},
+          {"arguments_as_text", found.arguments_as_text},
+          {"null_content", found.null_content},
+          {"content_hides_calls", found.content_hides_calls},
+          {"one_call_each", found.one_call_each},
+          {"channels", found.channels},
+          {"behind_answer", found.behind_answer},
+          {"behind_call", found.behind_call},
+          {"example", found.example}};
+}
+
 }  // namespace
 
-int main() try {
+int main(int argc, char** argv) try {
+  const bool ask_traits = argc > 1 && std::string_view(argv[1]) == "traits";
   std::string input;
   char block[65536];
   for (std::size_t got = 0; (got = std::fread(block, 1, sizeof(block), stdin)) > 0;) input.append(block, got);
   Json results = Json::array();
   for (const Json& test : Json::parse(input)) {
+    if (ask_traits) {
+      results.push_back(traits(test));
+      continue;
+    }
     const auto rendered = render(test);
     if (rendered.ok()) {
       results.push_back({{"text", rendered->text}});

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <moxie/text/call_form.hpp>
+
 #include "fuzz/checkpoint_input.hpp"
 #include "support/gguf_writer.hpp"
 #include "support/safetensors_writer.hpp"
@@ -175,11 +177,12 @@ void write_text_seeds(const std::filesystem::path& folder) {
  [{"id": "1", "function": {"name": "f", "arguments": {"x": [1, 2.5, "\u00e9"]}}}]},
  {"role": "tool", "tool_call_id": "1", "content": "y"}])";
   write_file(messages / "chat", "\x80" + chat);
-  const std::string answer = "<think>a</think>b<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>c";
-  for (char syntax = 0; syntax < 4; ++syntax) {
-    write_file(messages / ("answer" + std::to_string(syntax)), static_cast<char>(syntax | 4) + answer);
+  const ToolCall call{.id = {}, .name = "f", .arguments = R"({"x": 1, "y": "z"})"};
+  for (std::size_t form = 0; form < kCallForms.size(); ++form) {
+    const std::string calls = write_calls(kCallForms[form], {&call, 1}).value();
+    write_file(messages / ("answer" + std::to_string(form)),
+               static_cast<char>(form | 32U) + ("<think>a</think>b" + calls + "c"));
   }
-  write_file(messages / "tagged", R"([TOOL_CALLS]f[ARGS]{"x": 1})");
 }
 
 }  // namespace

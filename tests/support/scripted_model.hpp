@@ -49,8 +49,10 @@ class ScriptedModel {
       "{% if m.role == 'system' %}<|system|>{% elif m.role == 'user' %}<|user|>{% elif m.role == 'tool' %}<|tool|>"
       "{% else %}<|assistant|>{% endif %}";
 
-  ScriptedModel() {
+  /// `more`: control tokens, behind the others.
+  explicit ScriptedModel(const std::vector<std::string>& more = {}) {
     for (unsigned byte = 0; byte < 256; ++byte) vocab_.emplace_back(byte_letter(byte));
+    controls_.insert(controls_.end(), more.begin(), more.end());
   }
 
   void say(char behind, const std::vector<std::string>& pieces, bool ends = true) {
@@ -72,7 +74,7 @@ class ScriptedModel {
   }
 
   void write(const std::filesystem::path& folder) const {
-    const std::size_t V = vocab_.size() + kControls.size() + pieces_.size();
+    const std::size_t V = vocab_.size() + controls_.size() + pieces_.size();
     const std::size_t D = (V + 15) / 16 * 16;
     write_file(folder / "config.json",
                joined({R"({"architectures":["Qwen3MoeForCausalLM"],"model_type":"qwen3_moe","attention_bias":false,)",
@@ -125,16 +127,15 @@ class ScriptedModel {
   }
 
  private:
-  static inline const std::vector<std::string> kControls = {"<|end|>",       "<|system|>", "<|user|>",
-                                                            "<|assistant|>", "<|tool|>",   "<tool_call>",
-                                                            "</tool_call>",  "<think>",    "</think>"};
+  std::vector<std::string> controls_ = {"<|end|>",     "<|system|>",   "<|user|>", "<|assistant|>", "<|tool|>",
+                                        "<tool_call>", "</tool_call>", "<think>",  "</think>"};
 
   int token(const std::string& piece) {
-    for (std::size_t i = 0; i < kControls.size(); ++i) {
-      if (kControls[i] == piece) return kEnd + static_cast<int>(i);
+    for (std::size_t i = 0; i < controls_.size(); ++i) {
+      if (controls_[i] == piece) return kEnd + static_cast<int>(i);
     }
     if (piece.size() == 1) return static_cast<unsigned char>(piece[0]);
-    const int id = kEnd + static_cast<int>(kControls.size() + pieces_.size());
+    const int id = kEnd + static_cast<int>(controls_.size() + pieces_.size());
     return pieces_.emplace(piece, id).first->second;
   }
 
@@ -150,17 +151,24 @@ class ScriptedModel {
       add(letters, id);
     }
     std::string added;
-    for (std::size_t i = 0; i < kControls.size(); ++i) {
+    for (std::size_t i = 0; i < controls_.size(); ++i) {
       added += joined({added.empty() ? "" : ",", R"({"id":)", std::to_string(kEnd + static_cast<int>(i)),
-                       R"(,"content":)", json_quoted(kControls[i]),
+                       R"(,"content":)", json_quoted(controls_[i]),
                        R"(,"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":)",
-                       kControls[i].starts_with("<|") ? "true}" : "false}"});
+                       controls_[i].starts_with("<|") ? "true}" : "false}"});
     }
     return joined({R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[)", added,
-                   R"(],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,)",
-                   R"("use_regex":true},"post_processor":null,"decoder":{"type":"ByteLevel"},"model":{"type":"BPE",)",
+                   R"(],"normalizer":null,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split",)",
+                   R"("behavior":"Isolated","invert":false,"pattern":{"Regex":)", json_quoted(kWords), R"(}},)",
+                   R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false}]},)",
+                   R"("post_processor":null,"decoder":{"type":"ByteLevel"},"model":{"type":"BPE",)",
                    R"("dropout":null,"unk_token":null,"merges":[],"vocab":{)", vocab, "}}}"});
   }
+
+  // As Qwen2 and Qwen3 cut words: what GGUF has a name for.
+  static constexpr std::string_view kWords =
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+      "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
   std::vector<std::string> vocab_;
   std::map<std::string, int> pieces_;

@@ -16,6 +16,7 @@
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/pathway.hpp>
 #include <moxie/text/answer_stream.hpp>
+#include <moxie/text/chat_template.hpp>
 #include <moxie/text/message.hpp>
 #include <moxie/text/value.hpp>
 #include <moxie/tool/toolbox.hpp>
@@ -45,7 +46,13 @@ struct ChatOptions {
   /// Instead of a toolbox: tools that the host runs itself, as a JSON array in OpenAI's form. An answer then ends
   /// with kToolCalls, the host appends their results (role "tool") and calls go_on().
   std::string tool_schemas = {};
-  std::optional<ToolSyntax> tool_syntax = {};  ///< default: by the control tokens that the checkpoint has
+  /// The forms in which calls are read, by name (kCallForms). Default: those that the chat template writes or speaks
+  /// of.
+  std::vector<std::string> tool_forms = {};
+  /// Instead of the checkpoint's, as load_chat_template() reads it.
+  std::shared_ptr<const CheckpointTemplate> chat_template = {};
+  /// Which of several templates. Default: as transformers chooses, "tool_use" where tools are offered.
+  std::string template_name = {};
   /// More variables for the template, such as {"enable_thinking", Value(false)}.
   std::vector<std::pair<std::string, Value>> variables = {};
 };
@@ -62,10 +69,10 @@ struct ChatOptions {
 /// A question that failed or was cancelled leaves messages() as they were.
 ///
 /// Errors   create: those of Kernel::open(), Model::tokenizer() and Model::chat_template(); kInvalidArgument: options
-/// that
-///          contradict each other.  In the answer's status(): those of Generation and ChatTemplate; kPrecondition: the
-///          last answer still goes on.  fork: those of Context::fork().  A chat that was moved from answers
-///          kPrecondition.
+///          that contradict each other, a form that is none; kNotFound: no template of that name; kUnsupported: tools
+///          for a template that does not write them, or whose calls nobody can read.  In the answer's status(): those
+///          of Generation and ChatTemplate; kPrecondition: the last answer still goes on.  fork: those of
+///          Context::fork().  A chat that was moved from answers kPrecondition.
 /// Threads  one at a time, that of its kernel. It keeps the kernel's memory and threads alive.
 class MOXIE_API Chat {
  public:

@@ -3,29 +3,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
+#include <moxie/text/call_form.hpp>
 #include <moxie/text/message.hpp>
+#include <moxie/text/offered_tools.hpp>
 
 namespace moxie::inline abi1 {
 
-/// How a model writes down the tools it calls.
-enum class ToolSyntax : std::uint8_t {
-  kNone,    ///< it does not; everything is text
-  kHermes,  ///< Hermes, Qwen2.5, Qwen3: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`
-  kLlama3,  ///< Llama 3.1: `<|python_tag|>{"name": ..., "parameters": {...}}`, or that object as the whole answer
-  kMistral  ///< `[TOOL_CALLS][{"name": ..., "arguments": {...}}]`, and `[TOOL_CALLS]name[ARGS]{...}`
-};
+namespace text {
+class AnswerReader;
+}
 
 struct AnswerOptions {
-  ToolSyntax tools = ToolSyntax::kHermes;
-  bool reasoning = true;                   ///< `<think>...</think>` at the beginning is no part of the answer
-  bool begins_in_reasoning = false;        ///< the prompt ended in `<think>`
-  std::size_t max_call_bytes = 1U << 20U;  ///< of one call as written; a longer one is malformed
+  std::vector<const CallForm*> forms{};      ///< in which calls are read; none: calls are text
+  OfferedTools offered{};                    ///< types the arguments that a form writes as text
+  bool channels = false;                     ///< the answer is messages in channels, as those of gpt-oss
+  bool reasoning = true;                     ///< kReasoningForms at the beginning are no part of the answer
+  const ReasoningForm* begins_in = nullptr;  ///< the prompt ended in its `begin`
+  std::size_t max_call_bytes = 1U << 20U;    ///< of one call as written; a longer one is malformed
 };
 
 struct AnswerEvent {
@@ -33,7 +34,7 @@ struct AnswerEvent {
     kText,
     kReasoning,
     kCallBegin,      ///< a call begins; kCall or kMalformedCall will follow, with nothing between
-    kCall,           ///< `call`, whole; its arguments are a JSON object
+    kCall,           ///< `call`, whole; its arguments are a JSON object, its numbers as the model wrote them
     kMalformedCall,  ///< `text`: what looked like a call, as it came; `note` says what is wrong with it
   };
 
@@ -41,11 +42,12 @@ struct AnswerEvent {
   std::string text{};
   ToolCall call{};
   Status note{};
+  const CallForm* form = nullptr;  ///< of kCall and kMalformedCall
 };
 
 /// Separates an answer into text, reasoning and tool calls while it streams.
 ///
-///     AnswerStream stream({.tools = ToolSyntax::kHermes});
+///     AnswerStream stream({.forms = {find_call_form("hermes")}});
 ///     for (const std::string_view piece : pieces) {
 ///       MOXIE_TRY(stream.feed(piece, events));     // appends to events
 ///     }
@@ -54,52 +56,32 @@ struct AnswerEvent {
 /// However the answer is cut into pieces, the events are the same once neighbours of kind kText, and of kind
 /// kReasoning, are joined. Only what may be the beginning of a marker is held back, with the line breaks in front
 /// of it; line breaks around markers belong to them. A call is held back until it is whole, so a malformed one is
-/// never half announced: it comes as kMalformedCall, and no byte of the answer is lost.
+/// never half announced: it comes as kMalformedCall.
+///
+/// A call has a name and arguments, both said by the model: arguments that are missing are not taken for none. An
+/// object without a marker (CallForm::bare) is a call only if a tool of its name was offered; otherwise it is text.
+/// Behind a marker the name may be any. A call that lacks no more than its last marker when the answer ends is one. One
+/// that goes wrong ends at the next marker, so it does not take a good one with it.
 ///
 /// Errors   kNoMemory: the stream cannot go on.  kPrecondition: it is finished.
 /// Threads  one at a time.
 class MOXIE_API AnswerStream {
  public:
-  explicit AnswerStream(const AnswerOptions& options = {}) noexcept;
+  explicit AnswerStream(AnswerOptions options = {}) noexcept;
+  AnswerStream(AnswerStream&&) noexcept;
+  AnswerStream& operator=(AnswerStream&&) noexcept;
+  ~AnswerStream();
 
   Status feed(std::string_view piece, std::vector<AnswerEvent>& events) noexcept;
   Status finish(std::vector<AnswerEvent>& events) noexcept;
 
+  /// Whether a control token is a part of what is looked for, and so belongs into the pieces.
+  [[nodiscard]] bool reads(std::string_view token) const noexcept;
+
  private:
-  enum class State : std::uint8_t { kAnswer, kReasoning, kCall, kAfterCall, kFinished };
-  // Of the call that is being read: JSON behind a marker, JSON alone, or still the name before [ARGS].
-  enum class Form : std::uint8_t { kMarked, kBare, kNamed };
-  using Events = std::vector<AnswerEvent>;
-
-  void take(char c, Events& events);
-  void take_text(char c, Events& events);
-  void take_call(char c, Events& events);
-  void scan_json(char c) noexcept;
-  void emit(AnswerEvent::Kind kind, std::string_view text, Events& events) const;
-  void flush_held(Events& events);
-  void plain(char c, Events& events);
-  void enter(std::string_view marker, Events& events);
-  void begin_call(std::string_view marker, Form form, Events& events);
-  void end_call(Events& events);
-  void give_up_call(const Status& note, Events& events);
-  [[nodiscard]] bool call_is_whole() const noexcept;
-  [[nodiscard]] AnswerEvent::Kind kind() const noexcept;
-
   AnswerOptions options_;
-  State state_;
-  bool at_start_ = true;      // of the answer: nothing but white space yet
-  bool skip_breaks_ = false;  // line breaks behind a marker
-  std::size_t breaks_ = 0;    // line breaks held back
-  std::string held_;          // what may become a marker
-
-  // The call that is being read.
-  Form form_ = Form::kMarked;
-  std::string marker_;
-  std::string body_;
-  std::size_t depth_ = 0;
-  bool opened_ = false;
-  bool in_string_ = false;
-  bool escaped_ = false;
+  std::unique_ptr<text::AnswerReader> reader_;
+  bool finished_ = false;
 };
 
 }  // namespace moxie

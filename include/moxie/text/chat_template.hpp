@@ -14,6 +14,7 @@
 #include <moxie/core/config.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/format/metadata.hpp>
+#include <moxie/text/template_traits.hpp>
 #include <moxie/text/value.hpp>
 
 namespace moxie::inline abi1 {
@@ -70,9 +71,9 @@ struct Rendered {
 ///     MOXIE_TRY_LET(const ChatTemplate chat, ChatTemplate::parse(source, "chat_template.jinja"));
 ///     MOXIE_TRY_LET(const Rendered prompt, chat.render({.variables = variables}));
 ///
-/// Text is counted in Unicode characters; whole numbers have 64 bits. Refused by name (kUnsupported): include,
-/// import, extends, block, autoescape, recursive loops, *args and **kwargs, lipsum, and what needs numbers beyond 64
-/// bits. docs/design/007-chat-templates.md says what else differs from Jinja.
+/// Text is counted in Unicode characters; whole numbers have 64 bits. Refused by name (kUnsupported): include, import,
+/// extends, block, autoescape, recursive loops, lipsum, and reckoning with numbers beyond 64 bits.
+/// docs/design/007-chat-templates.md says what else differs from Jinja.
 ///
 /// Errors   all name the template and the line.
 ///          parse: kFormat: not a template.  kUnsupported: see above.  kBudget: too long, nested too deep.
@@ -92,20 +93,37 @@ class MOXIE_API ChatTemplate {
   std::shared_ptr<const Parsed> parsed_;
 };
 
-/// The chat template of a checkpoint, and the names of its special tokens as templates ask for them.
-struct CheckpointTemplate {
-  ChatTemplate chat;
-  std::vector<std::pair<std::string, Value>> special_tokens;  ///< bos_token, eos_token, ...: kTemplate, every byte
+/// One of the templates that a checkpoint has.
+struct ChatVariant {
+  std::string name;
+  Result<ChatTemplate> chat;  ///< an error is for the one who wants this one
+  TemplateTraits traits{};
 };
 
-/// Reads `path`: a template (*.jinja), a .gguf file, or a checkpoint's folder. There chat_template.jinja goes before
-/// chat_template in tokenizer_config.json, as in transformers; where that is a list of templates with names, or GGUF
-/// has several, `name` chooses one.
+/// The chat template of a checkpoint, and the names of its special tokens as templates ask for them.
+struct CheckpointTemplate {
+  ChatTemplate chat;                                            ///< the one that was asked for
+  std::vector<std::pair<std::string, Value>> special_tokens{};  ///< bos_token, eos_token, ...: kTemplate, every byte
+  TemplateTraits traits{};                                      ///< of `chat`
+  std::vector<ChatVariant> variants{};                          ///< all, `chat` among them
+
+  /// The variant of that name. Without a name as transformers chooses: "tool_use" where tools are offered and there is
+  /// one, otherwise `chat`, for which it is null.
+  ///
+  /// Errors   kNotFound: none of that name; says which there are.  Those of parsing it.
+  [[nodiscard]] MOXIE_API Result<const ChatVariant*> choose(std::string_view name, bool with_tools) const noexcept;
+};
+
+/// Reads `path`: a template (*.jinja), a .gguf file, or a checkpoint's folder. There chat_template.jinja, with the
+/// files of additional_chat_templates beside it, goes before chat_template in tokenizer_config.json, as in
+/// transformers. Where that is a list of templates with names, or GGUF has several, `name` chooses one. A *.jinja file
+/// alone has no special tokens; those of the checkpoint that it is for may be given.
 ///
 /// Errors   as ChatTemplate::parse.  kNotFound: no such file, no template in it, none of that name.  kIo.
 ///          kFormat: tokenizer_config.json or the metadata are not what they should be.
-MOXIE_API Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path,
-                                                        std::string_view name = "default") noexcept;
+MOXIE_API Result<CheckpointTemplate> load_chat_template(
+    const std::filesystem::path& path, std::string_view name = "default",
+    std::span<const std::pair<std::string, Value>> special_tokens = {}) noexcept;
 
 /// The same from the metadata of a GGUF file that is open already; they are not needed afterwards.
 MOXIE_API Result<CheckpointTemplate> read_chat_template(const Metadata& metadata,

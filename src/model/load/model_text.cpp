@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include <moxie/text/message.hpp>
+#include <moxie/text/call_form.hpp>
 
 #include "format/file.hpp"
 #include "format/json.hpp"
@@ -33,6 +33,10 @@ class EndTokens {
   }
   void add(std::optional<TokenId> id) {
     if (id && *id >= 0) add(std::optional(static_cast<std::uint64_t>(*id)));
+  }
+  /// Whoever named it.
+  void remove(std::optional<TokenId> id) {
+    if (id) std::erase(ids_, *id);
   }
   /// A number, or a list of them.
   Status add_json(std::string_view text, std::string_view where) {
@@ -62,32 +66,32 @@ class EndTokens {
   std::vector<TokenId> ids_;
 };
 
-/// GGUF names one or two end tokens where a checkpoint has more. Control tokens of these names end answers too.
-/// Source   llama.cpp, src/llama-vocab.cpp: what it adds to its end-of-generation tokens
-constexpr std::array<std::string_view, 15> kEndNames = {
-    "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>",
-    "<|end|>",    "<end_of_turn>", "<|return|>", "<|call|>",   "<|calls|>",
-    "<|flush|>",  "<EOT>",         "[EOT]",      "< EOT >",    "</s>"};
+/// GGUF has room for one or two end tokens where a checkpoint has more. These end a document, whatever a template makes
+/// of turns; what ends a turn is said by the keys and by the template, never by a name: `<|end|>` ends a turn for some
+/// and the channel of a message for others.
+constexpr std::array<std::string_view, 5> kDocumentEnds = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>",
+                                                           "<｜end▁of▁sentence｜>"};
 
-/// The control token that a template writes behind an answer, if it does.
-std::optional<TokenId> end_of_turn(const Tokenizer& tokenizer, const CheckpointTemplate& chat) {
-  constexpr std::string_view kAnswer = "moxie-answer";
-  const std::array<Message, 2> messages = {Message{.role = "user", .content = "a"},
-                                           Message{.role = "assistant", .content = std::string(kAnswer)}};
-  const Result<Value> value = to_value(messages);
-  if (!value.ok()) return std::nullopt;
-  std::vector<std::pair<std::string_view, Value>> variables(chat.special_tokens.begin(), chat.special_tokens.end());
-  variables.emplace_back("messages", *value);
-  variables.emplace_back("add_generation_prompt", Value(false, Origin::kTemplate));
-  variables.emplace_back("tools", Value::null());
-  const Result<Rendered> rendered = chat.chat.render({.variables = variables, .limits = {.max_steps = 1'000'000}});
-  if (!rendered.ok()) return std::nullopt;  // a template that wants other messages says so when it gets some
-  const std::size_t at = rendered->text.rfind(kAnswer);
-  if (at == std::string::npos) return std::nullopt;
-  const auto behind =
-      tokenizer.encode(std::string_view(rendered->text).substr(at + kAnswer.size(), 256), {.add_special = false});
-  if (!behind.ok() || behind->empty() || !tokenizer.is_control(behind->front())) return std::nullopt;
-  return behind->front();
+std::optional<TokenId> control_token(const Tokenizer& tokenizer, std::string_view name) {
+  const std::optional<TokenId> id = name.empty() ? std::nullopt : tokenizer.find(name);
+  return id && tokenizer.is_control(*id) ? id : std::nullopt;
+}
+
+/// The control token that a text begins with, if it does.
+std::optional<TokenId> leading_control(const Tokenizer& tokenizer, std::string_view text) {
+  const auto ids = tokenizer.encode(text, {.add_special = false});
+  if (!ids.ok() || ids->empty() || !tokenizer.is_control(ids->front())) return std::nullopt;
+  return ids->front();
+}
+
+void add_ends_of_template(EndTokens& end, const Tokenizer& tokenizer, const TemplateTraits& traits) {
+  end.add(leading_control(tokenizer, traits.behind_answer));
+  end.add(leading_control(tokenizer, traits.behind_call));
+  for (const CallForm* form : traits.forms) end.add(control_token(tokenizer, form->answer_end));
+  if (!traits.channels) return;
+  end.add(control_token(tokenizer, ChannelMarks::kReturn));
+  end.add(control_token(tokenizer, ChannelMarks::kCall));
+  end.remove(control_token(tokenizer, ChannelMarks::kEnd));
 }
 
 Result<std::vector<TokenId>> read_end_tokens(const Checkpoint& checkpoint, const fs::path& folder,
@@ -98,10 +102,8 @@ Result<std::vector<TokenId>> read_end_tokens(const Checkpoint& checkpoint, const
          {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
       end.add(checkpoint.metadata().find(key).as_u64());
     }
-    for (const std::string_view name : kEndNames) {
-      if (!text.tokenizer.ok()) break;
-      const std::optional<TokenId> id = text.tokenizer->find(name);
-      if (id && text.tokenizer->is_control(*id)) end.add(id);
+    for (const std::string_view name : kDocumentEnds) {
+      if (text.tokenizer.ok()) end.add(control_token(*text.tokenizer, name));
     }
   } else {
     MOXIE_TRY(end.add_json(checkpoint.config_json(), "config.json"));
@@ -114,7 +116,11 @@ Result<std::vector<TokenId>> read_end_tokens(const Checkpoint& checkpoint, const
   }
   if (text.tokenizer.ok()) {
     end.add(text.tokenizer->eos());
-    if (text.chat_template.ok()) end.add(end_of_turn(*text.tokenizer, *text.chat_template));
+    if (text.chat_template.ok()) {
+      for (const ChatVariant& variant : text.chat_template->variants) {
+        add_ends_of_template(end, *text.tokenizer, variant.traits);
+      }
+    }
   }
   return end.take();
 }

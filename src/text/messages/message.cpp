@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/text/message.hpp>
 
+#include <algorithm>
+
 #include <moxie/core/guard.hpp>
+#include <moxie/text/template_traits.hpp>
 
 #include "format/json_fields.hpp"
 #include "text/messages/json_text.hpp"
@@ -90,11 +93,19 @@ Status add_text(std::vector<Value::Member>& members, std::string_view key, std::
   return {};
 }
 
-Result<Value> call_value(const ToolCall& call) {
+// How a template wants to be told of calls.
+struct CallStyle {
+  bool arguments_as_text = false;
+};
+
+Result<Value> call_value(const ToolCall& call, const CallStyle& style) {
   std::vector<Value::Member> function;
   MOXIE_TRY(add_text(function, "name", call.name));
   std::size_t values = text::most_values(call.arguments.size());
   MOXIE_TRY_LET(Value arguments, text::arguments_to_value(call.arguments, "arguments of a tool call", values));
+  if (style.arguments_as_text) {
+    MOXIE_TRY_LET(arguments, Value::string(call.arguments.empty() ? "{}" : std::string_view(call.arguments)));
+  }
   function.push_back({"arguments", std::move(arguments)});
   std::vector<Value::Member> members;
   if (!call.id.empty()) MOXIE_TRY(add_text(members, "id", call.id));
@@ -117,7 +128,7 @@ Result<Value> content_value(const Message& message) {
   return Value::list(parts);
 }
 
-Result<Value> message_value(const Message& message) {
+Result<Value> message_value(const Message& message, const CallStyle& style = {}) {
   std::vector<Value::Member> members;
   MOXIE_TRY(add_text(members, "role", message.role));
   MOXIE_TRY_LET(Value content, content_value(message));
@@ -129,7 +140,7 @@ Result<Value> message_value(const Message& message) {
   if (!message.tool_calls.empty()) {
     std::vector<Value> calls;
     for (const ToolCall& call : message.tool_calls) {
-      MOXIE_TRY_LET(Value value, call_value(call));
+      MOXIE_TRY_LET(Value value, call_value(call, style));
       calls.push_back(std::move(value));
     }
     MOXIE_TRY_LET(Value list, Value::list(calls));
@@ -229,6 +240,58 @@ Result<Value> parse_chat(std::string_view json, std::string_view where) noexcept
   return allocated<Value>(where, [&]() -> Result<Value> {
     MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(json, text::message_limits(json.size()), where));
     return ChatReader(where, text::most_values(json.size())).chat(document.root());
+  });
+}
+
+namespace {
+
+// Each call of a message in one of its own, and its result behind it.
+std::vector<Message> split_calls(std::span<const Message> messages) {
+  std::vector<Message> split;
+  for (std::size_t at = 0; at < messages.size(); ++at) {
+    if (messages[at].tool_calls.size() < 2) {
+      split.push_back(messages[at]);
+      continue;
+    }
+    std::size_t end = at + 1;
+    while (end < messages.size() && messages[end].role == "tool") ++end;
+    std::vector<Message> results(messages.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                 messages.begin() + static_cast<std::ptrdiff_t>(end));
+    Message next = messages[at];
+    for (const ToolCall& call : messages[at].tool_calls) {
+      next.tool_calls = {call};
+      split.push_back(next);
+      next.content.reset(), next.parts.clear(), next.reasoning.clear();  // said once
+      const auto result = std::ranges::find_if(
+          results, [&](const Message& each) { return call.id.empty() || each.tool_call_id == call.id; });
+      if (result == results.end()) continue;
+      split.push_back(std::move(*result));
+      results.erase(result);
+    }
+    for (Message& rest : results) split.push_back(std::move(rest));
+    at = end - 1;
+  }
+  return split;
+}
+
+}  // namespace
+
+Result<Value> to_value(std::span<const Message> given, const TemplateTraits& traits) noexcept {
+  return allocated<Value>("to_value", [&]() -> Result<Value> {
+    std::vector<Value> values;
+    std::vector<Message> split;
+    if (traits.one_call_each) split = split_calls(given);
+    for (const Message& message : traits.one_call_each ? std::span<const Message>(split) : given) {
+      Message wanted = message;
+      if (traits.writes_calls && !message.tool_calls.empty() && message.parts.empty()) {
+        if (traits.content_hides_calls || message.content.value_or("").empty()) {
+          wanted.content = traits.null_content ? std::nullopt : std::optional<std::string>("");
+        }
+      }
+      MOXIE_TRY_LET(Value value, message_value(wanted, {.arguments_as_text = traits.arguments_as_text}));
+      values.push_back(std::move(value));
+    }
+    return Value::list(values);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
-#include <optional>
+#include <span>
 #include <system_error>
 
 #include <moxie/core/guard.hpp>
@@ -25,6 +26,7 @@ constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_to
                                                             "pad_token", "cls_token", "mask_token"};
 
 constexpr std::string_view kGgufKey = "tokenizer.chat_template";
+constexpr std::size_t kMaxVariants = 32;  // published checkpoints have up to three
 
 // A token is its text, or an object with that text as content.
 Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, Value>>& out) {
@@ -38,14 +40,48 @@ Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, 
   return {};
 }
 
-Result<std::string> choose_template(JsonValue config, std::string_view where, std::string_view name) {
-  const JsonValue chat = config.find("chat_template");
-  if (const auto text = chat.as_string()) return std::string(*text);
-  for (const auto& member : chat) {
-    if (!chat.is_array() || member.value.find("name").as_string() != name) continue;
-    if (const auto text = member.value.find("template").as_string()) return std::string(*text);
+struct Source {
+  std::string name;
+  std::string text;
+  std::string where;
+};
+
+Result<CheckpointTemplate> parse_all(std::span<const Source> sources, std::string_view name,
+                                     std::vector<std::pair<std::string, Value>> special_tokens,
+                                     std::string_view where) {
+  const auto chosen = std::ranges::find_if(sources, [&](const Source& source) { return source.name == name; });
+  if (chosen == sources.end()) {
+    std::string names;
+    for (const Source& source : sources) names.append(names.empty() ? "" : ", ").append(source.name);
+    return Status(Code::kNotFound, where, Text("a chat_template named '", name, "'"),
+                  sources.empty() ? Text("none") : Text("others: ", names));
   }
-  return Status(Code::kNotFound, where, Text("a chat_template named '", name, "'"), chat.describe());
+  std::vector<ChatVariant> variants;
+  for (const Source& source : sources) {
+    ChatVariant variant{.name = source.name, .chat = ChatTemplate::parse(source.text, source.where)};
+    if (variant.chat.ok()) {
+      MOXIE_TRY_LET(variant.traits, find_traits(*variant.chat, source.text, special_tokens));
+    }
+    variants.push_back(std::move(variant));
+  }
+  const ChatVariant& variant = variants[static_cast<std::size_t>(chosen - sources.begin())];
+  MOXIE_TRY_LET(ChatTemplate chat, variant.chat);
+  TemplateTraits traits = variant.traits;
+  return CheckpointTemplate{std::move(chat), std::move(special_tokens), std::move(traits), std::move(variants)};
+}
+
+// One template, or a list of them with names.
+std::vector<Source> read_sources(JsonValue config, std::string_view where) {
+  const JsonValue chat = config.find("chat_template");
+  if (const auto text = chat.as_string()) return {{"default", std::string(*text), std::string(where)}};
+  std::vector<Source> sources;
+  for (const auto& member : chat) {
+    const auto name = member.value.find("name").as_string();
+    const auto text = member.value.find("template").as_string();
+    if (chat.is_array() && name && text)
+      sources.push_back({std::string(*name), std::string(*text), std::string(where)});
+  }
+  return sources;
 }
 
 // GGUF names special tokens by their ids. Those that no file can have are left out: the template may not need them.
@@ -71,61 +107,102 @@ Status read_special_tokens(const Metadata& metadata, std::vector<std::pair<std::
 }
 
 Result<CheckpointTemplate> from_metadata(const Metadata& metadata, std::string_view name) {
-  std::string key(kGgufKey);
-  if (name != "default") key.append(".").append(name);
-  const MetadataValue value = metadata.find(key);
-  const auto source = value.as_string();
-  if (!source) {
-    return Status(value ? Code::kFormat : Code::kNotFound, key, "a chat template", value.describe());
+  std::vector<Source> sources;
+  const auto add = [&](std::string_view key, std::string_view as) -> Status {
+    const MetadataValue value = metadata.find(key);
+    if (!value) return {};
+    const auto text = value.as_string();
+    if (!text) return Status(Code::kFormat, key, "a chat template", value.describe());
+    sources.push_back({std::string(as), std::string(*text), std::string(key)});
+    return {};
+  };
+  MOXIE_TRY(add(kGgufKey, "default"));
+  const MetadataValue names = metadata.find("tokenizer.chat_templates");
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), kMaxVariants); ++i) {
+    const auto each = names[i].as_string();
+    if (each && each != "default") MOXIE_TRY(add(Text(kGgufKey, ".", *each), *each));
   }
-  MOXIE_TRY_LET(ChatTemplate chat, ChatTemplate::parse(*source, key));
-  CheckpointTemplate out{std::move(chat), {}};
-  MOXIE_TRY(read_special_tokens(metadata, out.special_tokens));
-  return out;
+  // A list of names may be missing.
+  for (const std::string_view known : {std::string_view("tool_use"), name}) {
+    const bool found = std::ranges::any_of(sources, [&](const Source& source) { return source.name == known; });
+    if (!found && known != "default") MOXIE_TRY(add(Text(kGgufKey, ".", known), known));
+  }
+  std::vector<std::pair<std::string, Value>> tokens;
+  MOXIE_TRY(read_special_tokens(metadata, tokens));
+  return parse_all(sources, name, std::move(tokens), kGgufKey);
 }
 
-Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_view name) {
+/// chat_template.jinja, and what lies beside it.
+Result<std::vector<Source>> read_files(const std::filesystem::path& folder) {
   const TemplateLimits limits;
+  std::vector<Source> sources;
+  std::error_code error;
+  const std::filesystem::path main = folder / "chat_template.jinja";
+  if (std::filesystem::exists(main, error)) {
+    MOXIE_TRY_LET(std::string text, format::read_small_file(main, limits.max_template_bytes));
+    sources.push_back({"default", std::move(text), "chat_template.jinja"});
+  }
+  std::vector<std::filesystem::path> others;
+  for (std::filesystem::directory_iterator entry(folder / "additional_chat_templates", error), end;
+       !error && entry != end && others.size() < kMaxVariants; entry.increment(error)) {
+    if (entry->path().extension() == ".jinja") others.push_back(entry->path());
+  }
+  std::ranges::sort(others);
+  for (const std::filesystem::path& path : others) {
+    MOXIE_TRY_LET(std::string text, format::read_small_file(path, limits.max_template_bytes));
+    sources.push_back({path.stem().string(), std::move(text), path.filename().string()});
+  }
+  return sources;
+}
+
+Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_view name,
+                                std::span<const std::pair<std::string, Value>> special_tokens) {
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
     if (path.extension() == ".gguf") {
       MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
       return from_metadata(checkpoint.metadata(), name);
     }
-    MOXIE_TRY_LET(const std::string source, format::read_small_file(path, limits.max_template_bytes));
-    MOXIE_TRY_LET(ChatTemplate chat, ChatTemplate::parse(source, path.filename().string()));
-    return CheckpointTemplate{std::move(chat), {}};
+    MOXIE_TRY_LET(std::string text, format::read_small_file(path, TemplateLimits().max_template_bytes));
+    const Source source{"default", std::move(text), path.filename().string()};
+    return parse_all({&source, 1}, name, {special_tokens.begin(), special_tokens.end()}, source.where);
   }
   const std::filesystem::path config_path = path / "tokenizer_config.json";
-  const std::filesystem::path template_path = path / "chat_template.jinja";
   std::vector<std::pair<std::string, Value>> tokens;
-  std::optional<JsonDocument> config;
-  if (std::filesystem::exists(config_path, error)) {
-    MOXIE_TRY_LET(const std::string text, format::read_small_file(config_path, kConfigLimits.max_bytes));
-    MOXIE_TRY_LET(JsonDocument document, JsonDocument::parse(text, kConfigLimits, "tokenizer_config.json"));
-    config.emplace(std::move(document));
-    MOXIE_TRY(read_special_tokens(config->root(), tokens));
-  }
-  std::string source;
-  std::string_view where = "chat_template.jinja";
-  if (std::filesystem::exists(template_path, error)) {
-    MOXIE_TRY_LET(source, format::read_small_file(template_path, limits.max_template_bytes));
-  } else if (config) {
-    where = "tokenizer_config.json";
-    MOXIE_TRY_LET(source, choose_template(config->root(), where, name));
-  } else {
+  MOXIE_TRY_LET(std::vector<Source> sources, read_files(path));
+  const bool has_config = std::filesystem::exists(config_path, error);
+  if (!has_config && sources.empty()) {
     return Status(Code::kNotFound, path.string(), "chat_template.jinja or tokenizer_config.json", "neither");
   }
-  MOXIE_TRY_LET(ChatTemplate chat, ChatTemplate::parse(source, where));
-  return CheckpointTemplate{std::move(chat), std::move(tokens)};
+  if (has_config) {
+    MOXIE_TRY_LET(const std::string text, format::read_small_file(config_path, kConfigLimits.max_bytes));
+    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(text, kConfigLimits, "tokenizer_config.json"));
+    MOXIE_TRY(read_special_tokens(document.root(), tokens));
+    if (sources.empty()) sources = read_sources(document.root(), "tokenizer_config.json");
+  }
+  return parse_all(sources, name, std::move(tokens), sources.empty() ? "tokenizer_config.json" : sources[0].where);
 }
 
 }  // namespace
 
-Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path, std::string_view name) noexcept {
+Result<const ChatVariant*> CheckpointTemplate::choose(std::string_view name, bool with_tools) const noexcept {
+  const auto find = [&](std::string_view wanted) {
+    const auto at = std::ranges::find_if(variants, [&](const ChatVariant& each) { return each.name == wanted; });
+    return at == variants.end() ? nullptr : &*at;
+  };
+  const ChatVariant* chosen = name.empty() ? (with_tools ? find("tool_use") : nullptr) : find(name);
+  if (chosen != nullptr) MOXIE_TRY(chosen->chat.status());
+  if (chosen != nullptr || name.empty()) return chosen;
+  Text names;
+  for (const ChatVariant& variant : variants) names = Text(names, names.view().empty() ? "" : ", ", variant.name);
+  return Status(Code::kNotFound, "chat template", Text("one of ", names), Text("'", name, "'"));
+}
+
+Result<CheckpointTemplate> load_chat_template(const std::filesystem::path& path, std::string_view name,
+                                              std::span<const std::pair<std::string, Value>> special_tokens) noexcept {
   Result<CheckpointTemplate> result = Status(Code::kInternal, "load_chat_template", "a result", "none");
   MOXIE_TRY(guarded("load_chat_template", [&]() -> Status {
-    result = load(path, name);
+    result = load(path, name, special_tokens);
     return {};
   }));
   return result;

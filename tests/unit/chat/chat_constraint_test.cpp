@@ -86,7 +86,8 @@ TEST_CASE("every round with tools begins with the constraint afresh") {
     const auto box = std::make_shared<Toolbox>();
     REQUIRE(box->add(tool("again", "Counts", [&calls] { return ++calls; })).ok());
     REQUIRE(box->grant("again").ok());
-    Chat chat = Chat::create(kernel, scripted(), {.toolbox = box, .max_tool_rounds = 2}).value();
+    Chat chat =
+        Chat::create(kernel, scripted(), {.toolbox = box, .max_tool_rounds = 2, .tool_forms = {"hermes"}}).value();
     Generation answer =
         chat.ask("A", {.constraint = saying(R"(<tool_call>{"name":"again","arguments":{}}</tool_call>)", forces)});
     CHECK(answer.run().message() == "");

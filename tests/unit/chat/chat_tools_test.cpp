@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <moxie/chat/chat.hpp>
 #include <moxie/tool/arg.hpp>
@@ -93,7 +95,7 @@ TEST_CASE("a malformed call beside good ones is answered in its place") {
                                }});
   CHECK(answer.run().message() == "");
   CHECK(heard == "CMC");
-  CHECK(answer.text() == "<tool_call>{not one}</tool_call>seven");  // nothing of an answer is lost
+  CHECK(answer.text() == "seven");  // a reader sees no markup
   REQUIRE(chat.tool_uses().size() == 3);
   CHECK(chat.tool_uses()[0].outcome.text == "2");
   CHECK(chat.tool_uses()[2].outcome.text == "7");
@@ -103,9 +105,12 @@ TEST_CASE("a malformed call beside good ones is answered in its place") {
   CHECK(malformed.outcome.verdict == ToolVerdict::kBadArguments);
   CHECK(malformed.outcome.status.code() == Code::kFormat);
   CHECK(malformed.outcome.text.starts_with(R"({"error":"the tool call is malformed: needed )"));
+  CHECK(malformed.outcome.text.ends_with(
+      R"(; write a call as <tool_call>\n{\"name\": \"NAME\", \"arguments\": {\"KEY\": \"VALUE\"}}\n</tool_call>"})"));
 
   const auto messages = chat.messages();
   REQUIRE(messages.size() == 6);
+  CHECK(messages[1].content == "<tool_call>{not one}</tool_call>");  // the model sees what it is told about
   CHECK(messages[1].tool_calls.size() == 2);
   CHECK(messages[2].content == "2");
   CHECK(messages[3].content == malformed.outcome.text);
@@ -206,4 +211,164 @@ TEST_CASE("a tool has no more time than its answer") {
     break;
   }
   CHECK(chat.ask("C").run().ok());
+}
+
+namespace {
+
+/// A template that shows tools and calls in the form of `shape`, and who says what behind which byte.
+Model told(std::string_view calls, const std::vector<std::string>& says) {
+  const TemporaryFolder folder;
+  ScriptedModel scripts;
+  scripts.say('A', says);
+  scripts.say('7', {"seven"});
+  scripts.say('6', {"six"});
+  scripts.say('}', {"that did not work"});
+  scripts.write(folder.path());
+  write_file(folder / "chat_template.jinja",
+             joined({"{% if tools %}<|system|>{{ tools | tojson }}{% endif %}{% for m in messages %}"
+                     "{% if m.role == 'assistant' %}{% if m.tool_calls %}",
+                     calls, "{% else %}{{ m.content }}{% endif %}<|end|>{% else %}", ScriptedModel::kRole,
+                     "{{ m.content }}{% endif %}{% endfor %}"}));
+  return Model::load(folder.path()).value();
+}
+
+constexpr std::string_view kDeepSeek =
+    "{% for c in m.tool_calls %}<｜tool▁call▁begin｜>{{ c.function.name + '<｜tool▁sep｜>' + c.function.arguments }}"
+    "<｜tool▁call▁end｜>{% endfor %}{{ '<｜tool▁calls▁begin｜><｜tool▁calls▁end｜>' if false }}";
+constexpr std::string_view kCoder =
+    "{% for c in m.tool_calls %}<tool_call>\n<function={{ c.function.name }}>\n"
+    "{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v }}\n</parameter>\n{% endfor %}"
+    "</function>\n</tool_call>{% endfor %}";
+constexpr std::string_view kLlama =
+    "{% if m.tool_calls | length > 1 %}{{ raise_exception('only one call') }}{% endif %}"
+    "{\"name\": \"{{ m.tool_calls[0].function.name }}\", \"parameters\": "
+    "{{ m.tool_calls[0].function.arguments | tojson }}}";
+
+}  // namespace
+
+TEST_CASE("the form of calls follows from the template") {
+  struct Case {
+    std::string_view name;
+    std::string_view calls;
+    std::string said;
+  };
+  const std::array<Case, 3> cases = {
+      Case{"arguments as text", kDeepSeek,
+           "<｜tool▁call▁begin｜>add<｜tool▁sep｜>{\"a\": 3, \"b\": 4}<｜tool▁call▁end｜>"},
+      Case{"tags", kCoder,
+           "<tool_call>\n<function=add>\n<parameter=a>\n3\n</parameter>\n<parameter=b>\n4\n</parameter>\n</function>\n"
+           "</tool_call>"},
+      Case{"an object alone", kLlama, "{\"name\": \"add\", \"parameters\": {\"a\": 3, \"b\": 4}}"}};
+  Kernel kernel = make_kernel();
+  for (const Case& each : cases) {
+    INFO(each.name);
+    Tools tools;
+    const Model model = told(each.calls, {each.said});
+    Chat chat = Chat::create(kernel, model, {.toolbox = tools.shared}).value();
+    Generation answer = chat.ask("A");
+    CHECK(answer.run().message() == "");
+    CHECK(answer.text() == "seven");
+    REQUIRE(chat.tool_uses().size() == 1);
+    CHECK(chat.tool_uses()[0].call.arguments == R"({"a":3,"b":4})");
+  }
+}
+
+TEST_CASE("a template that takes one call for each message gets several as several") {
+  Kernel kernel = make_kernel();
+  Tools tools;
+  const Model model = told(kLlama, {R"({"name": "add", "parameters": {"a": 1, "b": 5}}; )"
+                                    R"({"name": "add", "parameters": {"a": 3, "b": 4}})"});
+  CHECK(model.chat_template()->traits.one_call_each);
+  Chat chat = Chat::create(kernel, model, {.toolbox = tools.shared}).value();
+  Generation answer = chat.ask("A");
+  CHECK(answer.run().message() == "");
+  CHECK(answer.text() == "seven");
+  REQUIRE(chat.tool_uses().size() == 2);
+  CHECK(chat.messages()[1].tool_calls.size() == 2);
+}
+
+TEST_CASE("an answer in JSON with a name is an answer") {
+  Kernel kernel = make_kernel();
+  Tools tools;
+  Chat chat =
+      Chat::create(kernel, told(kLlama, {R"({"name": "Alice", )", R"("age": 30})"}), {.toolbox = tools.shared}).value();
+  Generation answer = chat.ask("A");
+  CHECK(answer.run().message() == "");
+  CHECK(answer.text() == R"({"name": "Alice", "age": 30})");
+  CHECK(chat.tool_uses().empty());
+  CHECK(answer.stop_reason() == StopReason::kEndToken);
+}
+
+TEST_CASE("a whole number that is too long is refused by the tool, and the turn goes on") {
+  Kernel kernel = make_kernel();
+  for (const std::string_view digits : {"9223372036854775808", "18446744073709551615", "1234567890123456789012"}) {
+    INFO(digits);
+    Tools tools;
+    const Model model = told(
+        kCoder, {joined({"<function=add><parameter=a>", digits, "</parameter><parameter=b>4</parameter></function>"})});
+    Chat chat = Chat::create(kernel, model, {.toolbox = tools.shared}).value();
+    Generation answer = chat.ask("A");
+    CHECK(answer.run().message() == "");
+    CHECK(answer.text() == "that did not work");
+    REQUIRE(chat.tool_uses().size() == 1);
+    CHECK(chat.tool_uses()[0].call.arguments == joined({"{\"a\":", digits, ",\"b\":4}"}));
+    CHECK(chat.tool_uses()[0].outcome.verdict == ToolVerdict::kBadArguments);
+  }
+}
+
+TEST_CASE("tools that nobody would hear of, or whose calls nobody could read, are refused") {
+  Kernel kernel = make_kernel();
+  Tools tools;
+  const TemporaryFolder folder;
+  ScriptedModel scripts;
+  scripts.say('A', {add(3, 4)});
+  scripts.say('7', {"seven"});
+  scripts.write(folder.path());
+  write_file(folder / "chat_template.jinja",
+             joined({"{% for m in messages %}", ScriptedModel::kRole, "{{ m.content }}{% endfor %}"}));
+  const Model deaf = Model::load(folder.path()).value();
+  const Status status = Chat::create(kernel, deaf, {.toolbox = tools.shared}).status();
+  CHECK(status.code() == Code::kUnsupported);
+  CHECK(Chat::create(kernel, deaf).ok());
+  CHECK(Chat::create(kernel, deaf, {.toolbox = tools.shared, .tool_forms = {"hermit"}}).status().code() ==
+        Code::kInvalidArgument);
+  Chat chat = Chat::create(kernel, deaf, {.toolbox = tools.shared, .tool_forms = {"llama3", "hermes"}}).value();
+  CHECK(chat.ask("A").run().ok());
+  CHECK(chat.tool_uses().size() == 1);
+}
+
+TEST_CASE("where tools are offered, the template for tools is taken") {
+  Kernel kernel = make_kernel();
+  Tools tools;
+  const TemporaryFolder folder;
+  ScriptedModel scripts;
+  scripts.say('A', {add(3, 4)});
+  scripts.say('7', {"seven"});
+  scripts.say('B', {"plain"});
+  scripts.write(folder.path());
+  const std::string tail =
+      joined({"{% for m in messages %}", ScriptedModel::kRole, "{{ m.content }}{{ x }}{% endfor %}"});
+  write_file(folder / "chat_template.jinja", tail);
+  std::filesystem::create_directory(folder / "additional_chat_templates");
+  write_file(folder / "additional_chat_templates" / "tool_use.jinja",
+             joined({"{% for t in tools or [] %}{{ t | tojson }}{% endfor %}<tool_call></tool_call>", tail}));
+  write_file(folder / "additional_chat_templates" / "broken.jinja", "{% if %}");
+  const Model model = Model::load(folder.path()).value();
+  const auto prompt = [&](const ChatOptions& options, std::string_view question) {
+    Chat chat = Chat::create(kernel, model, options).value();
+    Generation answer = chat.ask(question);
+    CHECK(answer.run().message() == "");
+    const auto tokens = chat.context()->tokens();
+    return model.tokenizer()->decode({tokens.data(), tokens.data() + tokens.size()}).value();
+  };
+  CHECK(prompt({.toolbox = tools.shared}, "A").starts_with("{\"type\": \"function\""));
+  CHECK(prompt({}, "B").starts_with("<|user|>B"));
+  CHECK(prompt({.template_name = "tool_use"}, "B").starts_with("<tool_call></tool_call><|user|>B"));
+  CHECK(Chat::create(kernel, model, {.template_name = "rag"}).status().code() == Code::kNotFound);
+  CHECK(Chat::create(kernel, model, {.template_name = "broken"}).status().code() == Code::kFormat);
+  // One of the host's own, with a variable.
+  write_file(folder / "own.jinja", "{% for m in messages %}<|user|>{{ style }}{{ m.content }}{% endfor %}");
+  const auto own = std::make_shared<const CheckpointTemplate>(load_chat_template(folder / "own.jinja").value());
+  CHECK(prompt({.chat_template = own, .variables = {{"style", Value::string("kind ").value()}}}, "B")
+            .starts_with("<|user|>kind B"));
 }

@@ -63,13 +63,13 @@ TEST_CASE("messages in JSON stay within their memory") {
 }
 
 TEST_CASE("an answer that streams stays within its memory") {
-  for (const ToolSyntax tools : {ToolSyntax::kHermes, ToolSyntax::kLlama3, ToolSyntax::kMistral}) {
+  for (const CallForm& form : kCallForms) {
     for (const std::string& text :
          {std::string(8U << 20, '\n'), repeated("<tool_call>", 4U << 20), repeated("{\"a\":", 4U << 20),
           "<tool_call>" + repeated("{", 900'000), "[TOOL_CALLS]" + repeated("[", 900'000),
           listed(R"(<tool_call>{"name":"f","arguments":{"a":[)", 400'000, "1", "]}}</tool_call>")}) {
       within("answer", text.size(), [&] {
-        AnswerStream stream({.tools = tools});
+        AnswerStream stream({.forms = {&form}});
         std::vector<AnswerEvent> events;
         for (std::size_t at = 0; at < text.size(); at += 4096) {
           events.clear();

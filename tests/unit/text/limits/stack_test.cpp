@@ -61,7 +61,7 @@ TEST_CASE("the deepest files and the longest texts fit on a stack of 256 KiB") {
     for (const std::string& chat : chats) {
       finished += parse_chat(chat, "chat").ok() || parse_value(chat, "chat").ok() ? 1U : 1U;
       finished += parse_messages(chat, "chat").ok() ? 1U : 1U;
-      AnswerStream stream({.tools = ToolSyntax::kMistral});
+      AnswerStream stream({.forms = {find_call_form("mistral")}});
       std::vector<AnswerEvent> events;
       finished +=
           stream.feed("[TOOL_CALLS]", events).ok() && stream.feed(chat, events).ok() && stream.finish(events).ok() ? 1U

@@ -152,6 +152,10 @@ TEST_CASE("a .gguf file gives its templates and its special tokens") {
   const test::Variables variables(loaded->special_tokens.begin(), loaded->special_tokens.end());
   CHECK(test::marked(*loaded->chat.render({.variables = variables})) == "<s>d");
   CHECK(load_chat_template(path, "tool_use")->chat.render({})->text == "t");
+  CHECK(loaded->variants.size() == 2);
+  CHECK((*loaded->choose("", true))->name == "tool_use");
+  CHECK(*loaded->choose("", false) == nullptr);
+  CHECK(loaded->choose("rag", true).status().code() == Code::kNotFound);
   CHECK(load_chat_template(path, "rag").status().code() == Code::kNotFound);
 }
 
@@ -176,6 +180,18 @@ TEST_CASE("a checkpoint's folder gives its template and its special tokens") {
   CHECK(load_chat_template(folder.path()).status().code() == Code::kFormat);
   write("chat_template.jinja", "from the file");
   CHECK(load_chat_template(folder.path())->chat.render({})->text == "from the file");
+  // A file goes before the whole list.
+  CHECK(load_chat_template(folder.path(), "tool_use").status().code() == Code::kNotFound);
+  std::filesystem::create_directory(folder.path() / "additional_chat_templates");
+  test::write_file(folder.path() / "additional_chat_templates" / "tool_use.jinja", "beside it");
+  test::write_file(folder.path() / "additional_chat_templates" / "rag.jinja", "{% if %}");
+  const auto beside = load_chat_template(folder.path());
+  REQUIRE(beside.ok());
+  CHECK((*(*beside->choose("", true))->chat).render({})->text == "beside it");
+  CHECK((*(*beside->choose("tool_use", false))->chat).render({})->text == "beside it");
+  CHECK((*(*beside->choose("default", true))->chat).render({})->text == "from the file");
+  CHECK(beside->choose("rag", false).status().code() == Code::kFormat);
+  CHECK(load_chat_template(folder.path(), "rag").status().code() == Code::kFormat);
   CHECK(load_chat_template(folder.path() / "chat_template.jinja")->special_tokens.empty());
 }
 
