@@ -60,7 +60,7 @@ Result<Context> Context::create(std::shared_ptr<KvPool> pool, const ContextOptio
   state.account = pool->budget();
   if (options.max_bytes != Budget::kUnlimited) {
     try {
-      state.account = Budget::create("context", options.max_bytes, pool->budget());
+      state.account = Budget::create("context", options.max_bytes, pool->budget(), "bytes");
     } catch (const std::bad_alloc&) {
       return Status(Code::kNoMemory, "Context::create", Text(sizeof(Budget), " bytes"), "a refusal from the system");
     }

@@ -35,7 +35,7 @@ Status check_limits(const Request& request) noexcept {
 Resources::Resources(const KernelOptions& options, std::shared_ptr<Executor> executor)
     : options_(options),
       executor_(std::move(executor)),
-      budget_(Budget::create("kernel memory", options.memory_bytes)) {}
+      budget_(Budget::create("kernel memory", options.memory_bytes, nullptr, "bytes")) {}
 
 /// Models that outlive the kernel must not keep what belonged to it.
 Resources::~Resources() {

@@ -51,13 +51,14 @@ class Budget : public std::enable_shared_from_this<Budget> {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
-  /// `label` names the account in errors and must outlive it: a literal.
+  /// `label` names the account in errors, `unit` what it counts; both must outlive it: literals.
   static std::shared_ptr<Budget> create(std::string_view label, std::uint64_t limit,
-                                        std::shared_ptr<Budget> parent = nullptr) {
-    return std::make_shared<Budget>(Private{}, label, limit, std::move(parent));
+                                        std::shared_ptr<Budget> parent = nullptr, std::string_view unit = "units") {
+    return std::make_shared<Budget>(Private{}, label, limit, std::move(parent), unit);
   }
-  Budget(Private, std::string_view label, std::uint64_t limit, std::shared_ptr<Budget> parent) noexcept
-      : label_(label), limit_(limit), parent_(std::move(parent)) {}
+  Budget(Private, std::string_view label, std::uint64_t limit, std::shared_ptr<Budget> parent,
+         std::string_view unit) noexcept
+      : label_(label), unit_(unit), limit_(limit), parent_(std::move(parent)) {}
 
   [[nodiscard]] Result<Charge> charge(std::uint64_t units) {
     MOXIE_TRY(take(units));
@@ -74,7 +75,7 @@ class Budget : public std::enable_shared_from_this<Budget> {
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     do {
       if (units > limit_ - used) {
-        return Status(Code::kBudget, label_, Text(units, " units"), Text(limit_ - used, " left of ", limit_));
+        return Status(Code::kBudget, label_, Text(units, ' ', unit_), Text(limit_ - used, " left of ", limit_));
       }
     } while (!used_.compare_exchange_weak(used, used + units, std::memory_order_relaxed));
     if (parent_ != nullptr) {
@@ -92,6 +93,7 @@ class Budget : public std::enable_shared_from_this<Budget> {
 
  private:
   std::string_view label_;
+  std::string_view unit_;
   std::uint64_t limit_;
   std::shared_ptr<Budget> parent_;
   std::atomic<std::uint64_t> used_{0};

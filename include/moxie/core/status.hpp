@@ -127,8 +127,15 @@ class [[nodiscard]] Status {
       detail->size = static_cast<std::uint32_t>(size);
       char* out = detail->text();
       for (const std::string_view part : {where, kNeeded, needed, kCame, came}) {
-        // Names that come from files may hold anything; an error stays one printable line.
-        for (const char c : part) *out++ = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+        // Names that come from files may hold anything; an error stays one printable line. U+0080 to U+009F are
+        // controls too.
+        const char* const begin = out;
+        for (const char c : part) {
+          const auto byte = static_cast<unsigned char>(c);
+          const bool c1 = byte >= 0x80 && byte < 0xa0 && out != begin && out[-1] == '\xc2';
+          if (c1) out[-1] = '?';
+          *out++ = byte < 0x20 || byte == 0x7f || c1 ? '?' : c;
+        }
       }
       return detail;
     }

@@ -18,6 +18,8 @@ TEST_CASE("a budget gives to the last unit and not one more") {
   const Status refused = budget->charge(4).status();
   CHECK(refused.code() == Code::kBudget);
   CHECK(refused.message() == "pages: needed 4 units, came 3 left of 10");
+  const auto bytes = Budget::create("memory", 10, nullptr, "bytes");
+  CHECK(bytes->take(11).message() == "memory: needed 11 bytes, came 10 left of 10");
   CHECK(budget->used() == 7);
   Charge second = budget->charge(3).value();
   CHECK(budget->left() == 0);

@@ -27,6 +27,17 @@ TEST_CASE("a status says where, what was needed and what came") {
   CHECK(status.message() == "TopK::route: needed logits of [3, 8], came [3, 7]");
 }
 
+TEST_CASE("a message has no control characters, whichever names it quotes") {
+  const Status status(Code::kFormat, "a\x1b[b\n",
+                      "\xc2\x9b"
+                      "31m \xc2\xa0 \xc3\x9b",
+                      "\x7f\xc2");
+  CHECK(status.where() == "a?[b?");
+  CHECK(status.needed() == "??31m \xc2\xa0 \xc3\x9b");
+  CHECK(status.came() == "?\xc2");
+  CHECK(Status(Code::kFormat, "\x9b\xc2", "\x9b", "").needed() == "\x9b");  // no character, so no control
+}
+
 TEST_CASE("an ok status has no words") {
   CHECK(Status().ok());
   CHECK(Status().message().empty());
