@@ -17,29 +17,13 @@
 #include <moxie/core/text.hpp>
 
 #include "core/mapped_memory.hpp"
+#include "format/file_errors.hpp"
 
 namespace moxie::inline abi1::format {
 namespace {
 
-Status refused(std::string_view where, std::string_view needed, int error) noexcept {
-  Code code = Code::kIo;
-  if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
-  if (error == ENOMEM) code = Code::kNoMemory;
-  try {
-    return Status(code, where, needed, std::generic_category().message(error));
-  } catch (const std::bad_alloc&) {  // the words of an error must not replace it
-    return Status(code, where, needed, Text("error ", error));
-  }
-}
-
 Status require_regular(std::string_view where, mode_t mode) noexcept {
-  std::string_view kind = "something else";
-  if (S_ISREG(mode)) return {};
-  if (S_ISDIR(mode)) kind = "a folder";
-  if (S_ISFIFO(mode)) kind = "a pipe";
-  if (S_ISSOCK(mode)) kind = "a socket";
-  if (S_ISCHR(mode) || S_ISBLK(mode)) kind = "a device";
-  return Status(Code::kIo, where, "a regular file", kind);
+  return S_ISREG(mode) ? Status() : Status(Code::kIo, where, "a regular file", kind_of(mode));
 }
 
 FileIdentity identify(const struct stat& stat) noexcept {

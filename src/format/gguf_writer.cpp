@@ -12,6 +12,7 @@
 #include <moxie/core/guard.hpp>
 #include <moxie/core/text.hpp>
 
+#include "format/gguf.hpp"
 #include "format/gguf_types.hpp"
 #include "format/output_file.hpp"
 #include "format/tensor_entry.hpp"
@@ -242,6 +243,10 @@ Status GgufWriter::add(GgufTensor tensor) noexcept {
     }
     if (!tensor.fill) return Status(Code::kInvalidArgument, where, "a function that gives its bytes", "none");
     if (state_ == nullptr) state_ = std::make_unique<State>();
+    if (state_->tensors.size() == kMaxGgufTensors) {
+      return Status(Code::kInvalidArgument, where, Text("at most ", kMaxGgufTensors, " tensors, as readers take"),
+                    "more");
+    }
     if (state_->names.contains(tensor.name)) return Status(Code::kInvalidArgument, where, "each name once", "it twice");
     make_room(state_->tensors, 1);
     state_->names.insert(tensor.name);

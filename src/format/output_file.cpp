@@ -8,23 +8,39 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
 
+#include "format/file_errors.hpp"
+
 namespace moxie::inline abi1::format {
 namespace {
 
-Status refused(std::string_view where, std::string_view needed, int error) noexcept {
-  Code code = Code::kIo;
-  if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
-  if (error == ENOMEM) code = Code::kNoMemory;
-  try {
-    return Status(code, where, needed, std::generic_category().message(error));
-  } catch (const std::bad_alloc&) {  // the words of an error must not replace it
-    return Status(code, where, needed, Text("error ", error));
+/// Where the links lead that `path` may be: nothing needs to be there.
+Result<std::filesystem::path> target_of(const std::filesystem::path& path) {
+  constexpr int kMaxLinks = 40;  // as many as Linux follows
+  std::filesystem::path target = path;
+  for (int links = 0; links <= kMaxLinks; ++links) {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(target, error))) return target;
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error) return refused(path.native(), "a link that can be read", error.value());
+    target = target.parent_path() / next;  // just `next`, where that is absolute
   }
+  return refused(path.native(), "a link that leads somewhere", ELOOP);
+}
+
+/// Whatever else has the name must keep it: it would be gone, and all that write to it would write to a file.
+Status check_replaceable(const std::string& path, int (*look)(const char*, struct stat*)) noexcept {
+  struct stat stat {};
+  if (look(path.c_str(), &stat) != 0) {
+    return errno == ENOENT ? Status() : refused(path, "a folder to write it in", errno);
+  }
+  if (S_ISREG(stat.st_mode)) return {};
+  return Status(Code::kIo, path, "the name of a regular file, or a new one", kind_of(stat.st_mode));
 }
 
 /// Of a huge page. A file that is written in such pieces, which begin at their multiples, lies in the system's cache in
@@ -37,7 +53,9 @@ Result<OutputFile> OutputFile::create(const std::filesystem::path& path, std::ui
   // Names that somebody else's attempt may have taken; a few are enough, since each has the process in it.
   constexpr int kTries = 100;
   OutputFile file;
-  file.path_ = path.native();
+  MOXIE_TRY(check_replaceable(path.native(), ::stat));
+  MOXIE_TRY_LET(const std::filesystem::path target, target_of(path));
+  file.path_ = target.native();
   file.held_.reserve(static_cast<std::size_t>(std::min(bytes, std::uint64_t{kPiece})));
   int error = EEXIST;
   for (int i = 0; i < kTries && error == EEXIST; ++i) {
@@ -101,6 +119,7 @@ Status OutputFile::commit() {
   if (::fsync(descriptor_) != 0) return refused(path_, "its bytes on the disk", errno);
   // What close() reports is a write that failed after all.
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) return refused(path_, "to close it", errno);
+  MOXIE_TRY(check_replaceable(path_, ::lstat));  // hours may have passed
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return refused(path_, "to give it its name", errno);
   temporary_.clear();
   return {};

@@ -14,10 +14,11 @@
 namespace moxie::inline abi1::format {
 
 /// A file that comes into being whole or not at all: written under another name in the same folder, and named
-/// at the end. Its destructor removes what was not committed.
+/// at the end. Its destructor removes what was not committed. A link stays, and what it leads to is written.
 ///
-/// Errors   kIo: the system's reason; kNotFound: no such folder. All name the path. create() and commit() let
-///          std::bad_alloc through.
+/// Errors   kIo: the system's reason, or something that is no regular file has the name (a folder, a device, a pipe, a
+///          socket): nothing could replace it, and whole or not at all it cannot be written. kNotFound: no such folder.
+///          All name the path. create() and commit() let std::bad_alloc through.
 class OutputFile {
  public:
   /// `bytes`: what is going to be written. Where the system can tell at once that it has no room, it is asked.
@@ -46,7 +47,7 @@ class OutputFile {
   Status write_through(std::span<const std::byte> bytes) noexcept;
 
   int descriptor_ = -1;
-  std::string path_;
+  std::string path_;             // where the name's links lead
   std::string temporary_;        // empty where there is none any more
   std::vector<std::byte> held_;  // not written yet: less than a piece, and room for one
 };

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <moxie/format/checkpoint.hpp>
 #include <moxie/format/gguf_writer.hpp>
 
@@ -202,4 +205,86 @@ TEST_CASE("where the system cannot write, its reason is told") {
   CHECK((full.code() == Code::kIo || full.code() == Code::kNoMemory));
   CHECK_FALSE(asked);
   CHECK(entries(folder.path()) == 1);
+}
+
+namespace {
+
+GgufWriter writer_of_one() {
+  GgufWriter writer;
+  REQUIRE(writer.add(from(counting("t", ElementType::kF32, {100}))).ok());
+  return writer;
+}
+
+}  // namespace
+
+TEST_CASE("what is no regular file keeps its name") {
+  const TemporaryFolder folder;
+  std::vector<std::filesystem::path> others = {folder / "folder", folder / "pipe"};
+  std::filesystem::create_directory(others[0]);
+  REQUIRE(::mkfifo(others[1].c_str(), 0600) == 0);
+  // The twin of /dev/null, not itself: who may make it may also destroy that.
+  if (::mknod((folder / "null").c_str(), S_IFCHR | 0600, ::makedev(1, 3)) == 0) others.push_back(folder / "null");
+  for (const std::filesystem::path& other : others) {
+    std::filesystem::create_symlink(other, folder / "link");
+    for (const std::filesystem::path& path : {other, folder / "link"}) {
+      const auto before = std::filesystem::symlink_status(path).type();
+      bool asked = false;
+      GgufWriter writer;
+      REQUIRE(writer
+                  .add({"t",
+                        ElementType::kF32,
+                        {1},
+                        [&](auto, auto) {
+                          asked = true;
+                          return Status();
+                        }})
+                  .ok());
+      const Status status = writer.write(path);
+      CAPTURE(path.string(), status.message());
+      CHECK(status.code() == Code::kIo);
+      CHECK(status.where() == path.native());
+      CHECK_FALSE(asked);  // hours of work come after
+      CHECK(std::filesystem::symlink_status(path).type() == before);
+    }
+    std::filesystem::remove(folder / "link");
+  }
+  CHECK(entries(folder.path()) == others.size());
+}
+
+TEST_CASE("what takes the name while a file is written keeps it") {
+  const TemporaryFolder folder;
+  GgufWriter writer;
+  REQUIRE(writer
+              .add({"t",
+                    ElementType::kF32,
+                    {1},
+                    [&](auto, auto) {
+                      return ::mkfifo((folder / "m.gguf").c_str(), 0600) == 0
+                                 ? Status()
+                                 : Status(Code::kIo, "test", "a pipe", "none");
+                    }})
+              .ok());
+  CHECK(writer.write(folder / "m.gguf").code() == Code::kIo);
+  CHECK(std::filesystem::is_fifo(folder / "m.gguf"));
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("a link stays one, and what it leads to is written") {
+  const TemporaryFolder folder;
+  const GgufWriter writer = writer_of_one();
+  std::filesystem::create_directory(folder / "disk");
+  for (const bool there : {false, true}) {
+    if (there) write_file(folder / "disk" / "m.gguf", "old");
+    std::filesystem::create_symlink("disk/m.gguf", folder / "inner.gguf");
+    std::filesystem::create_symlink(folder / "inner.gguf", folder / "m.gguf");
+    REQUIRE(writer.write(folder / "m.gguf").ok());
+    CHECK(std::filesystem::is_symlink(folder / "m.gguf"));
+    CHECK(std::filesystem::is_symlink(folder / "inner.gguf"));
+    CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(folder / "disk" / "m.gguf")));
+    CHECK(Checkpoint::open(folder / "m.gguf").ok());
+    CHECK(entries(folder / "disk") == 1);
+    for (const char* made : {"m.gguf", "inner.gguf", "disk/m.gguf"}) std::filesystem::remove(folder / made);
+  }
+  std::filesystem::create_symlink("m.gguf", folder / "m.gguf");
+  CHECK(writer.write(folder / "m.gguf").code() == Code::kIo);
 }
