@@ -5,7 +5,6 @@
 #include <new>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "format/checkpoint_access.hpp"
 #include "format/gguf_files.hpp"
 #include "format/hugging_face.hpp"
+#include "format/locate.hpp"
 #include "format/metadata_builder.hpp"
 
 namespace moxie::inline abi1 {
@@ -40,26 +40,19 @@ struct [[gnu::visibility("hidden")]] Checkpoint::State {
 };
 
 Status Checkpoint::State::open(const fs::path& path, const LoadOptions& options) {
-  constexpr std::string_view kNeeded = "a folder, a .safetensors or a .gguf file";
-  name = path.native();
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) return Status(Code::kNotFound, name, kNeeded, "nothing there");
-  if (error) return Status(Code::kIo, name, kNeeded, error.message());
-  const bool folder = status.type() == fs::file_type::directory;
-  if (!folder && path.extension() == ".gguf") {
+  MOXIE_TRY_LET(const Located located, locate_checkpoint(path));
+  name = located.path.native();
+  if (located.gguf) {
     kind = CheckpointKind::kGguf;
-    MOXIE_TRY_LET(GgufFiles files, open_gguf(path, options));
+    MOXIE_TRY_LET(GgufFiles files, open_gguf(located.path, options));
     shards = std::move(files.shards);
     metadata = std::move(files.metadata);
     metadata_by_key = std::move(files.by_key);
     metadata_offsets = std::move(files.offsets);
-  } else if (folder || path.extension() == ".safetensors") {
-    MOXIE_TRY_LET(HuggingFaceFiles files, open_hugging_face(path, folder, options));
+  } else {
+    MOXIE_TRY_LET(HuggingFaceFiles files, open_hugging_face(located.path, located.folder, options));
     shards = std::move(files.shards);
     config = std::move(files.config);
-  } else {
-    return Status(Code::kUnsupported, name, kNeeded, "another file");
   }
   if (options.read) {
     MOXIE_TRY_LET(memory, read_shards(shards, options));

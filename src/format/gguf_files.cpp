@@ -62,8 +62,9 @@ std::string five_digits(std::uint64_t number) {
   return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
 }
 
-std::string split_ending(std::uint64_t index, std::uint64_t count) {
-  return "-" + five_digits(index + 1) + "-of-" + five_digits(count) + ".gguf";
+// `extension`: as the first file spells it.
+std::string split_ending(std::uint64_t index, std::uint64_t count, std::string_view extension) {
+  return "-" + five_digits(index + 1) + "-of-" + five_digits(count).append(extension);
 }
 
 // A whole number of the metadata, or `otherwise` where the key is not there.
@@ -103,7 +104,10 @@ Status check_names(const std::vector<Shard>& shards, std::uint64_t expected) {
 
 Result<std::vector<Shard>> open_rest(const OpenFile& first, std::uint64_t count, const LoadOptions& options) {
   const std::string name = first.shard.path.filename().native();
-  const std::string ending = split_ending(0, count);
+  constexpr std::string_view kUsual = ".gguf";
+  std::string extension = first.shard.path.extension().native();  // .GGUF is one too
+  if (extension.size() != kUsual.size()) extension = kUsual;
+  const std::string ending = split_ending(0, count, extension);
   if (const MetadataValue no = first.header.find(kSplitNo); no.as_u64() != 0U) {
     return Status(no.as_u64() ? Code::kUnsupported : Code::kFormat, first.shard.path.native(),
                   Text("the first file of the split, ", kSplitNo, " 0"), no.describe());
@@ -115,7 +119,7 @@ Result<std::vector<Shard>> open_rest(const OpenFile& first, std::uint64_t count,
   const std::string stem = name.substr(0, name.size() - ending.size());
   std::vector<fs::path> paths;
   for (std::uint64_t i = 1; i < count; ++i) {
-    paths.push_back(first.shard.path.parent_path() / (stem + split_ending(i, count)));
+    paths.push_back(first.shard.path.parent_path() / (stem + split_ending(i, count, extension)));
   }
   std::uint64_t index = 0;
   std::uint64_t tensors = first.shard.entries.size();

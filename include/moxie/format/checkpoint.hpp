@@ -61,7 +61,7 @@ enum class CheckpointKind : std::uint8_t {
 /// Errors   every one names the file, and the tensor, key or field where there is one.
 ///          kNotFound: no such folder, file or tensor.  kFormat: a file whose content breaks its format.
 ///          kUnsupported: well-formed, but more than kMaxRank dimensions, an element type not in ElementType, another
-///          version or byte order, a split opened by another file than its first.
+///          version or byte order, a split opened by another file than its first, a folder of several GGUF models.
 ///          kIo: not a regular file, not readable, or changed while it was read.
 ///          kNoMemory, kBudget: `read` found no memory, or more than LoadOptions::memory had left.
 ///          kCancelled, kHostException: from LoadOptions::callbacks.
@@ -70,8 +70,9 @@ enum class CheckpointKind : std::uint8_t {
 ///          docs/gguf.md of github.com/ggml-org/ggml, splits as llama.cpp writes them.
 class MOXIE_API Checkpoint {
  public:
-  /// `path`: a folder, one .safetensors file with config.json beside it, or a .gguf file; of a split one, the
-  /// first, whose name ends in -00001-of-0000N.gguf beside the others.
+  /// `path`: a folder, one .safetensors file with config.json beside it, or a GGUF file, known by its first bytes
+  /// whatever its name; of a split one, the first, whose name ends in -00001-of-0000N.gguf beside the others. A folder
+  /// without safetensors stands for the one GGUF file in it, or the one split.
   ///
   /// The text of a shard index may only name plain files of its own folder. The folder's entries may be
   /// symbolic links to anywhere (a hub cache consists of them), as long as a regular file is behind each.

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -339,7 +340,8 @@ Status convert(const std::filesystem::path& from, const std::filesystem::path& t
   MOXIE_TRY_LET(const ModelConfig config, read_config(checkpoint.config_json()));
   const Family& family = *find_family(config.model_type);
   MOXIE_TRY(check_gguf_can_say(family, config));
-  const std::filesystem::path folder = from.extension() == ".safetensors" ? from.parent_path() : from;
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::is_directory(from, ignored) ? from : from.parent_path();
   const std::filesystem::path bare = folder.has_filename() ? folder : folder.parent_path();
   GgufWriter writer;
   MOXIE_TRY(set_gguf_configuration(writer, family, config, options.type, bare.filename().native()));

@@ -10,6 +10,7 @@
 
 #include "format/file.hpp"
 #include "format/json.hpp"
+#include "format/locate.hpp"
 
 namespace moxie::inline abi1 {
 
@@ -158,11 +159,12 @@ Result<std::vector<Source>> read_files(const std::filesystem::path& folder) {
 Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_view name,
                                 std::span<const std::pair<std::string, Value>> special_tokens) {
   std::error_code error;
+  const auto located = format::locate_checkpoint(path);
+  if (located.ok() && located->gguf) {
+    MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
+    return from_metadata(checkpoint.metadata(), name);
+  }
   if (!std::filesystem::is_directory(path, error)) {
-    if (path.extension() == ".gguf") {
-      MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
-      return from_metadata(checkpoint.metadata(), name);
-    }
     MOXIE_TRY_LET(std::string text, format::read_small_file(path, TemplateLimits().max_template_bytes));
     const Source source{"default", std::move(text), path.filename().string()};
     return parse_all({&source, 1}, name, {special_tokens.begin(), special_tokens.end()}, source.where);

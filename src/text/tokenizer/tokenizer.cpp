@@ -9,6 +9,7 @@
 #include <moxie/text/decode_stream.hpp>
 
 #include "format/file.hpp"
+#include "format/locate.hpp"
 #include "text/tokenizer/parts.hpp"
 
 namespace moxie::inline abi1 {
@@ -47,7 +48,8 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) noexcept {
   std::shared_ptr<const text::TokenizerParts> parts;
   MOXIE_TRY(guarded("Tokenizer::load", [&]() -> Status {
     std::error_code ignored;
-    if (path.extension() == ".gguf" && !std::filesystem::is_directory(path, ignored)) {
+    const auto located = format::locate_checkpoint(path);
+    if (located.ok() && located->gguf) {
       MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(path));
       MOXIE_TRY_LET(parts, text::read_tokenizer_metadata(checkpoint.metadata()));
       return {};

@@ -281,7 +281,7 @@ TEST_CASE("what is no regular file is no GGUF file") {
   CHECK(Checkpoint::open(folder / "zero.gguf").status().code() == Code::kIo);
   CHECK(Checkpoint::open(folder / "none.gguf").status().code() == Code::kNotFound);
   write_file(folder / "model.bin", good().bytes());
-  CHECK(Checkpoint::open(folder / "model.bin").status().code() == Code::kUnsupported);
+  CHECK(Checkpoint::open(folder / "model.bin").ok());  // its first bytes say what it is
   std::filesystem::create_symlink("model.bin", folder / "link.gguf");
   CHECK(Checkpoint::open(folder / "link.gguf").ok());
 }

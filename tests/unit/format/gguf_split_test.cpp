@@ -106,3 +106,16 @@ TEST_CASE("a file of a split that changes while the others are opened is refused
   CHECK(status.code() == Code::kIo);
   CHECK(opened == std::vector<std::uint64_t>{0, 1, 2});
 }
+
+TEST_CASE("a folder stands for the one split in it, and the ending may be in capitals") {
+  const TemporaryFolder folder;
+  SplitFiles split;
+  split.write(folder);
+  CHECK(Checkpoint::open(folder.path()).value().tensors().size() == 5);
+  for (const char* number : {"1", "2", "3"}) {
+    const std::string name = joined({"m-0000", number, "-of-00003"});
+    std::filesystem::rename(folder / (name + ".gguf"), folder / (name + ".GGUF"));
+  }
+  CHECK(Checkpoint::open(folder.path()).value().tensors().size() == 5);
+  CHECK(Checkpoint::open(folder / "m-00001-of-00003.GGUF").value().tensors().size() == 5);
+}

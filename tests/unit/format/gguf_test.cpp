@@ -272,3 +272,31 @@ TEST_CASE("what is read is charged, and what happens to the file afterwards does
   CHECK(Checkpoint::open(folder / "m.gguf", options).status().code() == Code::kCancelled);
   CHECK(options.memory->used() == 0);
 }
+
+TEST_CASE("a GGUF file is known by its first bytes whatever its name is, and its folder stands for it") {
+  GgufFile file;
+  file.tensors = {counting("t", ElementType::kF32, {4})};
+  for (const char* name : {"m.gguf", "M.GGUF", "sha256-0123abcd", "m.bin", "m.v1.q4"}) {
+    const TemporaryFolder folder;
+    write_file(folder / name, file.bytes());
+    CAPTURE(name);
+    CHECK(Checkpoint::open(folder / name).ok());
+    const std::string_view ending(name + std::string_view(name).size() - 5);
+    const bool model = ending == ".gguf" || ending == ".GGUF";
+    const auto by_folder = Checkpoint::open(folder.path());
+    CHECK(by_folder.ok() == model);  // what else is in a folder is not looked into
+    if (!model) continue;
+    write_file(folder / "config.json", "{}");  // as many repositories of GGUF files have beside them
+    write_file(folder / "other.txt", "GGUF");
+    CHECK(Checkpoint::open(folder.path()).ok());
+    write_file(folder / "other.gguf", file.bytes());
+    const Status two = Checkpoint::open(folder.path()).status();
+    CHECK(two.code() == Code::kUnsupported);
+    CHECK(two.came() == joined({name[0] == 'M' ? "M.GGUF, " : "m.gguf, ", "other.gguf"}));
+  }
+  const TemporaryFolder folder;
+  write_file(folder / "short", "GGU");
+  CHECK(Checkpoint::open(folder / "short").status().code() == Code::kUnsupported);
+  write_file(folder / "text", "GGUF says nothing");
+  CHECK(Checkpoint::open(folder / "text").status().code() == Code::kUnsupported);  // of another version
+}
