@@ -13,7 +13,7 @@ namespace {
 
 class OneDnnEngine final : public Engine {
  public:
-  OneDnnEngine() : engine_(dnnl::engine::kind::cpu, 0) {}
+  OneDnnEngine() : engine_(make_engine()) {}
 
   [[nodiscard]] BodyResult make_linear(const Weights& weights, std::span<const float> bias,
                                        const Packing& packing) const override try {
@@ -29,6 +29,11 @@ class OneDnnEngine final : public Engine {
   }
 
  private:
+  static dnnl::engine make_engine() {
+    require_headroom();
+    return {dnnl::engine::kind::cpu, 0};
+  }
+
   /// Made and probed once for each shape; a refusal is remembered as well.
   Result<std::shared_ptr<const Product>> product(std::size_t depth, std::size_t columns) const {
     const std::lock_guard lock(mutex_);

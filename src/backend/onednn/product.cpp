@@ -33,6 +33,7 @@ Product::Product(dnnl::engine engine, std::size_t depth, std::size_t columns)
   const memory::desc any({static_cast<memory::dim>(depth), static_cast<memory::dim>(columns)}, memory::data_type::f32,
                          memory::format_tag::any);
   for (std::size_t i = 0; i < kRows.size(); ++i) {
+    require_headroom();
     descriptions_[i] =
         describe_matmul(engine_, dense(kRows[i], depth), i == 0 ? any : weights_, dense(kRows[i], columns));
     if (i == 0) weights_ = descriptions_[0].weights_desc();
@@ -53,6 +54,7 @@ Result<std::shared_ptr<const Product>> Product::create(const dnnl::engine& engin
 }
 
 std::unique_ptr<Product::Warm> Product::warm_up() const {
+  require_headroom();
   auto warm = std::make_unique<Warm>();
   warm->stream = dnnl::stream(engine_);
   std::size_t scratchpad_bytes = 0;
@@ -88,6 +90,7 @@ void Product::run(Warm& warm, std::size_t step, const float* x, const float* wei
 
 void Product::pack(const float* weights, float* packed) const {
   const OnOneThread one_thread;
+  require_headroom();
   // Checkpoints hold [out, in]: to oneDNN, [in, out] with the strides swapped.
   const memory::desc stored({static_cast<memory::dim>(depth_), static_cast<memory::dim>(columns_)},
                             memory::data_type::f32, memory::format_tag::ba);
@@ -108,6 +111,7 @@ Status Product::probe() const {
   const std::unique_ptr<Warm> warm = warm_up();
 
   std::vector<float> expected(kMax * columns_);
+  require_headroom();  // some implementations make a part of their code when they first run
   run(*warm, 0, x.data(), packed.data(), expected.data());
   const auto differs = [&](std::size_t row, const float* got) {
     return std::memcmp(expected.data() + row * columns_, got, columns_ * sizeof(float)) != 0;
@@ -119,6 +123,7 @@ Status Product::probe() const {
   };
   std::vector<float> got(kMax * columns_);
   for (std::size_t step = 1; step < kRows.size(); ++step) {
+    require_headroom();
     for (std::size_t row = 0; row + kRows[step] <= kMax; ++row) {
       run(*warm, step, x.data() + row * depth_, packed.data(), got.data());
       for (std::size_t i = 0; i < kRows[step]; ++i) {
