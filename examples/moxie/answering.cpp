@@ -2,28 +2,21 @@
 #include "answering.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <random>
-
-#include <unistd.h>
 
 #include <moxie/tool/folder.hpp>
 #include <moxie/tool/notes.hpp>
 #include <moxie/tool/ready.hpp>
 
+#include "output.hpp"
 #include "progress.hpp"
+#include "suggestion.hpp"
 
 namespace moxie::program {
 
 namespace {
-
-std::atomic<bool> interrupted{false};
-struct sigaction before;
-
-void on_interrupt(int) { interrupted.store(true, std::memory_order_relaxed); }
 
 Status add(Toolbox& toolbox, const Result<AnyTool>& tool) {
   MOXIE_TRY(tool.status());
@@ -44,7 +37,8 @@ Status grant(Toolbox& toolbox, const std::string& wanted) {
       std::string known = "all, none, or some of";
       for (const std::string& one : names) known += " " + one;
       if (names.size() == 5) known += ", and with --folder of list_files read_file";
-      return Status(Code::kInvalidArgument, "--tools", known, name.empty() ? "an empty name" : name);
+      return Status(Code::kInvalidArgument, "--tools", known,
+                    name.empty() ? "an empty name" : name + did_you_mean(name, names));
     }
     MOXIE_TRY(toolbox.grant(name));
     begin = end + 1;
@@ -82,7 +76,7 @@ Result<Sampling> Answering::sampling(const Model& model) const {
     chosen = sampling_of(recommended);
     for (const std::string& other : recommended.unsupported) {
       std::fprintf(stderr, "moxie: the checkpoint recommends %s, which moxie does not have\n",
-                   for_terminal(other).c_str());
+                   for_terminal(other, stderr).c_str());
     }
   }
   chosen.temperature = temperature.value_or(chosen.temperature);
@@ -102,7 +96,7 @@ Result<Answerer> Answerer::make(const Common& common, const Answering& answering
   MOXIE_TRY_LET(Model model, Model::load(common.model, model_options));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = common.threads,
-                                               .memory_bytes = answering.memory_mib << 20U,
+                                               .memory_bytes = answering.memory_bytes,
                                                .executor = common.executor,
                                                .kv_type = common.kv_type}));
   return Answerer{std::move(model), std::move(kernel), std::move(toolbox), seconds.count()};
@@ -114,31 +108,6 @@ ChatOptions Answerer::chat_options(const Answering& answering) const {
   options.toolbox = toolbox;
   if (answering.context != 0) options.context.max_positions = answering.context;
   return options;
-}
-
-Interrupt::Interrupt() {
-  struct sigaction action = {};
-  action.sa_handler = on_interrupt;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &before);
-}
-Interrupt::~Interrupt() { sigaction(SIGINT, &before, nullptr); }
-const std::atomic<bool>* Interrupt::flag() const noexcept { return &interrupted; }
-void Interrupt::clear() noexcept { interrupted.store(false); }
-
-std::string for_terminal(std::string_view text) {
-  if (isatty(STDOUT_FILENO) == 0) return std::string(text);
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
-      out += '^';
-      out += static_cast<char>(byte ^ 0x40);
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace moxie::program

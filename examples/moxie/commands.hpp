@@ -86,6 +86,8 @@ struct Synth {
   std::size_t kv_heads = 4;
   std::size_t head_width = 128;
   std::size_t vocab = 151936;
+  std::string family = "qwen3moe";  ///< there is one as yet
+  bool yes = false;                 ///< however large it is
 };
 Status run_synth(const Synth& options);
 
@@ -97,12 +99,12 @@ struct Answering {
   std::optional<double> top_p;
   std::optional<double> min_p;
   std::optional<double> repetition_penalty;
-  bool plain = false;                 ///< what is not said is as moxie has it
-  std::optional<std::uint64_t> seed;  ///< none: another one each time
-  std::size_t context = 0;            ///< positions; 0: as many as the checkpoint says
-  std::uint64_t memory_mib = 8192;    ///< of contexts and workspaces
-  std::string tools = "none";         ///< names, separated by commas; "all"; "none"
-  std::string folder;                 ///< that list_files and read_file see
+  bool plain = false;                                    ///< what is not said is as moxie has it
+  std::optional<std::uint64_t> seed;                     ///< none: another one each time
+  std::size_t context = 0;                               ///< positions; 0: as many as the checkpoint says
+  std::uint64_t memory_bytes = std::uint64_t{8} << 30U;  ///< of contexts and workspaces
+  std::string tools = "none";                            ///< names, separated by commas; "all"; "none"
+  std::string folder;                                    ///< that list_files and read_file see
   std::string system;
 
   /// Says on standard error what the checkpoint recommends and moxie does not have.

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,6 +18,8 @@
 #include <moxie/model/root.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
+#include "output.hpp"
 #include "progress.hpp"
 
 namespace moxie::program {
@@ -55,17 +56,16 @@ Json describe(const BackendInfo& info, const Numerics& numerics) {
           {"numerics id", hexadecimal(numerics.id)}};
 }
 
-std::string rope_scaling(const RopeScaling& scaling) {
-  std::ostringstream text;
+Json rope_scaling(const RopeScaling& scaling) {
+  const char* type = "";
   switch (scaling.type) {
     case RopeScaling::Type::kNone: return "none";
     case RopeScaling::Type::kFactors: return "a factor for each frequency";
-    case RopeScaling::Type::kLinear: text << "linear"; break;
-    case RopeScaling::Type::kLlama3: text << "llama3"; break;
-    case RopeScaling::Type::kYarn: text << "yarn"; break;
+    case RopeScaling::Type::kLinear: type = "linear"; break;
+    case RopeScaling::Type::kLlama3: type = "llama3"; break;
+    case RopeScaling::Type::kYarn: type = "yarn"; break;
   }
-  text << " by " << scaling.factor;
-  return text.str();
+  return {{"type", type}, {"factor", scaling.factor}};
 }
 
 Json describe(const Model& model, const std::vector<WeightPath>& paths) {
@@ -190,7 +190,10 @@ Result<Json> stored_types(const std::string& path) {
 
 void print(const Json& json) {
   for (const auto& [key, value] : json.items()) {
-    if (value.is_object()) {
+    if (value.is_object() && value.contains("factor")) {
+      std::printf("  %-24s %s by %s\n", key.c_str(), value.at("type").get<std::string>().c_str(),
+                  value.at("factor").dump().c_str());
+    } else if (value.is_object()) {
       std::printf("\n%s\n", key.c_str());
       print(value);
     } else if (value.is_array()) {
@@ -212,13 +215,14 @@ void print(const Json& json) {
         }
       }
     } else {
-      const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+      const std::string text = for_terminal(value.is_string() ? value.get<std::string>() : value.dump());
       std::printf("  %-24s %s\n", key.c_str(), text.c_str());
     }
   }
 }
 
 Result<std::string> root_of(const Info& options) {
+  const Interrupt interrupt;
   MOXIE_TRY_LET(const std::unique_ptr<Executor> executor,
                 make_executor(ExecutorKind::kThreads, options.common.threads));
   const RootOptions how{.executor = executor.get(), .callbacks = progress_bar()};
@@ -259,7 +263,7 @@ Status run_info(const Info& options) {
     MOXIE_TRY_LET(json["model"]["file"], stored_types(options.common.model));
   }
   if (options.json) {
-    std::printf("%s\n", json.dump(2).c_str());
+    print_json(json, 2);
   } else {
     print(json);
   }

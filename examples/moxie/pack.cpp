@@ -9,11 +9,13 @@
 #include <moxie/backend/executors.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "progress.hpp"
 
 namespace moxie::program {
 
 Status run_pack(const Pack& options) {
+  const Interrupt interrupt;
   MOXIE_TRY_LET(const std::unique_ptr<Executor> executor, make_executor(ExecutorKind::kThreads, options.threads));
   MOXIE_TRY(pack_gguf(options.model, options.output, {.executor = executor.get(), .callbacks = progress_bar()}));
   std::error_code ignored;

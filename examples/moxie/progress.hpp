@@ -5,7 +5,7 @@
 
 namespace moxie::program {
 
-/// Callbacks that draw a bar on stderr, where that is a terminal, and nothing elsewhere.
+/// Callbacks that draw a bar on stderr, where that is a terminal, and end the work where Ctrl-C asked for it.
 HostCallbacks progress_bar();
 
 }  // namespace moxie::program

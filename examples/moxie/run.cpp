@@ -3,10 +3,15 @@
 #include <optional>
 #include <string>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "answering.hpp"
 #include "builtin_model.hpp"
+#include "failure.hpp"
+#include "interrupt.hpp"
+#include "output.hpp"
 
 namespace moxie::program {
 
@@ -37,8 +42,8 @@ Json describe(const Sampling& sampling) {
           {"seed", sampling.seed}};
 }
 
-Json describe(const Generation& answer, std::span<const ToolUse> uses, const Sampling& sampling,
-              const Answerer& answerer) {
+Json report(const Generation& answer, std::span<const ToolUse> uses, const Sampling& sampling,
+            const Answerer& answerer) {
   const Usage& usage = answer.usage();
   Json calls = Json::array();
   for (const ToolUse& use : uses) {
@@ -68,6 +73,26 @@ Json describe(const Generation& answer, std::span<const ToolUse> uses, const Sam
       {"tool_calls", std::move(calls)}};
 }
 
+/// What a model thinks before it answers, shown to who waits for it: in grey on standard error, where that is a
+/// terminal.
+class Reasoning {
+ public:
+  void show(std::string_view text) {
+    if (!shown_) return;
+    const std::string safe = for_terminal(text, stderr);
+    std::fprintf(stderr, "%s%s", open_ ? "" : "\x1b[90m", safe.c_str());
+    open_ = true;
+  }
+  void end() {
+    if (open_) std::fputs("\x1b[0m\n", stderr);
+    open_ = false;
+  }
+
+ private:
+  bool shown_ = isatty(STDERR_FILENO) != 0;
+  bool open_ = false;
+};
+
 /// The checkpoint's template, unless there is none or the prompt is to be taken as it is.
 Result<bool> takes_template(const Run& options, const Model& model) {
   if (options.raw) return false;
@@ -90,15 +115,20 @@ Status run_run(const Run& asked) {
   if (options.raw && (options.answering.tools != "none" || !options.answering.system.empty())) {
     return Status(Code::kInvalidArgument, "run", "--tools and --system with a chat template", "--raw");
   }
+  const Interrupt interrupt;
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
   MOXIE_TRY_LET(const bool by_template, takes_template(options, answerer.model));
 
-  Interrupt interrupt;
   GenerationOptions generation;
   MOXIE_TRY_LET(generation.sampling, options.answering.sampling(answerer.model));
   generation.max_tokens = options.max_tokens;
   generation.stop = options.stop;
-  generation.cancel = interrupt.flag();
+  generation.cancel = &Interrupt::asked();
+  Reasoning reasoning;
+  generation.on_event = [&](const AnswerEvent& event) {
+    if (event.kind == AnswerEvent::Kind::kReasoning) reasoning.show(event.text);
+    return true;
+  };
 
   std::optional<Chat> chat;
   std::optional<Context> context;
@@ -114,21 +144,28 @@ Status run_run(const Run& asked) {
   }
   Generation answer =
       chat ? chat->ask(prompt, generation) : answerer.kernel.generate(*context, std::string_view(prompt), generation);
+  Status written;
   for (const std::string_view piece : answer) {
     if (options.json) continue;
-    const std::string shown = for_terminal(piece);
-    std::fwrite(shown.data(), 1, shown.size(), stdout);
-    std::fflush(stdout);
+    reasoning.end();
+    print(piece);
+    written = flush_output();
+    if (!written.ok()) answer.cancel();  // nobody gets the rest
   }
+  reasoning.end();
+  MOXIE_TRY(written);
+  const Status status = answer.status();
+  const std::string cut = why_cut(answer.stop_reason(), chat ? *chat->context() : *context);
   if (options.json) {
-    // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
     const auto uses = chat ? chat->tool_uses() : std::span<const ToolUse>();
-    const Json json = describe(answer, uses, generation.sampling, answerer);
-    std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-  } else {
+    Json json = report(answer, uses, generation.sampling, answerer);
+    if (!status.ok()) json["error"] = describe(status);
+    print_json(json);
+  } else if (!answer.text().empty() || status.ok()) {
     std::printf("\n");
   }
-  return answer.status();
+  if (!cut.empty()) std::fprintf(stderr, "moxie: %s\n", cut.c_str());
+  return status;
 }
 
 }  // namespace moxie::program

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <moxie/model/gguf_file_type.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "progress.hpp"
 #include "synth_blocks.hpp"
 #include "synth_tokenizer.hpp"
@@ -57,6 +59,8 @@ class Tensors {
   GgufWriter& writer_;
   std::uint64_t stream_ = 0;
 };
+
+constexpr std::size_t kTensorsOfLayer = 12;
 
 Status add_tensors(const Synth& o, Tensors& tensors) {
   const std::uint64_t D = o.hidden;
@@ -112,8 +116,29 @@ Status set_configuration(const Synth& o, GgufFileType type, GgufWriter& writer) 
   return number("expert_feed_forward_length", o.expert_width);
 }
 
+constexpr std::size_t kMaxLayers = 65536 / kTensorsOfLayer - 1;
+constexpr double kLargeBytes = 100e9;  // what is larger takes hours on many disks, and rarely is meant
+
+std::uint64_t in_gigabytes(double bytes) { return static_cast<std::uint64_t>(std::min(bytes / 1e9, 1e18)); }
+
+/// Without norms and the vocabulary's texts, and as if all weights had the type of the experts. A double holds the size
+/// of any model that the options can say.
+double estimated_bytes(const Synth& o, GgufFileType type) {
+  const auto number = [](std::size_t n) { return static_cast<double>(n); };
+  const double D = number(o.hidden);
+  const double attention = 2 * D * number(o.head_width) * (number(o.heads) + number(o.kv_heads));
+  const double experts = number(o.experts) * D * (1 + 3 * number(o.expert_width));
+  const double weights = 2 * number(o.vocab) * D + number(o.layers) * (attention + experts);
+  const ElementType stored = gguf_tensor_type(type, {.tensor = "blk.0.ffn_up_exps.weight",
+                                                     .rank = 3,
+                                                     .innermost = o.hidden,
+                                                     .n_layers = o.layers,
+                                                     .n_experts = o.experts});
+  return weights * number(size_of(stored)) / number(traits(stored).block_elements);
+}
+
 /// What a model must be to be one; what it may be at most is the formats' business.
-Status check(const Synth& o) {
+Status check(const Synth& o, GgufFileType type) {
   const auto require = [](bool fine, std::string_view needed, std::string_view came) {
     return fine ? Status() : Status(Code::kInvalidArgument, "synth", needed, came);
   };
@@ -126,14 +151,21 @@ Status check(const Synth& o) {
                     Text(o.experts_per_token)));
   MOXIE_TRY(
       require(o.heads % o.kv_heads == 0, Text("--heads as a multiple of --kv-heads ", o.kv_heads), Text(o.heads)));
-  return require(o.head_width % 2 == 0, "an even --head-width", Text(o.head_width));
+  MOXIE_TRY(require(o.head_width % 2 == 0, "an even --head-width", Text(o.head_width)));
+  MOXIE_TRY(require(o.layers <= kMaxLayers,
+                    Text("--layers of at most ", kMaxLayers, ", since no file has more tensors"), Text(o.layers)));
+  const double bytes = estimated_bytes(o, type);
+  return require(o.yes || bytes <= kLargeBytes,
+                 Text("--yes for a file of more than ", in_gigabytes(kLargeBytes), " GB"),
+                 Text("about ", in_gigabytes(bytes), " GB"));
 }
 
 }  // namespace
 
 Status run_synth(const Synth& options) {
-  MOXIE_TRY(check(options));
+  const Interrupt interrupt;
   MOXIE_TRY_LET(const GgufFileType type, parse_gguf_file_type(options.type));
+  MOXIE_TRY(check(options, type));
   GgufWriter writer;
   MOXIE_TRY(set_configuration(options, type, writer));
   MOXIE_TRY(set_synthetic_tokenizer(writer, options.vocab));

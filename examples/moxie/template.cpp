@@ -12,6 +12,7 @@
 #include <moxie/text/message.hpp>
 
 #include "commands.hpp"
+#include "output.hpp"
 
 namespace moxie::program {
 
@@ -34,7 +35,7 @@ Result<Value> setting(const std::string& text, std::string_view name) {
   return Value::string(text);
 }
 
-void print_json(const Rendered& rendered) {
+void print_spans(const Rendered& rendered) {
   Json spans = Json::array();
   std::size_t begin = 0;
   for (const Rendered::Span& span : rendered.spans) {
@@ -42,8 +43,7 @@ void print_json(const Rendered& rendered) {
         {{"begin", begin}, {"end", span.end}, {"origin", span.origin == Origin::kTemplate ? "template" : "data"}});
     begin = span.end;
   }
-  const Json out = {{"prompt", rendered.text}, {"spans", std::move(spans)}};
-  std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  print_json({{"prompt", rendered.text}, {"spans", std::move(spans)}});
 }
 
 }  // namespace
@@ -79,9 +79,9 @@ Status run_template(const RenderTemplate& options) {
   const std::vector<std::pair<std::string_view, Value>> views(variables.begin(), variables.end());
   MOXIE_TRY_LET(const Rendered rendered, loaded.chat.render({.variables = views}));
   if (options.json) {
-    print_json(rendered);
+    print_spans(rendered);
   } else {
-    std::fwrite(rendered.text.data(), 1, rendered.text.size(), stdout);
+    print(rendered.text);
   }
   return {};
 }

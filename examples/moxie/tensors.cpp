@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cctype>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -9,6 +9,7 @@
 #include <moxie/format/checkpoint.hpp>
 
 #include "commands.hpp"
+#include "output.hpp"
 
 namespace moxie::program {
 
@@ -29,19 +30,40 @@ std::string shape(const Tensor& tensor) {
   return text + "]";
 }
 
+/// A number as the file has it; long arrays, such as vocabularies, in words.
+Json to_json(const MetadataValue& value) {
+  constexpr std::size_t kLong = 64;
+  if (value.is_array() && value.size() <= kLong) {
+    Json elements = Json::array();
+    for (std::size_t i = 0; i < value.size(); ++i) elements.push_back(to_json(value[i]));
+    return elements;
+  }
+  if (value.is_array()) return value.describe().view();
+  if (const auto flag = value.as_bool()) return *flag;
+  if (const auto number = value.as_u64()) return *number;
+  if (const auto number = value.as_i64()) return *number;
+  if (value.type() == MetadataType::kF32) {
+    const double number = *value.as_double();
+    if (!std::isfinite(number)) return nullptr;                   // JSON has no other word for it
+    return Json::parse(Text(static_cast<float>(number)).view());  // 1e-6, not all digits of the nearest double
+  }
+  if (const auto number = value.as_double()) return *number;
+  return value.as_string().value_or(std::string_view());
+}
+
 Json describe(const Checkpoint& checkpoint) {
   Json json;
   json["kind"] = checkpoint.kind() == CheckpointKind::kGguf ? "gguf" : "safetensors";
   Json said = Json::object();
   const Metadata metadata = checkpoint.metadata();
   for (const MetadataEntry& entry : metadata.entries()) {
-    said[printable(entry.key)] = printable(entry.value.describe());
+    said[std::string(entry.key)] = to_json(entry.value);
   }
   json["metadata"] = std::move(said);
   Json tensors = Json::array();
   std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
   for (const Tensor& tensor : checkpoint.tensors()) {
-    tensors.push_back({{"name", printable(tensor.name)},
+    tensors.push_back({{"name", tensor.name},
                        {"type", name(tensor.type)},
                        {"shape", std::vector<std::uint64_t>(tensor.dims.begin(), tensor.dims.end())},
                        {"tiled", tensor.tiled},
@@ -64,11 +86,12 @@ Status list_tensors(const Info& options) {
   MOXIE_TRY_LET(const Checkpoint checkpoint, Checkpoint::open(options.common.model));
   const Json json = describe(checkpoint);
   if (options.json) {
-    std::printf("%s\n", json.dump(2).c_str());
+    print_json(json, 2);
     return {};
   }
   for (const auto& [key, value] : json.at("metadata").items()) {
-    std::printf("%-44s %s\n", key.c_str(), value.get<std::string>().c_str());
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    std::printf("%-44s %s\n", printable(key).c_str(), printable(text).c_str());
   }
   if (!json.at("metadata").empty()) std::printf("\n");
   for (const Tensor& tensor : checkpoint.tensors()) {

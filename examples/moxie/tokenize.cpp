@@ -8,6 +8,7 @@
 #include <moxie/text/tokenizer.hpp>
 
 #include "commands.hpp"
+#include "output.hpp"
 
 namespace moxie::program {
 
@@ -26,11 +27,9 @@ Status read_file(const std::string& path, std::string& text) {
 Status print_text(const Tokenizer& tokenizer, const Tokenize& options) {
   MOXIE_TRY_LET(const std::string text, tokenizer.decode(*options.decode, {.skip_special = options.no_special}));
   if (options.json) {
-    // JSON has no bytes: what is no UTF-8 is shown as U+FFFD.
-    const nlohmann::json json = {{"text", text}};
-    std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    print_json({{"text", text}});
   } else {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    print(text);
   }
   return {};
 }
@@ -58,14 +57,11 @@ Status run_tokenize(const Tokenize& options) {
 
   MOXIE_TRY_LET(const std::vector<TokenId> ids, tokenizer.encode(text, {.add_special = !options.no_special}));
   if (options.json) {
-    std::printf("{\"tokens\":[");
-    for (std::size_t i = 0; i < ids.size(); ++i) std::printf("%s%d", i == 0 ? "" : ",", ids[i]);
-    std::printf("]}\n");
+    print_json({{"tokens", ids}});
     return {};
   }
   for (const TokenId id : ids) {
-    const std::string_view token = tokenizer.token(id);
-    std::printf("%d\t%.*s\n", id, static_cast<int>(token.size()), token.data());
+    print(std::to_string(id) + "\t" + std::string(tokenizer.token(id)) + "\n");
   }
   return {};
 }

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program moxie as a shell runs it: what it is told, what it says, and with what code it ends.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "running_program.hpp"
+#include "support/catch.hpp"
+#include "support/scripted_model.hpp"
+
+using namespace moxie;
+using namespace moxie::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Words = std::vector<std::string>;
+
+Ran run(Words words, const std::string& input = {}) {
+  return Program{.arguments = std::move(words), .input = input}.run();
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+const std::string kTiny = MOXIE_TINY_MODEL;
+
+/// A checkpoint that thinks, says controls of a terminal, and talks without end.
+struct Scripted : TemporaryFolder {
+  Scripted() {
+    ScriptedModel scripts;
+    scripts.say('A', {"Hello", ", ", "world"});
+    scripts.say('B', {"<think>", "hm, ", "well", "</think>", "I think ", "so"});
+    scripts.say('C', {"\xc2\x9b", "31mred \x1b[0m \x7f", "caf\xc3\xa9"});
+    scripts.say('D', {"for ever "});
+    scripts.loop("for ever ", "for ever ");
+    scripts.say('.', {"we ", "talked"});
+    scripts.write(path());
+  }
+};
+
+const std::string& scripted() {
+  static const Scripted folder;
+  static const std::string path = folder.path().string();
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("a number that is none is refused before anything is loaded, in the user's words") {
+  const Words run_it = {"run", "-m", "/nowhere", "-p", "x"};
+  const Words bench = {"bench", "-m", "/nowhere"};
+  const Words logits = {"logits", "-m", "/nowhere", "--tokens"};
+  const Words synth = {"synth", "-o", "/nowhere/m.gguf"};
+  struct Case {
+    Words command;
+    Words wrong;
+  };
+  for (const auto& [command, wrong] : {
+           Case{run_it, {"-n", "-5"}},
+           Case{run_it, {"-n", "99999999999999999999"}},
+           Case{run_it, {"-n", "ten"}},
+           Case{run_it, {"--top-k", "-1"}},
+           Case{run_it, {"--top-p", "0"}},
+           Case{run_it, {"--top-p", "1.5"}},
+           Case{run_it, {"--min-p", "-0.1"}},
+           Case{run_it, {"--temperature", "-1"}},
+           Case{run_it, {"--temperature", "nan"}},
+           Case{run_it, {"--repetition-penalty", "0"}},
+           Case{run_it, {"--seed", "-1"}},
+           Case{run_it, {"--context", "0"}},
+           Case{run_it, {"--context", "-1"}},
+           Case{run_it, {"--memory", "18446744073709551615"}},
+           Case{run_it, {"--memory", "-1"}},
+           Case{run_it, {"--memory", "0"}},
+           Case{run_it, {"-t", "-1"}},
+           Case{run_it, {"-t", "100000"}},
+           Case{bench, {"-p", "-5"}},
+           Case{bench, {"-n", "-5"}},
+           Case{bench, {"-r", "0"}},
+           Case{bench, {"--parallel", "0"}},
+           Case{bench, {"--depth", "-1"}},
+           Case{logits, {""}},
+           Case{logits, {"1,,2"}},
+           Case{logits, {"-1"}},
+           Case{synth, {"--layers", "-1"}},
+           Case{synth, {"--vocab", "0"}},
+           Case{{"info", "-m", "/nowhere"}, {"--budget", "-1"}},
+           Case{{"info", "-m", "/nowhere"}, {"--budget", "99999999999T"}},
+           Case{{"tokenize", "-m", "/nowhere"}, {"--decode", "1,x"}},
+           Case{{"tokenize", "-m", "/nowhere", "--text", "x"}, {"--time", "-1"}},
+       }) {
+    Words words = command;
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    const Ran ran = run(words);
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(has(ran.err, ": needed "));
+    CHECK(has(ran.err, ", came " + (wrong.back().empty() ? "nothing" : wrong.back())));
+    CHECK(ran.err.starts_with("moxie: --"));
+    CHECK_FALSE(has(ran.err, "/nowhere"));
+    CHECK_FALSE(has(ran.err, "::"));
+    CHECK_FALSE(has(ran.err, "units"));
+  }
+}
+
+TEST_CASE("memory that is not enough is told in bytes, with the option that gives more") {
+  const Ran ran = run({"run", "-m", kTiny, "-p", "Hello", "-n", "4", "--memory", "64K"});
+  INFO(ran.err);
+  CHECK(ran.code == 1);
+  CHECK(has(ran.err, "bytes"));
+  CHECK_FALSE(has(ran.err, "units"));
+  CHECK(has(ran.err, "--memory"));
+}
+
+TEST_CASE("an empty name is no name") {
+  for (const Words& words : std::vector<Words>{{"run", "-m", "", "-p", "x"},
+                                               {"chat", "-m", ""},
+                                               {"info", "-m", ""},
+                                               {"synth", "-o", ""},
+                                               {"tokenize", "-m", kTiny, "--file", ""},
+                                               {"run", "-p", "x", "--folder", ""},
+                                               {"run", "-p", "x", "--tools", ""}}) {
+    const Ran ran = run(words);
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 2);
+    CHECK(has(ran.err, "came an empty one"));
+  }
+}
+
+TEST_CASE("what is not known gets a suggestion") {
+  const auto says = [](const Words& words, const std::string& wanted) {
+    const Ran ran = run(words);
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 2);
+    CHECK(has(ran.err, wanted));
+  };
+  says({"caht"}, "came caht; did you mean chat?");
+  says({"rnu", "-p", "x"}, "did you mean run?");
+  says({"serve"}, "needed a command (run, ");
+  says({}, "needed a command (run, ");
+  says({"run", "--promt", "x"}, "there is no option --promt; did you mean --prompt?");
+  says({"run", "-p", "x", "--temprature=1"}, "there is no option --temprature; did you mean --temperature?");
+  says({"run", "-p", "x", "--tool", "all"}, "did you mean --tools?");
+  says({"run", "-p", "why", "is"}, "moxie: is belongs to no option");
+  says({"info", "--isa", "avx"}, "did you mean avx2?");
+  says({"run"}, "--prompt is required");
+}
+
+TEST_CASE("a full disk behind standard output is an error") {
+  for (const Words& words :
+       std::vector<Words>{{"--help"},
+                          {"--version"},
+                          {"info"},
+                          {"info", "--json"},
+                          {"info", "-m", kTiny, "--tensors"},
+                          {"tokenize", "-m", kTiny, "--text", "Hello"},
+                          {"logits", "-m", kTiny, "--tokens", "1", "--json"},
+                          {"run", "-m", scripted(), "-p", "A"},
+                          {"run", "-m", scripted(), "-p", "D"},  // without end, were it not noticed
+                          {"run", "-m", scripted(), "-p", "A", "--json"}}) {
+    const Ran ran = Program{.arguments = words, .output_to = "/dev/full"}.run();
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 1);
+    CHECK(ran.err == "moxie: standard output: needed a place for what was written, came No space left on device\n");
+  }
+  const Ran chat = Program{.arguments = {"chat", "-m", scripted()}, .input = "A\nA\n", .output_to = "/dev/full"}.run();
+  CHECK(chat.code == 1);
+  CHECK(has(chat.err, "No space left on device"));
+}
+
+TEST_CASE("a pipe that nobody reads ends the program quietly") {
+  for (const bool ignored : {false, true}) {
+    for (const Words& words : std::vector<Words>{{"info"},
+                                                 {"run", "-m", scripted(), "-p", "A"},
+                                                 {"run", "-m", scripted(), "-p", "D"},
+                                                 {"logits", "-m", kTiny, "--tokens", "1,2", "--all", "--json"}}) {
+      const Ran ran = Program{.arguments = words, .closed_pipe = true, .ignores_sigpipe = ignored}.run();
+      CAPTURE(words, ignored);
+      CHECK(ran.code == (ignored ? 1 : 128 + SIGPIPE));
+      CHECK(ran.err.empty());
+    }
+  }
+}
+
+TEST_CASE("a model cannot move the cursor, by controls of either kind") {
+  const Ran plain = run({"run", "-m", scripted(), "-p", "C"});
+  CHECK(plain.out ==
+        "\xc2\x9b"
+        "31mred \x1b[0m \x7f"
+        "caf\xc3\xa9\n");  // a file gets the bytes
+  const Ran shown = Program{.arguments = {"run", "-m", scripted(), "-p", "C"}, .terminal = true}.run();
+  CHECK(has(shown.out, "^[[31mred ^[[0m ^?caf\xc3\xa9"));
+  CHECK_FALSE(has(shown.out, "\xc2\x9b"));
+  const Ran json = run({"run", "-m", scripted(), "-p", "C", "--json"});
+  CHECK(has(json.out, R"("text":"\u009b31mred \u001b[0m \u007fcafé")"));
+
+  const Ran chat = Program{.arguments = {"chat", "-m", scripted()}, .input = "C\n/quit\n", .terminal = true}.run();
+  CHECK(has(chat.out, "^[[31mred"));
+  CHECK_FALSE(has(chat.out, "\xc2\x9b"));
+}
+
+TEST_CASE("under --json an error is JSON too") {
+  const auto error_of = [](const Words& words, int code) {
+    const Ran ran = run(words);
+    CAPTURE(words, ran.out, ran.err);
+    CHECK(ran.code == code);
+    const auto json = nlohmann::json::parse(ran.out, nullptr, false);
+    REQUIRE(json.is_object());
+    REQUIRE(json.contains("error"));
+    CHECK(json["error"]["message"].is_string());
+    return json["error"]["code"].get<std::string>();
+  };
+  CHECK(error_of({"run", "-m", "/nowhere", "-p", "x", "--json"}, 1) == "not found");
+  CHECK(error_of({"info", "-m", "/nowhere", "--json"}, 1) == "not found");
+  CHECK(error_of({"bench", "-m", "/nowhere", "--json"}, 1) == "not found");
+  CHECK(error_of({"logits", "-m", kTiny, "--tokens", "99999999", "--json"}, 1) == "invalid argument");
+  CHECK(error_of({"run", "-p", "x", "--json", "-n", "-5"}, 2) == "invalid argument");
+  CHECK(error_of({"run", "-p", "x", "--json", "--nothing"}, 2) == "invalid argument");
+  CHECK(error_of({"run", "-m", scripted(), "-p", "a prompt A", "--context", "4", "--json"}, 1) == "budget");
+  // A prompt that only looks like it is none.
+  CHECK(run({"run", "-m", scripted(), "-p", "--json A"}).out == "Hello, world\n");
+}
+
+TEST_CASE("an answer that a full context cut says so") {
+  const Ran ran = run({"run", "-m", scripted(), "-p", "D", "--context", "20"});
+  CHECK(ran.code == 0);
+  CHECK(ran.err == "moxie: the answer is cut: the conversation fills its 20 tokens\n");
+  CHECK(run({"run", "-m", scripted(), "-p", "D", "-n", "3"}).err.empty());  // as it was told
+  const Ran none = run({"run", "-m", scripted(), "-p", "a prompt that does not fit D", "--context", "20"});
+  CHECK(none.code == 1);
+  CHECK(none.out.empty());
+  CHECK(has(none.err, "(--context sets how many tokens"));
+}
+
+TEST_CASE("Ctrl-C ends with a sentence") {
+  const Ran ran =
+      Program{
+          .arguments = {"run", "-m", scripted(), "-p", "D"}, .terminal = true, .interrupt_after = "for ever for ever"}
+          .run();
+  CHECK(ran.code == 128 + SIGINT);
+  CHECK(has(ran.out, "\r\nmoxie: stopped by Ctrl-C\r\n"));
+  CHECK_FALSE(has(ran.out, "needed"));
+  const TemporaryFolder folder;
+  const Ran synth = Program{.arguments = {"synth", "-o", (folder / "m.gguf").string(), "--layers", "8"},
+                            .terminal = true,
+                            .interrupt_after = "write tensors"}
+                        .run();
+  CHECK(synth.code == 128 + SIGINT);
+  CHECK(has(synth.out, "moxie: stopped by Ctrl-C\r\n"));
+  CHECK(fs::is_empty(folder.path()));  // nothing half written stays
+}
+
+TEST_CASE("run shows on a terminal that a model is reasoning, and answers the same elsewhere") {
+  const Ran plain = run({"run", "-m", scripted(), "-p", "B"});
+  CHECK(plain.out == "I think so\n");
+  CHECK(plain.err.empty());
+  const Ran shown = Program{.arguments = {"run", "-m", scripted(), "-p", "B"}, .terminal = true}.run();
+  CHECK(has(shown.out, "\x1b[90mhm, well\x1b[0m\r\nI think so\r\n"));
+}
+
+TEST_CASE("a conversation that is full can be shortened in three ways") {
+  const std::string long_question = std::string(100, 'x') + "A\n";
+  const Ran ran =
+      run({"chat", "-m", scripted(), "--context", "200"},
+          long_question + long_question + "/drop\n" + long_question + "/drop 2\n/drop 1\n/drop\n" +
+              "first A\nsecond A\n/compact\n/drop\n/drop\n" + long_question + "/compact\n/reset\n/compact\n/rest\n");
+  INFO(ran.out);
+  CHECK(ran.code == 0);
+  const Words wanted = {
+      "Hello, world\n",
+      "\n(there is no room left for this question and an answer)\n(/drop forgets the oldest question, ",
+      "(forgotten: 1 of 1 questions, with their answers)\n",
+      "Hello, world\n",
+      "(/drop: needed a whole number from 1 to 1, came 2)\n",
+      "(forgotten: 1 of 1 questions, with their answers)\n",
+      "(there is nothing to forget)\n",
+      "Hello, world\nHello, world\n",
+      "we talked\n(that summary stands for the conversation now)\n",
+      "(forgotten: 1 of 1 questions, with their answers)\n",
+      "(there is nothing to forget)\n",
+      "Hello, world\n",
+      "(not even the last question leaves room for a summary; /drop or /reset)\n",
+      "(a new conversation)\n",
+      "(there is nothing to sum up)\n",
+      "(there is no /rest; did you mean /reset?; /help shows what there is)\n",
+  };
+  std::size_t at = 0;
+  for (const std::string& one : wanted) {
+    const std::size_t found = ran.out.find(one, at);
+    INFO(one);
+    REQUIRE(found != std::string::npos);
+    at = found + one.size();
+  }
+  const Ran cut = run({"chat", "-m", scripted(), "--context", "20"}, "D\n");
+  CHECK(has(cut.out, "\n(the answer is cut: the conversation fills its 20 tokens)\n(/drop forgets"));
+  const Ran too_long = run({"chat", "-m", scripted(), "--context", "20"}, long_question);
+  CHECK(has(too_long.out, "(this question is longer than the conversation may be: --context N)\n"));
+}
+
+TEST_CASE("a model is found under any name, and by its folder") {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "repository");
+  const std::vector<fs::path> names = {folder / "M.GGUF", folder / "sha256-00ff", folder / "repository" / "m.gguf"};
+  for (const fs::path& name : names) fs::copy_file(kTiny, name);
+  const std::string answer = run({"run", "-m", kTiny, "-p", "What is 2 plus 3?", "-n", "8"}).out;
+  for (const fs::path& path : {names[0], names[1], folder / "repository"}) {
+    CAPTURE(path.string());
+    CHECK(run({"run", "-m", path.string(), "-p", "What is 2 plus 3?", "-n", "8"}).out == answer);
+    CHECK(run({"tokenize", "-m", path.string(), "--text", "Hello"}).code == 0);
+    CHECK(run({"info", "-m", path.string()}).code == 0);
+    write_file(folder / "messages.json", R"([{"role":"user","content":"Hello"}])");
+    CHECK(run({"template", "-m", path.string(), "--messages", (folder / "messages.json").string()}).code == 0);
+  }
+}
+
+TEST_CASE("info --json has numbers as numbers") {
+  const Ran ran = run({"info", "-m", kTiny, "--json"});
+  const auto json = nlohmann::json::parse(ran.out);
+  for (const char* key : {"num_hidden_layers", "hidden_size", "num_experts", "vocab_size", "max_position_embeddings"}) {
+    CHECK(json["model"][key].is_number_unsigned());
+  }
+  const auto yarn = nlohmann::json::parse(run({"info", "-m", MOXIE_TEST_DATA "/qwen3_yarn", "--json"}).out);
+  CHECK(yarn["model"]["rope scaling"]["factor"].is_number());
+  const auto listed = nlohmann::json::parse(run({"info", "-m", kTiny, "--tensors", "--json"}).out);
+  const auto& metadata = listed["metadata"];
+  std::size_t numbers = 0;
+  for (const auto& [key, value] : metadata.items()) numbers += value.is_number() ? 1U : 0U;
+  CHECK(numbers >= 8);
+  CHECK(metadata["general.architecture"].is_string());
+  CHECK(metadata["tokenizer.ggml.eos_token_id"].is_number_unsigned());
+}
+
+TEST_CASE("synth does not begin what would take hours") {
+  const TemporaryFolder folder;
+  const std::string file = (folder / "m.gguf").string();
+  for (const Words& sizes : std::vector<Words>{{"--layers", "5000", "--hidden", "1000000"},
+                                               {"--experts", "1000000"},
+                                               {"--vocab", "16777216", "--hidden", "1048576"},
+                                               {"--layers", "100000", "--hidden", "8"}}) {
+    Words words = {"synth", "-o", file};
+    words.insert(words.end(), sizes.begin(), sizes.end());
+    const Ran ran = run(words);
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 1);
+    CHECK((has(ran.err, "needed --yes for a file of more than 100 GB, came about ") ||
+           has(ran.err, "--layers of at most")));
+    CHECK(fs::is_empty(folder.path()));
+  }
+  CHECK(run({"synth", "-o",
+             file,    "--layers",
+             "1",     "--hidden",
+             "64",    "--experts",
+             "2",     "--experts-per-token",
+             "1",     "--expert-width",
+             "64",    "--heads",
+             "2",     "--kv-heads",
+             "1",     "--head-width",
+             "32",    "--vocab",
+             "300"})
+            .code == 0);
+}
+
+TEST_CASE("-o leaves what is no regular file as it is") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const Ran ran = run({"pack", "-m", kTiny, "-o", (folder / "pipe").string()});
+  CHECK(ran.code == 1);
+  INFO(ran.err);
+  CHECK(has(ran.err, "came a pipe"));
+  CHECK(fs::is_fifo(folder / "pipe"));
+}
