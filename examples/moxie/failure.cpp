@@ -15,8 +15,10 @@ std::string sentence(const Status& status) {
   if (prompt_is_too_long(status)) {
     text = "the prompt is too long: needed " + std::string(status.needed()) + ", came " + std::string(status.came()) +
            " (--context sets how many tokens a conversation has room for)";
-  } else if (status.code() == Code::kBudget && status.where() == "kernel memory") {
-    text += " (--memory gives it more)";
+  } else if (status.code() == Code::kBudget &&
+             (status.where() == "kernel memory" || status.came().find("memory_bytes") != std::string_view::npos)) {
+    text = "there is too little memory: needed " + std::string(status.needed()) + ", came " +
+           std::string(status.came()) + " (--memory sets how much)";
   }
   return text;
 }
