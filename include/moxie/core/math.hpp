@@ -68,6 +68,21 @@ inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + moxie::exp(-x)); 
 /// x times sigmoid(x), as one division.
 inline float silu(float x) noexcept { return x / (1.0f + moxie::exp(-x)); }
 
+/// Within 2.4e-7: 1 at the far right, -1 at the far left, NaN for NaN.
+inline float tanh(float x) noexcept { return 1.0f - 2.0f / (1.0f + moxie::exp(2.0f * x)); }
+/// Values of any size brought within (-cap, cap), those near 0 hardly changed.
+/// Source   Gemma 2, 2024, "logit soft-capping"
+inline float soft_cap(float x, float cap) noexcept { return cap * moxie::tanh(x / cap); }
+
+/// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), as x over 1 and an exponential: one division.
+/// Source   Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016
+inline constexpr float kGeluLinear = -1.59576912f;   // -2 sqrt(2 / pi)
+inline constexpr float kGeluCubic = -0.0713548163f;  // that times 0.044715
+inline float gelu(float x) noexcept {
+  const float square = x * x;
+  return x / (1.0f + moxie::exp(x * std::fma(square, kGeluCubic, kGeluLinear)));
+}
+
 /// A gated activation whose inputs are bounded: gate at most kGateLimit, up within it on both sides; then
 /// gate * sigmoid(kGateSlope * gate) * (up + 1). NaN stays NaN.
 /// Source   gpt-oss, as in transformers ("alpha" and "limit" of GptOssExperts)
@@ -153,6 +168,19 @@ MOXIE_FMA_BODY std::size_t clamped_swiglu_avx2(const float* gate, const float* u
   return i;
 }
 
+MOXIE_FMA_BODY std::size_t gelu_times_avx2(const float* gate, const float* up, float* y, std::size_t n) noexcept {
+  const __m256 linear = _mm256_set1_ps(kGeluLinear);
+  const __m256 cubic = _mm256_set1_ps(kGeluCubic);
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256 g = _mm256_loadu_ps(gate + i);
+    const __m256 inner = _mm256_mul_ps(g, _mm256_fmadd_ps(_mm256_mul_ps(g, g), cubic, linear));
+    const __m256 s = _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1.0f), exp_of(Eight{inner}).v));
+    _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_loadu_ps(up + i)));
+  }
+  return i;
+}
+
 MOXIE_FMA_BODY std::size_t exp_minus_avx2(const float* x, float shift, float* y, std::size_t n) noexcept {
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -194,6 +222,15 @@ inline void clamped_swiglu(const float* gate, const float* up, float* y, std::si
   if (n >= 8 && detail::has_fma_body()) i = detail::clamped_swiglu_avx2(gate, up, y, n);
 #endif
   for (; i < n; ++i) y[i] = clamped_swiglu(gate[i], up[i]);
+}
+
+/// y[i] = gelu(gate[i]) * up[i]. y may be gate or up.
+inline void gelu_times(const float* gate, const float* up, float* y, std::size_t n) noexcept {
+  std::size_t i = 0;
+#if MOXIE_X86_BODIES
+  if (n >= 8 && detail::has_fma_body()) i = detail::gelu_times_avx2(gate, up, y, n);
+#endif
+  for (; i < n; ++i) y[i] = gelu(gate[i]) * up[i];
 }
 
 /// y[i] = e^(x[i] - shift). y may be x.

@@ -18,12 +18,14 @@ namespace moxie::inline abi1 {
 enum class GatedActivation : std::uint8_t {
   kSilu,           ///< silu(gate) * up
   kClampedSwiglu,  ///< of core/math.hpp: as gpt-oss has it
+  kGelu,           ///< gelu(gate) * up, by the tanh
 };
 
 /// y[i] = activation(gate[i], up[i]) over n floats. y may be gate or up.
 inline void gate_times(GatedActivation activation, const float* gate, const float* up, float* y,
                        std::size_t n) noexcept {
   if (activation == GatedActivation::kClampedSwiglu) return clamped_swiglu(gate, up, y, n);
+  if (activation == GatedActivation::kGelu) return gelu_times(gate, up, y, n);
   silu_times(gate, up, y, n);
 }
 

@@ -125,6 +125,16 @@ struct Running {
   Vec total[kHeadsWide];
 };
 
+/// Each score s as cap * tanh(s / cap), as moxie::soft_cap() has it.
+inline Vec capped(const Vec& scores, float cap) {
+  float lanes[kVectorWidth];
+  scores.store(lanes);
+  for (float& s : lanes) s = 2.0f * (s / cap);
+  exp(Vec::load(lanes)).store(lanes);
+  for (float& e : lanes) e = cap * (1.0f - 2.0f / (1.0f + e));
+  return Vec::load(lanes);
+}
+
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
 /// multiplied by `rescale`. Of the page's positions those in [hidden, seen) count.
 template <class Page, std::size_t H>
@@ -154,6 +164,10 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
   for (std::size_t h = 0; h < H; ++h) {
     Vec s0 = low[h] * scale;
     Vec s1 = high[h] * scale;
+    if (a.cap > 0) {
+      s0 = capped(s0, a.cap);
+      s1 = capped(s1, a.cap);
+    }
     s0 = Vec::first_of(seen, s0, nothing);
     s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, s1, nothing);
     if (hidden > 0) {

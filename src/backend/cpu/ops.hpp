@@ -55,6 +55,7 @@ struct AttendArgs {
   std::size_t visible;     ///< positions [0, visible) are seen by the first row, one more by each further; at least 1
   std::size_t window = 0;  ///< of those each row sees the last so many; 0: all
   float scale;             ///< factor on every score
+  float cap = 0;           ///< every score s becomes cap * tanh(s / cap), behind the factor; 0: it stays
   /// [heads] or null: a score for each head that joins its softmax as the first and adds no value.
   const float* sinks = nullptr;
   float* y;  ///< [rows][heads][value_width], y_row_stride and y_stride apart
