@@ -125,6 +125,33 @@ def draw_routed(family: str, changes: dict, pick) -> dict:
                 "num_experts_per_tok": int(pick(1, 3))}
     if family == "solar_open":
         return router
+    if family in ("gemma2", "gemma3_text"):
+        head_dim = int(pick(8, 16))
+        caps = {"attn_logit_softcapping": pick(3.0, 50.0), "final_logit_softcapping": pick(6.0, 30.0)}
+        return {"head_dim": head_dim, "query_pre_attn_scalar": pick(head_dim, head_dim, head_dim, 5),
+                "sliding_window": int(pick(5, 33)), "num_hidden_layers": int(pick(2, 3, 7)),
+                "tie_word_embeddings": True, "rope_scaling": None if family == "gemma2" else pick(
+                    None, {"rope_type": "linear", "factor": 8.0})} | (caps if family == "gemma2" else {})
+    if family == "granite":
+        return {"attention_multiplier": pick(0.3, 0.1), "embedding_multiplier": pick(1.0, 3.0),
+                "logits_scaling": pick(1.0, 2.0), "residual_multiplier": pick(1.0, 0.4),
+                "mlp_bias": bool(pick(True, False)), "attention_bias": bool(pick(True, False))}
+    if family == "olmo3":
+        count = int(pick(2, 4, 5))
+        return {"num_hidden_layers": count, "layer_types": ["full_attention" if i % 4 == 3 else "sliding_attention"
+                                                            for i in range(count)], "sliding_window": int(pick(5, 33)),
+                "tie_word_embeddings": bool(pick(*[False] * 7, True))}
+    if family == "afmoe":
+        return {"num_hidden_layers": int(pick(2, 4, 5)), "num_dense_layers": int(pick(0, 1)),
+                "num_experts_per_tok": int(pick(1, 3)), "num_shared_experts": int(pick(1, 2)),
+                "route_scale": float(pick(1.0, 2.826)), "mup_enabled": bool(pick(True, True, True, False)),
+                "sliding_window": int(pick(5, 33)), "head_dim": int(pick(8, 16))}
+    if family == "olmo2":
+        return {"tie_word_embeddings": bool(pick(*[False] * 7, True))}
+    if family == "smollm3":
+        count = int(pick(2, 4, 5))
+        return {"num_hidden_layers": count, "no_rope_layers": [int(i % 4 != 3) for i in range(count)],
+                "tie_word_embeddings": bool(pick(True, False)), "attention_bias": False, "mlp_bias": False}
     if family == "seed_oss":
         return {"attention_bias": bool(pick(True, True, False)), "attention_out_bias": bool(pick(*[False] * 7, True)),
                 "mlp_bias": bool(pick(*[False] * 7, True))}

@@ -33,6 +33,8 @@ LATENT = {"num_key_value_heads": 4, "q_lora_rank": 24, "kv_lora_rank": 20, "qk_n
           "attention_bias": False, "moe_intermediate_size": 16, "moe_layer_freq": 1, "n_routed_experts": 8,
           "n_shared_experts": 2, "num_experts_per_tok": 3, "first_k_dense_replace": 1, "aux_loss_alpha": 0.001,
           "ep_size": 1, "seq_aux": True, "pretraining_tp": 1}
+GEMMA = {"attention_bias": False, "head_dim": 16, "hidden_act": ..., "hidden_activation": "gelu_pytorch_tanh",
+         "query_pre_attn_scalar": 16, "rms_norm_eps": 1e-6, "sliding_window": 20, "tie_word_embeddings": True}
 YARN_OF_GPT_OSS = {"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
                    "original_max_position_embeddings": 32}
 ROUTED = {"moe_intermediate_size": 16, "n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 3,
@@ -44,6 +46,11 @@ V3 = DENSE | LATENT | {
 ALPHA = {"alpha": 1000.0, "beta_fast": 32, "beta_slow": 1, "factor": 1.0, "mscale": 1.0, "mscale_all_dim": 0.0,
          "type": "dynamic"}
 FAMILIES = {
+    "afmoe": ("AfmoeForCausalLM", DENSE | {
+        "attention_bias": False, "global_attn_every_n_layers": 4, "head_dim": 8, "moe_intermediate_size": 16,
+        "mup_enabled": True, "num_dense_layers": 1, "num_experts": 8, "num_experts_per_tok": 3, "num_hidden_layers": 4,
+        "num_shared_experts": 1, "rope_scaling": None, "rope_theta": 10000.0, "route_norm": True, "route_scale": 2.826,
+        "score_func": "sigmoid", "sliding_window": 20}),
     "deepseek_v2": ("DeepseekV2ForCausalLM", DENSE | LATENT | {
         "topk_method": "greedy", "n_group": 1, "topk_group": 1, "norm_topk_prob": False, "routed_scaling_factor": 1.0,
         "scoring_func": "softmax"}),
@@ -54,6 +61,11 @@ FAMILIES = {
         "moe_intermediate_size": 16, "moe_k": 3, "moe_num_experts": 8, "moe_num_shared_experts": 2,
         "moe_layer_start_index": 1, "moe_layer_end_index": -1, "moe_layer_interval": 1, "use_bias": False,
         "rope_theta": 500000.0, "rope_scaling": None, "tie_word_embeddings": True}),
+    "gemma2": ("Gemma2ForCausalLM", DENSE | GEMMA | {
+        "attn_logit_softcapping": 3.0, "final_logit_softcapping": 6.0, "rope_theta": 10000.0}),
+    "gemma3_text": ("Gemma3ForCausalLM", DENSE | GEMMA | {
+        "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6,
+        "rope_scaling": {"rope_type": "linear", "factor": 8.0}}),
     "glm4_moe": ("Glm4MoeForCausalLM", DENSE | ROUTED | {
         "attention_bias": True, "head_dim": 16, "use_qk_norm": True, "partial_rotary_factor": 0.5,
         "rope_theta": 1000000.0, "rope_scaling": None, "num_nextn_predict_layers": 1}),
@@ -65,6 +77,9 @@ FAMILIES = {
                                       "num_experts_per_tok": 3, "num_local_experts": 8,
                                       "rope_scaling": YARN_OF_GPT_OSS, "rope_theta": 150000, "sliding_window": 33,
                                       "swiglu_limit": 7.0}),
+    "granite": ("GraniteForCausalLM", DENSE | {
+        "attention_bias": False, "attention_multiplier": 0.3, "embedding_multiplier": 3.0, "logits_scaling": 2.0,
+        "mlp_bias": False, "residual_multiplier": 0.4, "rope_scaling": None, "rope_theta": 10000.0}),
     "hunyuan_v1_moe": ("HunYuanMoEV1ForCausalLM", {
         "attention_bias": False, "head_dim": 8, "intermediate_size": 16, "moe_intermediate_size": [16, 16],
         "moe_topk": [3, 3], "num_experts": 8, "num_shared_expert": [1, 1], "rope_scaling": ALPHA,
@@ -83,6 +98,11 @@ FAMILIES = {
     "mistral": ("MistralForCausalLM", DENSE | {"sliding_window": None, "rope_theta": 10000.0}),
     "mixtral": ("MixtralForCausalLM", {"intermediate_size": 16, "num_local_experts": 8, "num_experts_per_tok": 2,
                                        "sliding_window": None, "rope_theta": 1e6}),
+    "olmo2": ("Olmo2ForCausalLM", DENSE | {"attention_bias": False, "rope_scaling": None, "rope_theta": 500000.0}),
+    "olmo3": ("Olmo3ForCausalLM", DENSE | {
+        "attention_bias": False, "layer_types": ["sliding_attention"] * 3 + ["full_attention"], "num_hidden_layers": 4,
+        "rope_theta": 500000.0, "sliding_window": 20,
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}}),
     "olmoe": ("OlmoeForCausalLM", {"intermediate_size": 16, "num_experts": 8, "num_experts_per_tok": 3,
                                    "norm_topk_prob": False, "clip_qkv": None, "rope_theta": 10000.0,
                                    "attention_bias": False, "rope_scaling": None}),
@@ -99,6 +119,10 @@ FAMILIES = {
     "seed_oss": ("SeedOssForCausalLM", DENSE | {"attention_bias": True, "attention_out_bias": False, "head_dim": 16,
                                                 "mlp_bias": False, "rope_theta": 10000000.0,
                                                 "rope_scaling": {"rope_type": "default"}}),
+    "smollm3": ("SmolLM3ForCausalLM", DENSE | {
+        "attention_bias": False, "mlp_bias": False, "no_rope_layer_interval": 4, "no_rope_layers": [1, 1, 1, 0],
+        "num_hidden_layers": 4, "rope_scaling": None, "rope_theta": 5000000.0, "sliding_window": None,
+        "tie_word_embeddings": True, "use_sliding_window": False, "pad_token_id": 0}),
     "solar_open": ("SolarOpenForCausalLM", ROUTED | {
         "attention_bias": False, "first_k_dense_replace": 0, "head_dim": 8, "partial_rotary_factor": 1.0,
         "rope_theta": 1000000.0, "use_qk_norm": False,
@@ -118,7 +142,7 @@ class Names(NamedTuple):
 
 
 V3_NAMES = Names(bias="gate.e_score_correction_bias")
-NAMES = dict.fromkeys(("deepseek_v3", "dots1", "glm4_moe", "glm4_moe_lite", "kimi_k2", "solar_open"), V3_NAMES) | {
+NAMES = {"afmoe": Names(router="router.gate", bias="expert_bias")} | dict.fromkeys(("deepseek_v3", "dots1", "glm4_moe", "glm4_moe_lite", "kimi_k2", "solar_open"), V3_NAMES) | {
     "ernie4_5_moe": Names(bias="moe_statics.e_score_correction_bias"),
     "hunyuan_v1_moe": Names(router="gate.wg", shared="shared_mlp", query_norm="query_layernorm",
                             key_norm="key_layernorm"),
@@ -127,8 +151,14 @@ NAMES = dict.fromkeys(("deepseek_v3", "dots1", "glm4_moe", "glm4_moe_lite", "kim
     "mixtral": Names(block="block_sparse_moe", parts=("w1", "w3", "w2")),
 }
 # Norms on queries and keys: over a head, or over all together.
-HEAD_NORMS = ("dots1", "hunyuan_v1_moe", "hy_v3", "qwen3")
-WHOLE_NORMS = ("minimax_m2", "olmoe")
+HEAD_NORMS = ("afmoe", "dots1", "gemma3_text", "hunyuan_v1_moe", "hy_v3", "qwen3")
+WHOLE_NORMS = ("minimax_m2", "olmo2", "olmo3", "olmoe")
+# Norms of a layer, where not before attention and feed-forward under the usual names.
+LAYER_NORMS = dict.fromkeys(("gemma2", "gemma3_text"), ("input_layernorm", "post_attention_layernorm",
+                                                        "pre_feedforward_layernorm", "post_feedforward_layernorm"))
+LAYER_NORMS |= dict.fromkeys(("olmo2", "olmo3"), ("post_attention_layernorm", "post_feedforward_layernorm"))
+LAYER_NORMS["afmoe"] = ("input_layernorm", "post_attention_layernorm", "pre_mlp_layernorm", "post_mlp_layernorm")
+ABOVE_ONE = ("gemma2", "gemma3_text")
 
 
 def complete(model_type: str, changes: dict) -> dict:
@@ -155,8 +185,9 @@ def is_sparse(config: dict, layer: int) -> bool:
         return True
     if "mlp_layer_types" in config:
         return config["mlp_layer_types"][layer] == "sparse"
-    if "first_k_dense_replace" in config:
-        return layer >= config["first_k_dense_replace"]
+    for dense in ("first_k_dense_replace", "num_dense_layers"):
+        if dense in config:
+            return layer >= config[dense]
     if "moe_k" in config:
         last = config["moe_layer_end_index"] % config["num_hidden_layers"]
         return config["moe_layer_start_index"] <= layer <= last and (layer + 1) % config["moe_layer_interval"] == 0
@@ -183,6 +214,7 @@ class Maker:
             self.put(f"{name}.bias", self.rng.standard_normal(rows) * 0.4)
 
     def norm(self, name: str, width: int, mean: float = 1.0) -> None:
+        mean -= self.config["model_type"] in ABOVE_ONE
         self.put(f"{name}.weight", mean + 0.25 * self.rng.standard_normal(width))
 
     def mlp(self, name: str, inner: int, parts=("gate_proj", "up_proj", "down_proj"), bias: bool = False) -> None:
@@ -206,6 +238,8 @@ class Maker:
         self.linear(f"{name}.k_proj", kv, self.hidden, gain, bias)
         self.linear(f"{name}.v_proj", kv, self.hidden, 1.0, bias)
         self.linear(f"{name}.o_proj", self.hidden, query, 2.0, output)
+        if family == "afmoe":
+            self.linear(f"{name}.gate_proj", query, self.hidden, 1.5)
         if family == "gpt_oss":
             self.put(f"{name}.sinks", 1.5 * self.rng.standard_normal(heads))
         if norms:
@@ -276,12 +310,14 @@ class Maker:
         self.put("model.embed_tokens.weight", self.rng.standard_normal((c["vocab_size"], self.hidden)))
         for i in range(c["num_hidden_layers"]):
             layer = f"model.layers.{i}"
-            self.norm(f"{layer}.input_layernorm", self.hidden)
+            first, *others = LAYER_NORMS.get(c["model_type"], ("input_layernorm", "post_attention_layernorm"))
+            self.norm(f"{layer}.{first}", self.hidden)
             if "kv_lora_rank" in c:
                 self.latent_attention(f"{layer}.self_attn")
             else:
                 self.attention(f"{layer}.self_attn")
-            self.norm(f"{layer}.post_attention_layernorm", self.hidden)
+            for norm in others:
+                self.norm(f"{layer}.{norm}", self.hidden)
             if is_sparse(c, i):
                 self.experts(layer)
             else:

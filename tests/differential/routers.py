@@ -37,8 +37,9 @@ def router_of(mlp):
 def bias_of(mlp) -> torch.Tensor | None:
     """What is added to scores for choosing."""
     for owner in (mlp, getattr(mlp, "gate", None), getattr(getattr(mlp, "gate", None), "moe_statics", None)):
-        if hasattr(owner, "e_score_correction_bias"):
-            return owner.e_score_correction_bias.reshape(-1)
+        for name in ("e_score_correction_bias", "expert_bias"):
+            if hasattr(owner, name):
+                return getattr(owner, name).reshape(-1)
     return None
 
 
@@ -80,6 +81,8 @@ def mend(model) -> None:
     """Two things that the classes of DeepSeek-V2 in transformers 5.12.1 lack: under yarn with mscale_all_dim, scores are
     multiplied with the square of mscale, as the published code, DeepseekV3Attention and later versions do (pull request
     47435); and the number of experts, which group_limited_greedy asks for in vain."""
+    if model.config.model_type == "olmo3":
+        mend_olmo3(model)
     if model.config.model_type != "deepseek_v2":
         return
     from transformers.models.deepseek_v3.modeling_deepseek_v3 import yarn_get_mscale
@@ -93,3 +96,19 @@ def mend(model) -> None:
             attention.scaling = attention.qk_head_dim ** -0.5 * mscale * mscale
         if hasattr(layer.mlp, "experts"):
             layer.mlp.num_experts = layer.mlp.experts.num_experts
+
+
+def mend_olmo3(model) -> None:
+    """OLMo 3 in transformers 5.12.1 stretches layers with a window too; the models were trained with plain ones there."""
+    import copy
+
+    config = copy.deepcopy(model.config)
+    config.rope_parameters = {"rope_type": "default", "rope_theta": config.rope_parameters["rope_theta"]}
+    plain = type(model.model.rotary_emb)(config=config).to(next(model.parameters()).dtype)
+
+    def turn_plainly(_, arguments, named):
+        return arguments, named | {"position_embeddings": plain(arguments[0], named["position_ids"])}
+
+    for layer, kind in zip(model.model.layers, model.config.layer_types):
+        if kind == "sliding_attention":
+            layer.register_forward_pre_hook(turn_plainly, with_kwargs=True)

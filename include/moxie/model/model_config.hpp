@@ -40,6 +40,28 @@ struct RopeScaling {
   std::vector<float> frequency_factors;  ///< [rotary_dim / 2]
 };
 
+/// A rotary embedding.
+struct RopeConfig {
+  double theta = 0;
+  std::size_t rotary_dim = 0;  ///< elements of a head that it turns, the first
+  RopeScaling scaling = {};
+};
+/// Of a layer that has none.
+inline constexpr std::size_t kNoRope = static_cast<std::size_t>(-1);
+
+/// Where a layer's attention and its feed-forward have their norms.
+enum class BlockNorms : std::uint8_t {
+  kBefore,
+  kBehind,  ///< on what they give, before it is added
+  kAround,  ///< both
+};
+
+/// By what attention multiplies its sums, before its output.
+enum class AttentionGate : std::uint8_t {
+  kNone,
+  kElement,  ///< each by the sigmoid of an element of its own
+};
+
 /// What a checkpoint says of its own shape, under the names of Hugging Face's config.json. Read and checked by
 /// Model::load: widths fit together, K <= N, and every layer's kind is known.
 struct ModelConfig {
@@ -79,6 +101,16 @@ struct ModelConfig {
   std::size_t qk_rope_head_dim = 0;  ///< and what it rotates
   std::size_t v_head_dim = 0;        ///< of a head's value
   bool rope_interleave = false;      ///< the rotary embedding turns neighbours, not halves
+  BlockNorms block_norms = BlockNorms::kBefore;
+  AttentionGate attention_gate = AttentionGate::kNone;
+  double embedding_scale = 1;    ///< on every row of the embedding
+  double residual_scale = 1;     ///< on what attention and feed-forward give
+  double attention_scale = 0;    ///< on scores; 0: 1 / sqrt(C)
+  double logit_scale = 1;        ///< on logits
+  double attention_softcap = 0;  ///< every score s becomes c tanh(s / c); 0: none
+  double logit_softcap = 0;      ///< every logit likewise, behind the scale
+  double query_scale_beta = 0;   ///< queries at position p times 1 + beta ln(1 + floor(p / length)); 0: as they are
+  std::size_t query_scale_length = 0;
   double rms_norm_eps = 0;
   double rope_theta = 0;
   std::size_t rotary_dim = 0;  ///< elements of a head that the rotary embedding turns, the first; C where it turns all
@@ -86,6 +118,8 @@ struct ModelConfig {
   std::vector<bool> moe_layers;  ///< [L]: whether the layer has experts, or one dense MLP
   /// [L]: how many positions a row of the layer sees, its own included; 0: all before it.
   std::vector<std::size_t> sliding_windows;
+  std::vector<RopeConfig> other_ropes;   ///< beside the one above
+  std::vector<std::size_t> layer_ropes;  ///< [L]: 0 the one above, i other_ropes[i - 1], or kNoRope; empty: all 0
 };
 
 }  // namespace moxie

@@ -149,16 +149,37 @@ class Converter {
     MOXIE_TRY(add({Part::kEmbedding}, {config_.vocab_size, D}));
     if (config_.rope_scaling.type == RopeScaling::Type::kLlama3) MOXIE_TRY(add_rope_factors());
     for (std::size_t layer = 0; layer < config_.num_hidden_layers; ++layer) MOXIE_TRY(add_layer(layer));
-    MOXIE_TRY(add({Part::kFinalNorm}, {D}));
+    MOXIE_TRY(add_norm({Part::kFinalNorm}, D));
     return config_.tie_word_embeddings ? Status() : add({Part::kHead}, {config_.vocab_size, D});
   }
 
  private:
+  Status add_norm(const Place& place, std::uint64_t width) {
+    if (!family_.norms_above_one) return add(place, {width});
+    const std::string from = names_.tensor(place, ".weight");
+    MOXIE_TRY_LET(const Tensor tensor, find(from, std::array<std::uint64_t, 1>{width}));
+    return writer_.add({family_.gguf.names.tensor(place, ".weight"),
+                        ElementType::kF32,
+                        {width},
+                        [tensor, checkpoint = checkpoint_](std::uint64_t, std::span<std::byte> rows) -> Status {
+                          std::vector<float> weight(rows.size() / sizeof(float));
+                          MOXIE_TRY(dequantize(tensor.type, tensor.bytes, weight));
+                          for (float& w : weight) w += 1;
+                          std::ranges::copy(std::as_bytes(std::span(weight)), rows.begin());
+                          return {};
+                        }});
+  }
+
+  Status add_norms(const Place& before, const Place& behind) {
+    if (config_.block_norms != BlockNorms::kBehind) MOXIE_TRY(add_norm(before, config_.hidden_size));
+    return config_.block_norms == BlockNorms::kBefore ? Status() : add_norm(behind, config_.hidden_size);
+  }
+
   Status add_layer(std::size_t layer) {
     const std::uint64_t D = config_.hidden_size;
-    MOXIE_TRY(add({Part::kAttentionNorm, layer}, {D}));
+    MOXIE_TRY(add_norms({Part::kAttentionNorm, layer}, {Part::kAttentionPostNorm, layer}));
     MOXIE_TRY(add_attention(layer));
-    MOXIE_TRY(add({Part::kFeedForwardNorm, layer}, {D}));
+    MOXIE_TRY(add_norms({Part::kFeedForwardNorm, layer}, {Part::kFeedForwardPostNorm, layer}));
     if (!config_.moe_layers[layer]) {
       return add_mlp(layer, Part::kGate, Part::kUp, Part::kDown, config_.intermediate_size, config_.mlp_bias);
     }
@@ -187,11 +208,12 @@ class Converter {
     MOXIE_TRY(add({Part::kKey, layer}, {kv, D}, bias, head_width));
     MOXIE_TRY(add({Part::kValue, layer}, {kv, D}, bias));
     MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, query}, config_.attention_output_bias));
+    if (config_.attention_gate != AttentionGate::kNone) MOXIE_TRY(add({Part::kAttentionGate, layer}, {query, D}));
     if (config_.attention_sinks) MOXIE_TRY(add({Part::kAttentionSinks, layer}, {config_.num_attention_heads}));
     if (config_.query_key_norm == QueryKeyNorm::kNone) return {};
     const bool whole = config_.query_key_norm == QueryKeyNorm::kWhole;
-    MOXIE_TRY(add({Part::kQueryNorm, layer}, {whole ? query : config_.head_dim}));
-    return add({Part::kKeyNorm, layer}, {whole ? kv : config_.head_dim});
+    MOXIE_TRY(add_norm({Part::kQueryNorm, layer}, whole ? query : config_.head_dim));
+    return add_norm({Part::kKeyNorm, layer}, whole ? kv : config_.head_dim);
   }
 
   Status add_latent_attention(std::size_t layer) {

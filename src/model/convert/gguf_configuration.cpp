@@ -72,20 +72,12 @@ std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
   return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
 }
 
+/// In architectures that have no key for windows.
 Status check_windows(const Family& family, const ModelConfig& config) {
-  const std::string_view name = family.gguf.architecture;
-  if (!family.gguf.alternating_windows) {
-    for (const std::size_t window : config.sliding_windows) {
-      if (window == 0 || window >= config.max_position_embeddings) continue;
-      return cannot_say(Text("no sliding_window, as GGUF's ", name, " has none"), Text(window));
-    }
-    return {};
-  }
-  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const bool slides = config.sliding_windows[layer] != 0;
-    if (slides == (layer % 2 == 0)) continue;
-    return cannot_say(Text("layer_types sliding_attention in even layers alone, as GGUF's ", name, " has"),
-                      Text(slides ? "sliding_attention" : "full_attention", " in layer ", layer));
+  if (std::ranges::find(family.gguf.keys, "attention.sliding_window") != family.gguf.keys.end()) return {};
+  for (const std::size_t window : config.sliding_windows) {
+    if (window == 0 || window >= config.max_position_embeddings) continue;
+    return cannot_say(Text("no sliding_window, as GGUF's ", family.gguf.architecture, " has none"), Text(window));
   }
   return {};
 }
@@ -107,10 +99,10 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
     }
   }
   MOXIE_TRY(check_windows(family, config));
+  if (family.gguf.check != nullptr) MOXIE_TRY(family.gguf.check(config));
   if (config.tie_word_embeddings && family.gguf.own_head) {
     return cannot_say(Text("tie_word_embeddings false, as GGUF's ", name, " has"), "true");
   }
-  if (family.gguf.check != nullptr) MOXIE_TRY(family.gguf.check(config));
   MOXIE_TRY(check_biases(family, config));
   return check_rope(family, config);
 }
@@ -135,9 +127,7 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     MOXIE_TRY(keys.size("attention.value_length", config.head_dim));
   }
   MOXIE_TRY(keys.size("rope.dimension_count", config.rotary_dim));
-  if (family.gguf.alternating_windows) {
-    MOXIE_TRY(keys.size("attention.sliding_window", config.sliding_windows[0]));
-  }
+  if (family.gguf.write != nullptr) MOXIE_TRY(family.gguf.write(keys, config));
   if (family.experts) {
     MOXIE_TRY(keys.size("expert_count", config.num_experts));
     MOXIE_TRY(keys.size("expert_used_count", config.num_experts_per_tok));

@@ -11,11 +11,13 @@ namespace {
 
 /// Where several share an architecture of GGUF, and no key tells them apart, a file is taken for the first's.
 constexpr const Family* kFamilies[] = {
-    &kDeepseekV2,   &kDeepseekV3, &kDots1,    &kErnie45Moe, &kGlm4Moe,   &kGlm4MoeLite, &kGptOss,
-    &kHunyuanV1Moe, &kHyV3,       &kKimiK2,   &kLlama,      &kMinimaxM2, &kMistral,     &kMixtral,
-    &kOlmoe,        &kQwen2,      &kQwen2Moe, &kQwen3,      &kQwen3Moe,  &kSeedOss,     &kSolarOpen};
+    &kAfmoe,   &kDeepseekV2,  &kDeepseekV3, &kDots1,    &kErnie45Moe,   &kGemma2,  &kGemma3,
+    &kGlm4Moe, &kGlm4MoeLite, &kGptOss,     &kGranite,  &kHunyuanV1Moe, &kHyV3,    &kKimiK2,
+    &kLlama,   &kMinimaxM2,   &kMistral,    &kMixtral,  &kOlmo2,        &kOlmo3,   &kOlmoe,
+    &kQwen2,   &kQwen2Moe,    &kQwen3,      &kQwen3Moe, &kSeedOss,      &kSmollm3, &kSolarOpen};
 
-constexpr Wrapper kWrappers[] = {{.model_type = "kimi_k25", .architecture = "KimiK25ForConditionalGeneration"}};
+constexpr Wrapper kWrappers[] = {{.model_type = "gemma3", .architecture = "Gemma3ForConditionalGeneration"},
+                                 {.model_type = "kimi_k25", .architecture = "KimiK25ForConditionalGeneration"}};
 
 std::string listed(std::vector<std::string_view> names) {
   std::ranges::sort(names);
@@ -37,6 +39,8 @@ ModelConfig config_of(const Family& family) {
   config.model_type = family.model_type;
   config.query_key_norm = family.query_key_norm;
   config.norm_after_rope = family.norm_after_rope;
+  config.block_norms = family.block_norms;
+  config.attention_gate = family.attention_gate;
   config.expert_bias = family.expert_bias;
   config.attention_sinks = family.attention_sinks;
   config.activation = family.activation;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,12 +18,24 @@ namespace moxie::inline abi1::model {
 
 class ConfigFields;
 class GgufKeys;
+class GgufKeyWriter;
 
 /// What a family means by its rotary embedding where config.json does not say it.
 struct RopeForm {
   double default_theta = 0;  ///< where there is no rope_theta, as in early files; 0: it must be there
   double part = 0;     ///< of a head that is turned, where no field says how much; 0: all, and no field may say less
   bool alpha = false;  ///< "dynamic" may have an `alpha`, which changes theta
+  double local_theta = 0;  ///< of layers with a window, which have a rope of their own; 0: they have that of all
+};
+
+/// Of a shape, what config.json may leave out; 0: it must be there.
+struct ShapeForm {
+  std::size_t heads = 0;
+  std::size_t kv_heads = 0;
+  std::size_t head_dim = 0;
+  std::size_t vocab_size = 0;
+  std::size_t positions = 0;
+  double rms_norm_eps = 0;
 };
 
 /// What llama.cpp takes for granted in the files of one architecture, since no key says it.
@@ -46,8 +60,6 @@ struct GgufForm {
   bool layer_step = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
-  /// The even layers have the window that `attention.sliding_window` gives, the others none.
-  bool alternating_windows = false;
   /// `rope.scaling.yarn_truncate` says whether the bounds of yarn are whole; where it is not there, they are not, as in
   /// the models that there are. Other architectures have whole ones and no key.
   bool truncate_key = false;
@@ -55,6 +67,10 @@ struct GgufForm {
   Status (*check)(const ModelConfig& config) = nullptr;
   /// Reads what no key says and not all files of the architecture have.
   void (*read)(const Checkpoint& checkpoint, GgufKeys& keys, ModelConfig& config) = nullptr;
+  /// Writes what it reads.
+  Status (*write)(GgufKeyWriter& keys, const ModelConfig& config) = nullptr;
+  /// Keys that `read` knows, and others refuse unless they are 0.
+  std::array<std::string_view, 4> keys{};
 };
 
 /// A family of models: all that is peculiar to it. A file of this folder has one or more, families.cpp lists them, and
@@ -74,7 +90,11 @@ struct Family {
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   bool norm_after_rope = false;   ///< queries and keys pass their norms behind the rotary embedding
   bool interleaved_rows = false;  ///< safetensors have rows so that the rotary embedding turns neighbours
+  bool norms_above_one = false;   ///< safetensors have of every norm's weight what it is more than 1
+  BlockNorms block_norms = BlockNorms::kBefore;
+  AttentionGate attention_gate = AttentionGate::kNone;
   RopeForm rope{};
+  ShapeForm shape{};
   bool tied = false;  ///< the head is the embedding, where config.json does not say it
   /// Reads what config.json says beyond what all families have (read_config does that before).
   void (*read)(ConfigFields& fields, ModelConfig& config) = nullptr;
@@ -106,13 +126,17 @@ struct Wrapper {
 [[nodiscard]] std::string known_model_types();
 [[nodiscard]] std::string known_gguf_architectures();
 
+extern const Family kAfmoe;
 extern const Family kDeepseekV2;
 extern const Family kDeepseekV3;
 extern const Family kDots1;
 extern const Family kErnie45Moe;
+extern const Family kGemma2;
+extern const Family kGemma3;
 extern const Family kGlm4Moe;
 extern const Family kGlm4MoeLite;
 extern const Family kGptOss;
+extern const Family kGranite;
 extern const Family kHunyuanV1Moe;
 extern const Family kHyV3;
 extern const Family kKimiK2;
@@ -120,12 +144,15 @@ extern const Family kLlama;
 extern const Family kMinimaxM2;
 extern const Family kMistral;
 extern const Family kMixtral;
+extern const Family kOlmo2;
+extern const Family kOlmo3;
 extern const Family kOlmoe;
 extern const Family kQwen2;
 extern const Family kQwen2Moe;
 extern const Family kQwen3;
 extern const Family kQwen3Moe;
 extern const Family kSeedOss;
+extern const Family kSmollm3;
 extern const Family kSolarOpen;
 
 }  // namespace moxie::model

@@ -4,8 +4,10 @@
 #include <moxie/core/math.hpp>
 #include <moxie/core/text.hpp>
 
+#include "model/convert/gguf_key_writer.hpp"
 #include "model/families/family.hpp"
 #include "model/load/config_fields.hpp"
+#include "model/load/gguf_keys.hpp"
 #include "model/load/gguf_names.hpp"
 #include "model/load/hugging_face_names.hpp"
 
@@ -21,7 +23,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
                 "none");
   }
   config.attention_bias = config.attention_output_bias = fields.flag_or("attention_bias", true);
-  read_alternating_windows(fields, config);
+  read_windows_but_every(fields, config, 2);
   config.moe_layers.assign(config.num_hidden_layers, true);
   read_experts(fields, config, "intermediate_size");
   config.norm_topk_prob = true;
@@ -30,6 +32,26 @@ void read(ConfigFields& fields, ModelConfig& config) {
     fields.fail(Code::kUnsupported, Text("swiglu_limit ", kGateLimit, ", or none"),
                 fields.find("swiglu_limit").describe());
   }
+}
+
+void read_gguf(const Checkpoint&, GgufKeys& keys, ModelConfig& config) {
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; layer += 2) {
+    config.sliding_windows[layer] = keys.size("attention.sliding_window", 1, kMaxPositions);
+  }
+}
+
+Status check_gguf(const ModelConfig& config) {
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const bool slides = config.sliding_windows[layer] != 0;
+    if (slides == (layer % 2 == 0)) continue;
+    return cannot_say("layer_types sliding_attention in even layers alone, as GGUF's gpt-oss has",
+                      Text(slides ? "sliding_attention" : "full_attention", " in layer ", layer));
+  }
+  return {};
+}
+
+Status write_gguf(GgufKeyWriter& keys, const ModelConfig& config) {
+  return keys.size("attention.sliding_window", config.sliding_windows[0]);
 }
 
 }  // namespace
@@ -54,7 +76,10 @@ constexpr Family kGptOss{
              .biases = GgufForm::Biases::kAttention,
              .norm_topk_prob = true,
              .own_head = true,
-             .alternating_windows = true,
-             .truncate_key = true}};
+             .truncate_key = true,
+             .check = check_gguf,
+             .read = read_gguf,
+             .write = write_gguf,
+             .keys = {"attention.sliding_window"}}};
 
 }  // namespace moxie::model

@@ -30,16 +30,14 @@ Status check_gguf(const ModelConfig& config) {
 
 }  // namespace
 
-constexpr Family kOlmoe{.model_type = "olmoe",
-                        .architecture = "OlmoeForCausalLM",
-                        .names = kHuggingFaceNames,
-                        .experts = true,
-                        .query_key_norm = QueryKeyNorm::kWhole,
-                        .rope = {.default_theta = 10000},
-                        .read = read,
-                        .gguf = {.architecture = "olmoe",
-                                 .expert_width = "feed_forward_length",
-                                 .own_head = true,
-                                 .check = check_gguf}};
+constexpr Family kOlmoe{
+    .model_type = "olmoe",
+    .architecture = "OlmoeForCausalLM",
+    .names = kHuggingFaceNames,
+    .experts = true,
+    .query_key_norm = QueryKeyNorm::kWhole,
+    .rope = {.default_theta = 10000},
+    .read = read,
+    .gguf = {.architecture = "olmoe", .expert_width = "feed_forward_length", .own_head = true, .check = check_gguf}};
 
 }  // namespace moxie::model

@@ -16,6 +16,11 @@ namespace moxie::inline abi1::model {
 
 namespace {
 
+Result<RmsNorm> make_norm(const ModelConfig& config, const Place& place, std::size_t width, WeightSource& weights) {
+  MOXIE_TRY_LET(std::vector<float> weight, weights.norm(place, width));
+  return RmsNorm(std::move(weight), config.rms_norm_eps);
+}
+
 Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& config, std::size_t layer,
                                                              WeightSource& weights) {
   if (config.kv_lora_rank > 0) return make_latent_attention(config, layer, weights);
@@ -31,14 +36,15 @@ Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& 
   if (config.attention_sinks) {
     MOXIE_TRY_LET(sinks, weights.vector({Part::kAttentionSinks, layer}, config.num_attention_heads));
   }
+  std::optional<Linear> gate;
+  if (config.attention_gate == AttentionGate::kElement) {
+    MOXIE_TRY_LET(gate, weights.linear({Part::kAttentionGate, layer}, query, D));
+  }
   std::optional<RmsNorm> query_norm, key_norm;
   if (config.query_key_norm != QueryKeyNorm::kNone) {
     const bool whole = config.query_key_norm == QueryKeyNorm::kWhole;
-    MOXIE_TRY_LET(std::vector<float> q_norm,
-                  weights.vector({Part::kQueryNorm, layer}, whole ? query : config.head_dim));
-    MOXIE_TRY_LET(std::vector<float> k_norm, weights.vector({Part::kKeyNorm, layer}, whole ? kv : config.head_dim));
-    query_norm = RmsNorm(std::move(q_norm), config.rms_norm_eps);
-    key_norm = RmsNorm(std::move(k_norm), config.rms_norm_eps);
+    MOXIE_TRY_LET(query_norm, make_norm(config, {Part::kQueryNorm, layer}, whole ? query : config.head_dim, weights));
+    MOXIE_TRY_LET(key_norm, make_norm(config, {Part::kKeyNorm, layer}, whole ? kv : config.head_dim, weights));
   }
   return std::unique_ptr<const AttentionBlock>(
       std::make_unique<Attention>(Attention::Parts{.query = std::move(q),
@@ -52,13 +58,17 @@ Result<std::unique_ptr<const AttentionBlock>> make_attention(const ModelConfig& 
                                                    .kv_heads = config.num_key_value_heads,
                                                    .head_width = config.head_dim,
                                                    .window = config.sliding_windows[layer],
-                                                   .sinks = std::move(sinks)}));
+                                                   .sinks = std::move(sinks),
+                                                   .gate = std::move(gate),
+                                                   .scale = static_cast<float>(config.attention_scale),
+                                                   .cap = static_cast<float>(config.attention_softcap),
+                                                   .query_scale_beta = config.query_scale_beta,
+                                                   .query_scale_length = config.query_scale_length}));
 }
 
 /// The matrices of an MLP as `gate`, `up` and `down` place them.
 Result<GatedMlp<Linear>> make_mlp(WeightSource& weights, const Place& gate, const Place& up, const Place& down,
-                                  std::size_t inner, std::size_t D, bool bias = false,
-                                  GatedActivation activation = GatedActivation::kSilu) {
+                                  std::size_t inner, std::size_t D, bool bias, GatedActivation activation) {
   MOXIE_TRY_LET(Linear gate_matrix, weights.linear(gate, inner, D, bias));
   MOXIE_TRY_LET(Linear up_matrix, weights.linear(up, inner, D, bias));
   MOXIE_TRY_LET(Linear down_matrix, weights.linear(down, D, inner, bias));
@@ -105,7 +115,7 @@ Result<std::unique_ptr<const FeedForward>> make_with_shared(const ModelConfig& c
   MOXIE_TRY_LET(auto experts, make_experts_of(config, layer, weights));
   MOXIE_TRY_LET(GatedMlp<Linear> shared,
                 make_mlp(weights, {Part::kSharedGate, layer}, {Part::kSharedUp, layer}, {Part::kSharedDown, layer},
-                         config.shared_expert_intermediate_size, D, config.mlp_bias));
+                         config.shared_expert_intermediate_size, D, config.mlp_bias, config.activation));
   std::optional<Linear> scale;
   if (config.shared_expert_gate) {
     MOXIE_TRY_LET(scale, weights.linear({Part::kSharedScale, layer}, 1, D));
@@ -118,23 +128,43 @@ Result<std::unique_ptr<const FeedForward>> make_feed_forward(const ModelConfig& 
   if (!config.moe_layers[layer]) {
     MOXIE_TRY_LET(GatedMlp<Linear> mlp,
                   make_mlp(weights, {Part::kGate, layer}, {Part::kUp, layer}, {Part::kDown, layer},
-                           config.intermediate_size, config.hidden_size, config.mlp_bias));
+                           config.intermediate_size, config.hidden_size, config.mlp_bias, config.activation));
     return make_dense(std::move(mlp));
   }
   return config.shared_expert_intermediate_size > 0 ? make_with_shared(config, layer, weights)
                                                     : make_experts_of(config, layer, weights);
 }
 
+/// A block without what it runs: its norms by where the model has them, and its scale.
+Result<Block> make_block(const ModelConfig& config, const Place& before, const Place& behind, WeightSource& weights) {
+  Block block;
+  if (config.block_norms != BlockNorms::kBehind) {
+    MOXIE_TRY_LET(block.before, make_norm(config, before, config.hidden_size, weights));
+  }
+  if (config.block_norms != BlockNorms::kBefore) {
+    MOXIE_TRY_LET(block.behind, make_norm(config, behind, config.hidden_size, weights));
+  }
+  block.scale = static_cast<float>(config.residual_scale);
+  return block;
+}
+
 Result<Layer> make_layer(const ModelConfig& config, std::size_t layer, WeightSource& weights) {
-  const std::size_t D = config.hidden_size;
-  MOXIE_TRY_LET(std::vector<float> before, weights.vector({Part::kAttentionNorm, layer}, D));
-  MOXIE_TRY_LET(auto attention, make_attention(config, layer, weights));
-  MOXIE_TRY_LET(std::vector<float> between, weights.vector({Part::kFeedForwardNorm, layer}, D));
-  MOXIE_TRY_LET(auto feed_forward, make_feed_forward(config, layer, weights));
-  return Layer{.attention_norm = RmsNorm(std::move(before), config.rms_norm_eps),
-               .attention = std::move(attention),
-               .feed_forward_norm = RmsNorm(std::move(between), config.rms_norm_eps),
-               .feed_forward = std::move(feed_forward)};
+  Layer made;
+  MOXIE_TRY_LET(Block attention,
+                make_block(config, {Part::kAttentionNorm, layer}, {Part::kAttentionPostNorm, layer}, weights));
+  MOXIE_TRY_LET(attention.attention, make_attention(config, layer, weights));
+  attention.rope = config.layer_ropes.empty() ? 0 : config.layer_ropes[layer];
+  made.blocks.push_back(std::move(attention));
+  MOXIE_TRY_LET(Block feed_forward,
+                make_block(config, {Part::kFeedForwardNorm, layer}, {Part::kFeedForwardPostNorm, layer}, weights));
+  MOXIE_TRY_LET(feed_forward.feed_forward, make_feed_forward(config, layer, weights));
+  made.blocks.push_back(std::move(feed_forward));
+  return made;
+}
+
+Rope make_rope(const RopeConfig& rope) {
+  return Rope(rope.rotary_dim, rope.theta, frequency_factors(rope.scaling, rope.rotary_dim, rope.theta),
+              rope.scaling.attention_factor);
 }
 
 /// What no layer looks beyond; 0 where one looks back to the first position.
@@ -168,17 +198,18 @@ Result<Built> make_decoder(const Family& family, const ModelConfig& config, cons
     MOXIE_TRY_LET(Layer made, make_layer(config, layer, weights));
     parts.layers.push_back(std::move(made));
   }
-  MOXIE_TRY_LET(std::vector<float> norm, weights.vector({Part::kFinalNorm}, config.hidden_size));
-  parts.final_norm = RmsNorm(std::move(norm), config.rms_norm_eps);
+  MOXIE_TRY_LET(parts.final_norm, make_norm(config, {Part::kFinalNorm}, config.hidden_size, weights));
   if (config.tie_word_embeddings) MOXIE_TRY(weights.check_tied());
   const Part head = config.tie_word_embeddings ? Part::kEmbedding : Part::kHead;
   MOXIE_TRY_LET(Linear packed_head, weights.linear({head}, config.vocab_size, config.hidden_size));
   parts.head = std::make_unique<const Linear>(std::move(packed_head));
   MOXIE_TRY(weights.finish());
   if (weights.uses_tiles()) parts.files = std::make_shared<Checkpoint>(checkpoint);
-  parts.rope = Rope(config.rotary_dim, config.rope_theta,
-                    frequency_factors(config.rope_scaling, config.rotary_dim, config.rope_theta),
-                    config.rope_scaling.attention_factor);
+  parts.ropes.push_back(make_rope({config.rope_theta, config.rotary_dim, config.rope_scaling}));
+  for (const RopeConfig& rope : config.other_ropes) parts.ropes.push_back(make_rope(rope));
+  parts.embedding_scale = static_cast<float>(config.embedding_scale);
+  parts.logit_scale = static_cast<float>(config.logit_scale);
+  parts.logit_softcap = static_cast<float>(config.logit_softcap);
   parts.kv_shape = {.layers = config.num_hidden_layers,
                     .kv_heads = config.num_key_value_heads,
                     .key_width = config.kv_lora_rank + config.head_dim,

@@ -31,11 +31,20 @@ void check_architecture(ConfigFields& fields, std::string_view model_type, std::
   }
 }
 
-void check_activation(ConfigFields& fields) {
-  const JsonValue activation = fields.find("hidden_act");
-  if (activation && activation.as_string() != "silu") {
-    fields.fail(Code::kUnsupported, "hidden_act silu", activation.describe());
+void check_activation(ConfigFields& fields, const Family& family) {
+  const std::string_view wanted = family.activation == GatedActivation::kGelu ? "gelu_pytorch_tanh" : "silu";
+  for (const std::string_view key : {"hidden_act", "hidden_activation"}) {
+    const JsonValue activation = fields.find(key);
+    if (!activation || activation.as_string() == wanted) continue;
+    if (key == "hidden_activation" && activation.is_null()) continue;
+    fields.fail(Code::kUnsupported, Text(key, ' ', wanted), activation.describe());
   }
+}
+
+/// Of a field that the family may leave out.
+std::size_t size_of(ConfigFields& fields, std::string_view key, std::size_t otherwise, std::uint64_t least,
+                    std::uint64_t most) {
+  return otherwise == 0 ? fields.size(key, least, most) : fields.size_or(key, otherwise, least, most);
 }
 
 void check_quantization(ConfigFields& fields, const Family& family) {
@@ -49,16 +58,19 @@ void check_quantization(ConfigFields& fields, const Family& family) {
   }
 }
 
-void read_attention(ConfigFields& fields, ModelConfig& config) {
-  config.num_attention_heads = fields.size("num_attention_heads", 1, kMaxSize);
+void read_attention(ConfigFields& fields, const Family& family, ModelConfig& config) {
+  const ShapeForm& form = family.shape;
+  config.num_attention_heads = size_of(fields, "num_attention_heads", form.heads, 1, kMaxSize);
   config.num_key_value_heads =
-      fields.size_or("num_key_value_heads", config.num_attention_heads, 1, config.num_attention_heads);
+      fields.size_or("num_key_value_heads", form.kv_heads != 0 ? form.kv_heads : config.num_attention_heads, 1,
+                     config.num_attention_heads);
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
     fields.fail(Code::kFormat,
                 Text("num_attention_heads as a multiple of num_key_value_heads ", config.num_key_value_heads),
                 Text(config.num_attention_heads));
   }
-  config.head_dim = fields.size_or("head_dim", config.hidden_size / config.num_attention_heads, 2, kMaxSize);
+  const std::size_t share = config.hidden_size / config.num_attention_heads;
+  config.head_dim = fields.size_or("head_dim", form.head_dim != 0 ? form.head_dim : share, 2, kMaxSize);
   if (config.head_dim % 2 != 0 || config.head_dim == 0) {
     fields.fail(Code::kFormat, "an even head_dim (rotary embedding rotates pairs)", Text(config.head_dim));
   }
@@ -93,11 +105,13 @@ void read_shape(ConfigFields& fields, const Family& family, ModelConfig& config)
   if (family.latent_attention) {
     read_latent_attention(fields, config);
   } else {
-    read_attention(fields, config);
+    read_attention(fields, family, config);
   }
-  config.vocab_size = fields.size("vocab_size", 1, kMaxVocabulary);
-  config.max_position_embeddings = fields.size("max_position_embeddings", 1, kMaxPositions);
-  config.rms_norm_eps = fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kMinEpsilon, kMaxEpsilon);
+  config.vocab_size = size_of(fields, "vocab_size", family.shape.vocab_size, 1, kMaxVocabulary);
+  config.max_position_embeddings = size_of(fields, "max_position_embeddings", family.shape.positions, 1, kMaxPositions);
+  config.rms_norm_eps = fields.has("rms_norm_eps") || family.shape.rms_norm_eps == 0
+                            ? fields.number(fields.find("rms_norm_eps"), "rms_norm_eps", kMinEpsilon, kMaxEpsilon)
+                            : family.shape.rms_norm_eps;
   config.tie_word_embeddings = fields.flag_or("tie_word_embeddings", family.tied);
 }
 
@@ -125,7 +139,7 @@ Result<ModelConfig> read_config(std::string_view json) {
   check_architecture(fields, family->model_type, family->architecture);
   read_shape(fields, *family, config);
   read_rope(fields, config, family->rope);
-  check_activation(fields);
+  check_activation(fields, *family);
   check_quantization(fields, *family);
   if (wrapper != nullptr) {
     check_quantization(whole, *family);

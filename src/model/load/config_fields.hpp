@@ -38,6 +38,9 @@ class ConfigFields {
   /// Of a number, or of a list with the same for each layer.
   std::size_t size_of_all(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most);
   /// Infinity is one where `most` is.
+  double number_or(std::string_view key, double otherwise, double least, double most) {
+    return has(key) ? number(find(key), key, least, most) : otherwise;
+  }
   double number(format::JsonValue value, std::string_view key, double least, double most);
   /// Of all `places` that have the field and not null, where they agree; nothing where none has it.
   std::optional<double> agreed(std::initializer_list<format::JsonValue> places, std::string_view key, double least,
@@ -98,7 +101,9 @@ enum class WindowRule : std::uint8_t {
 void read_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule);
 /// The same where no flag says whether `sliding_window` is used.
 void read_used_windows(ConfigFields& fields, ModelConfig& config, WindowRule rule);
-/// By `layer_types`, or in the even layers.
-void read_alternating_windows(ConfigFields& fields, ModelConfig& config);
+/// By `layer_types`, or in all layers but the `every`th.
+void read_windows_but_every(ConfigFields& fields, ModelConfig& config, std::size_t every);
+/// Layers with a window have the rope that is theirs.
+void use_local_rope(ModelConfig& config);
 
 }  // namespace moxie::model

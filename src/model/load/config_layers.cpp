@@ -153,12 +153,21 @@ void read_used_windows(ConfigFields& fields, ModelConfig& config, WindowRule rul
   }
 }
 
-void read_alternating_windows(ConfigFields& fields, ModelConfig& config) {
+void read_windows_but_every(ConfigFields& fields, ModelConfig& config, std::size_t every) {
   const bool listed = fields.has("layer_types");
   const std::size_t window =
       listed && !fields.has("sliding_window") ? 0 : fields.size("sliding_window", 1, kMaxPositions);
   if (listed) return read_layer_types(fields, config, window, "there is no sliding_window");
-  for (std::size_t layer = 0; layer < config.num_hidden_layers; layer += 2) config.sliding_windows[layer] = window;
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if ((layer + 1) % every != 0) config.sliding_windows[layer] = window;
+  }
+}
+
+void use_local_rope(ModelConfig& config) {
+  config.layer_ropes.resize(config.num_hidden_layers);
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    config.layer_ropes[layer] = config.sliding_windows[layer] != 0 ? 1 : 0;
+  }
 }
 
 }  // namespace moxie::model

@@ -37,9 +37,8 @@ std::optional<Type> parse_type(JsonValue value, bool static_alpha) {
 
 /// The type that one of the two fields names, under either name; nothing where it is not there. A field that names
 /// none but gives parameters means one that it does not say.
-std::optional<Type> read_type(ConfigFields& fields, std::string_view key, const RopeForm& form) {
-  if (!fields.has(key)) return std::nullopt;
-  const JsonValue rope = fields.find(key);
+std::optional<Type> read_type(ConfigFields& fields, std::string_view key, JsonValue rope, const RopeForm& form) {
+  if (!rope || rope.is_null()) return std::nullopt;
   const Text needed(key, " of type default, linear, llama3 or yarn, or none");
   const auto refuse = [&](std::string_view wanted, std::string_view came) {
     fields.fail(Code::kUnsupported, wanted, came);
@@ -72,80 +71,80 @@ std::optional<Type> read_type(ConfigFields& fields, std::string_view key, const 
   return found;
 }
 
-std::optional<Type> read_types(ConfigFields& fields, const RopeForm& form) {
-  const std::optional<Type> newer = read_type(fields, "rope_parameters", form);
-  const std::optional<Type> older = read_type(fields, "rope_scaling", form);
+/// Where a rope stands.
+struct Places {
+  JsonValue newer;  ///< rope_parameters
+  JsonValue older;  ///< rope_scaling
+  JsonValue root;   ///< the fields beside those
+};
+
+std::optional<Type> read_types(ConfigFields& fields, const Places& at, const RopeForm& form) {
+  const std::optional<Type> newer = read_type(fields, "rope_parameters", at.newer, form);
+  const std::optional<Type> older = read_type(fields, "rope_scaling", at.older, form);
   if (newer && older && *newer != *older) {
-    fields.fail(Code::kFormat, "rope_parameters and rope_scaling of one type", fields.find("rope_scaling").describe());
+    fields.fail(Code::kFormat, "rope_parameters and rope_scaling of one type", at.older.describe());
   }
   return newer ? newer : older;
 }
 
 /// Of a head's elements, how many are turned.
-void read_rotary_dim(ConfigFields& fields, ModelConfig& config, const RopeForm& form) {
-  config.rotary_dim = config.head_dim;
+void read_rotary_dim(ConfigFields& fields, const Places& at, const ModelConfig& config, const RopeForm& form,
+                     RopeConfig& rope) {
+  rope.rotary_dim = config.head_dim;
   const std::optional<double> said =
-      fields.agreed({fields.find("rope_parameters"), fields.find("rope_scaling"), fields.root()},
-                    "partial_rotary_factor", 0, kMaxRopeFactor);
+      fields.agreed({at.newer, at.older, at.root}, "partial_rotary_factor", 0, kMaxRopeFactor);
   if (form.part == 0) {
     if (said.value_or(1) == 1) return;
     return fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
                        Text(*said));
   }
   const double part = said.value_or(form.part);
-  config.rotary_dim = static_cast<std::size_t>(static_cast<double>(config.head_dim) * std::min(part, 2.0));
+  rope.rotary_dim = static_cast<std::size_t>(static_cast<double>(config.head_dim) * std::min(part, 2.0));
   // transformers takes this field of those that have it for nothing; the published weights do not.
-  if (fields.has("rotary_dim")) config.rotary_dim = fields.size("rotary_dim", 2, config.head_dim);
-  if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0) {
+  if (fields.has("rotary_dim")) rope.rotary_dim = fields.size("rotary_dim", 2, config.head_dim);
+  if (rope.rotary_dim < 2 || rope.rotary_dim > config.head_dim || rope.rotary_dim % 2 != 0) {
     fields.fail(Code::kFormat, Text("a rotary embedding of an even number of elements up to ", config.head_dim),
-                Text(config.rotary_dim));
+                Text(rope.rotary_dim));
   }
 }
 
 /// A "dynamic" rope with `alpha`, which is there where read_type() took it: theta of a longer context, once and for
 /// all. Source   HunYuanMoEV1RotaryEmbedding of transformers
-void stretch_theta(ConfigFields& fields, ModelConfig& config) {
-  const JsonValue newer = fields.find("rope_parameters");
-  const JsonValue older = fields.find("rope_scaling");
-  const auto is_dynamic = [](JsonValue rope) {
-    return rope.find("rope_type").as_string() == "dynamic" || rope.find("type").as_string() == "dynamic";
+void stretch_theta(ConfigFields& fields, const Places& at, const ModelConfig& config, RopeConfig& rope) {
+  const auto is_dynamic = [](JsonValue place) {
+    return place.find("rope_type").as_string() == "dynamic" || place.find("type").as_string() == "dynamic";
   };
-  if (!is_dynamic(newer) && !is_dynamic(older)) return;
+  if (!is_dynamic(at.newer) && !is_dynamic(at.older)) return;
   const auto width = static_cast<double>(config.head_dim);
-  const double alpha = fields.agreed({newer, older}, "alpha", 1, kMaxRopeFactor).value_or(1);
+  const double alpha = fields.agreed({at.newer, at.older}, "alpha", 1, kMaxRopeFactor).value_or(1);
   if (config.head_dim <= 2) return;
   // As a float, which is what GGUF keeps, so that a model runs alike from both kinds of files.
-  config.rope_theta = static_cast<double>(static_cast<float>(config.rope_theta * std::pow(alpha, width / (width - 2))));
+  rope.theta = static_cast<double>(static_cast<float>(rope.theta * std::pow(alpha, width / (width - 2))));
 }
 
-}  // namespace
-
-void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) {
-  const double default_theta = form.default_theta;
-  RopeScaling& scaling = config.rope_scaling;
-  scaling.type = read_types(fields, form).value_or(Type::kNone);
-  const JsonValue newer = fields.find("rope_parameters");
-  const JsonValue older = fields.find("rope_scaling");
-  const std::optional<double> theta = fields.agreed({newer, older, fields.root()}, "rope_theta", kMinTheta, kMaxTheta);
-  config.rope_theta = theta ? *theta
-                      : default_theta != 0
-                          ? default_theta
-                          : fields.number(fields.find("rope_theta"), "rope_theta", kMinTheta, kMaxTheta);
-  read_rotary_dim(fields, config, form);
-  stretch_theta(fields, config);
-  if (scaling.type == Type::kNone) return;
+RopeConfig read_one(ConfigFields& fields, const Places& at, const ModelConfig& config, const RopeForm& form) {
+  RopeConfig rope;
+  RopeScaling& scaling = rope.scaling;
+  scaling.type = read_types(fields, at, form).value_or(Type::kNone);
+  const auto& [newer, older, root] = at;
+  const std::optional<double> theta = fields.agreed({newer, older, root}, "rope_theta", kMinTheta, kMaxTheta);
+  rope.theta = theta                     ? *theta
+               : form.default_theta != 0 ? form.default_theta
+                                         : fields.number(root.find("rope_theta"), "rope_theta", kMinTheta, kMaxTheta);
+  read_rotary_dim(fields, at, config, form, rope);
+  stretch_theta(fields, at, config, rope);
+  if (scaling.type == Type::kNone) return rope;
 
   const auto number = [&](std::string_view key, double least, std::optional<double> otherwise) {
-    const std::optional<double> found = fields.agreed({newer, older}, key, least, kMaxRopeFactor);
+    const std::optional<double> found = fields.agreed({at.newer, at.older}, key, least, kMaxRopeFactor);
     if (found) return *found;
     return otherwise ? *otherwise : fields.number({}, key, least, kMaxRopeFactor);
   };
   scaling.factor = number("factor", 1, std::nullopt);
-  if (scaling.type == Type::kLinear) return;
-  const double length = fields
-                            .agreed({newer, older, fields.root()}, "original_max_position_embeddings", 1,
-                                    static_cast<double>(kMaxPositions))
-                            .value_or(static_cast<double>(config.max_position_embeddings));
+  if (scaling.type == Type::kLinear) return rope;
+  const double length =
+      fields.agreed({newer, older, root}, "original_max_position_embeddings", 1, static_cast<double>(kMaxPositions))
+          .value_or(static_cast<double>(config.max_position_embeddings));
   scaling.original_max_position_embeddings = static_cast<std::size_t>(length);
   if (scaling.type == Type::kLlama3) {
     scaling.low_freq_factor = number("low_freq_factor", kMinRopeFactor, std::nullopt);
@@ -154,9 +153,9 @@ void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) 
       fields.fail(Code::kFormat, Text("high_freq_factor above low_freq_factor ", scaling.low_freq_factor),
                   Text(scaling.high_freq_factor));
     }
-    return;
+    return rope;
   }
-  if (!(config.rope_theta > 1)) fields.fail(Code::kFormat, "rope_theta above 1 for yarn", Text(config.rope_theta));
+  if (!(rope.theta > 1)) fields.fail(Code::kFormat, "rope_theta above 1 for yarn", Text(rope.theta));
   scaling.beta_fast = number("beta_fast", kMinRopeFactor, 32);
   scaling.beta_slow = number("beta_slow", kMinRopeFactor, 1);
   const JsonValue truncate = newer.find("truncate") ? newer.find("truncate") : older.find("truncate");
@@ -171,6 +170,29 @@ void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) 
                            : yarn_attention_factor(scaling.factor);
   scaling.attention_factor = number("attention_factor", kMinRopeFactor, usual);
   scaling.yarn_log_multiplier = static_cast<float>(0.1 * all);
+  return rope;
+}
+
+}  // namespace
+
+void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) {
+  const JsonValue newer = fields.find("rope_parameters");
+  Places all{newer, fields.find("rope_scaling"), fields.root()};
+  if (form.local_theta != 0) {
+    RopeForm local{.default_theta = form.local_theta};
+    Places at;  // the older form has a theta of it alone
+    if (newer.find("full_attention") || newer.find("sliding_attention")) {
+      all = {newer.find("full_attention"), {}, {}};
+      at.newer = newer.find("sliding_attention");
+    } else {
+      local.default_theta = fields.number_or("rope_local_base_freq", form.local_theta, kMinTheta, kMaxTheta);
+    }
+    config.other_ropes.push_back(read_one(fields, at, config, local));
+  }
+  const RopeConfig rope = read_one(fields, all, config, form);
+  config.rope_theta = rope.theta;
+  config.rotary_dim = rope.rotary_dim;
+  config.rope_scaling = rope.scaling;
 }
 
 }  // namespace moxie::model

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/load/config.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -118,11 +119,10 @@ void check_routing(const Family& family, GgufKeys& keys) {
 }
 
 void check_supported(const Family& family, GgufKeys& keys) {
-  if (!family.gguf.alternating_windows) keys.require("attention.sliding_window", 0);
   for (const std::string_view key :
-       {"attention.scale", "attention.clamp_kqv", "attn_logit_softcapping", "final_logit_softcapping", "residual_scale",
-        "embedding_scale", "logit_scale", "attention.temperature_scale"}) {
-    keys.require(key, 0);
+       {"attention.scale", "attention.clamp_kqv", "attention.sliding_window", "attn_logit_softcapping",
+        "final_logit_softcapping", "residual_scale", "embedding_scale", "logit_scale", "attention.temperature_scale"}) {
+    if (std::ranges::find(family.gguf.keys, key) == family.gguf.keys.end()) keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
   keys.require("expert_gating_func", family.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating);
@@ -200,9 +200,6 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
   config.moe_layers.resize(config.num_hidden_layers);
   config.sliding_windows.resize(config.num_hidden_layers);
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    if (family.gguf.alternating_windows && layer % 2 == 0) {
-      config.sliding_windows[layer] = keys.size("attention.sliding_window", 1, kMaxPositions);
-    }
     const bool moe = family.experts && checkpoint.contains(kGgufNames.name({Part::kRouter, layer}) + ".weight");
     config.moe_layers[layer] = moe;
     (moe ? any_moe : any_dense) = true;

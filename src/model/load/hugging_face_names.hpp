@@ -31,6 +31,12 @@ inline constexpr TensorNames kHuggingFaceNames({
     {Part::kExpertDown, "model.layers.{l}.mlp.experts.{e}.down_proj"},
 });
 
+/// Names of norms behind attention and feed-forward, where nothing else is between.
+inline constexpr TensorNames kNormsBehind =
+    kHuggingFaceNames.with({{Part::kAttentionPostNorm, "model.layers.{l}.post_attention_layernorm"},
+                            {Part::kFeedForwardNorm, "model.layers.{l}.pre_feedforward_layernorm"},
+                            {Part::kFeedForwardPostNorm, "model.layers.{l}.post_feedforward_layernorm"}});
+
 /// What DeepSeek calls its own, and families that route as it does.
 inline constexpr TensorNames kDeepseekNames =
     kHuggingFaceNames.with({{Part::kQueryDown, "model.layers.{l}.self_attn.q_a_proj"},

@@ -30,6 +30,7 @@ WeightSource::WeightSource(const Checkpoint& checkpoint, const Family& family, c
       names_((checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.names : family.names).in(checkpoint)),
       interleaved_(checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.interleaved_rows : family.interleaved_rows),
       stacked_(checkpoint.kind() == CheckpointKind::kSafetensors && family.stacked_experts),
+      norms_above_one_(checkpoint.kind() == CheckpointKind::kSafetensors && family.norms_above_one),
       backend_(backend),
       options_(options),
       executor_(executor),
@@ -102,6 +103,14 @@ Result<std::vector<float>> WeightSource::vector(const Place& place, std::size_t 
     return floats_of(tensor);
   }
   return floats(name, width);
+}
+
+Result<std::vector<float>> WeightSource::norm(const Place& place, std::size_t width) {
+  MOXIE_TRY_LET(std::vector<float> weight, vector(place, width));
+  if (norms_above_one_) {
+    for (float& w : weight) w += 1;
+  }
+  return weight;
 }
 
 bool WeightSource::has(const Place& place) const {

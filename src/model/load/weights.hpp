@@ -42,6 +42,8 @@ class WeightSource {
   [[nodiscard]] bool has(const Place& place) const;
   /// A vector of floats of that length, widened to f32.
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
+  /// A vector that is the weight of a norm, as it is multiplied with.
+  Result<std::vector<float>> norm(const Place& place, std::size_t width);
   /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const Place& place, std::size_t rows, std::size_t width);
   /// Tied embeddings are the head as well. Some writers store them under both names: kFormat where those differ,
@@ -77,6 +79,7 @@ class WeightSource {
   TensorNames names_;
   bool interleaved_;
   bool stacked_;
+  bool norms_above_one_;
   const Backend& backend_;
   const LoadOptions& options_;
   Executor* executor_;

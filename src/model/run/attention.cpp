@@ -3,11 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
 
 namespace moxie::inline abi1::model {
+
+Attention::Attention(Parts parts) noexcept : parts_(std::move(parts)) {
+  if (parts_.scale == 0) parts_.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(parts_.head_width)));
+}
 
 DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
   ScratchSize own;
@@ -19,23 +24,33 @@ DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
   return {.own = own.total(), .worker = worker};
 }
 
-Status Attention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
+float Attention::query_scale(Position position) const noexcept {
+  if (parts_.query_scale_beta == 0) return 1;
+  const double lengths = std::floor(static_cast<double>(position) / static_cast<double>(parts_.query_scale_length));
+  return static_cast<float>(1 + parts_.query_scale_beta * std::log(1 + lengths));
+}
+
+Status Attention::project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer,
                           const Buffers& buffers, Workers& workers) const noexcept {
   const backend::Product products[] = {{&BackendAccess::body(parts_.query), buffers.query},
                                        {&BackendAccess::body(parts_.key), buffers.key},
-                                       {&BackendAccess::body(parts_.value), buffers.value}};
-  MOXIE_TRY(backend::run_products(x, products, workers));
+                                       {&BackendAccess::body(parts_.value), buffers.value},
+                                       {parts_.gate ? &BackendAccess::body(*parts_.gate) : nullptr, buffers.gate}};
+  MOXIE_TRY(backend::run_products(x, std::span(products).first(parts_.gate ? 4 : 3), workers));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
     const std::size_t width = heads * parts_.head_width;
     const auto apply_norm = [&] {
       for (std::size_t at = 0; norm && at < width; at += norm->width()) norm->apply(all + at, all + at);
     };
     if (!parts_.norm_after_rope) apply_norm();
-    for (std::size_t at = 0; at < width; at += parts_.head_width) rope.rotate(rope_table.row(row), all + at);
+    for (std::size_t at = 0; at < width; at += parts_.head_width) rope.rotate(row, all + at);
     if (parts_.norm_after_rope) apply_norm();
   };
   return each_row(workers, x.rows, [&](std::size_t row) -> Status {
     finish(parts_.query_norm, parts_.heads, row, buffers.query.row(row));
+    if (const float scale = query_scale(batch.positions[row]); scale != 1) {
+      for (float& q : std::span(buffers.query.row(row), buffers.query.width)) q *= scale;
+    }
     finish(parts_.key_norm, parts_.kv_heads, row, buffers.key.row(row));
     return store(batch.segment_of(row), row, layer, buffers);
   });
@@ -56,7 +71,6 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
                          const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept {
   const std::size_t group = parts_.heads / parts_.kv_heads;
   const std::size_t width = parts_.head_width;
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
   const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * width);
   // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
   // tasks even out. Within a block, rows that follow each other in a context go together.
@@ -80,7 +94,8 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
                   .value_width = width,
                   .visible = segment.position_of(rows[i]) + 1,
                   .window = parts_.window,
-                  .scale = scale,
+                  .scale = parts_.scale,
+                  .cap = parts_.cap,
                   .sinks = parts_.sinks.empty() ? nullptr : parts_.sinks.data() + g * group,
                   .y = attention_out.row(i) + g * group * width,
                   .y_stride = width,
@@ -89,6 +104,13 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
     }
     return {};
   }));
+  if (parts_.gate) {
+    MOXIE_TRY(each_row(workers, rows.size(), [&](std::size_t i) {
+      float* const sums = attention_out.row(i);
+      const float* const gate = buffers.gate.row(rows[i]);
+      for (std::size_t c = 0; c < attention_out.width; ++c) sums[c] *= sigmoid(gate[c]);
+    }));
+  }
   return parts_.output.apply(attention_out, y, workers);
 }
 

@@ -26,11 +26,11 @@ class AttentionBlock {
  public:
   /// Floats of a row in each of the buffers.
   struct Widths {
-    std::size_t query = 0, key = 0, value = 0, attention_out = 0;
+    std::size_t query = 0, key = 0, value = 0, attention_out = 0, gate = 0;
   };
   /// Memory of the caller for one batch, each [T, its width]: what project() leaves there is attend()'s.
   struct Buffers {
-    Rows query, key, value, attention_out;
+    Rows query, key, value, attention_out, gate;
 
     /// From the workspace, `bytes(widths, T)` of it.
     static Result<Buffers> take(const Widths& widths, std::size_t T, Workspace& ws) noexcept {
@@ -48,11 +48,12 @@ class AttentionBlock {
     }
 
    private:
-    static std::array<std::pair<Rows*, std::size_t>, 4> each(Buffers& buffers, const Widths& widths) noexcept {
+    static std::array<std::pair<Rows*, std::size_t>, 5> each(Buffers& buffers, const Widths& widths) noexcept {
       return {{{&buffers.query, widths.query},
                {&buffers.key, widths.key},
                {&buffers.value, widths.value},
-               {&buffers.attention_out, widths.attention_out}}};
+               {&buffers.attention_out, widths.attention_out},
+               {&buffers.gate, widths.gate}}};
     }
   };
 
@@ -60,7 +61,7 @@ class AttentionBlock {
   [[nodiscard]] virtual Widths widths() const noexcept = 0;
   /// Queries into the buffers; what the cache keeps into the pages, as it will be read. kUnsupported: a number that the
   /// pages' type does not have.
-  virtual Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
+  virtual Status project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer,
                          const Buffers& buffers, Workers& workers) const noexcept = 0;
   /// y = output(attention) for the batch's rows named by `rows`: y's row i belongs to rows[i].
   virtual Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,

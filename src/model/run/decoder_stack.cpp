@@ -32,15 +32,34 @@ struct DecoderStack::State {
   std::span<std::size_t> rows;
   std::span<Position> positions;  // of `rows`
   Rows hidden;                    // [T, D] the residual stream
-  Rows normed;                    // [T, D] input of attention, then of feed-forward
-  Rows delta;                     // [T, D] their output
-  Rows rope_table;                // [T, C] for all rows of the batch
+  Rows normed;                    // [T, D] input of the next block, where it has a norm before
+  Rows delta;                     // [T, D] its output
+  Rows rope_tables;               // [T, all ropes] for all rows of the batch
+
+  [[nodiscard]] ConstRows input_of(const Block& block) const noexcept { return block.before ? normed : hidden; }
 };
 
 DecoderStack::DecoderStack(Parts parts) : parts_(std::move(parts)) {
-  for (const Layer& layer : parts_.layers) {
-    if (const auto block = layer.feed_forward->mixture_block()) mixture_blocks_.push_back(*block);
+  std::size_t attentions = 0;
+  for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
+    for (const Block& block : parts_.layers[layer].blocks) {
+      steps_.push_back({.block = &block, .layer = layer, .attention = attentions});
+      if (block.attention != nullptr) {
+        ++attentions;
+        continue;
+      }
+      if (const auto mixture = block.feed_forward->mixture_block()) mixture_blocks_.push_back(*mixture);
+    }
   }
+  for (Step& step : steps_) {
+    step.last_attention = step.block->attention != nullptr && step.attention + 1 == attentions;
+  }
+}
+
+std::size_t DecoderStack::rope_width() const noexcept {
+  std::size_t width = 0;
+  for (const Rope& rope : parts_.ropes) width += rope.table_width();
+  return width;
 }
 
 Result<std::unique_ptr<Runner>> DecoderStack::make_runner(std::size_t max_rows, Executor& executor,
@@ -51,16 +70,18 @@ Result<std::unique_ptr<Runner>> DecoderStack::make_runner(std::size_t max_rows, 
 DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const EditNeeds& needs) const noexcept {
   const std::size_t D = hidden_width();
   ScratchSize own;
-  own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, parts_.rope.table_width());
+  own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, rope_width());
   const backend::LinearBody& head = BackendAccess::body(*parts_.head);
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
   std::size_t inner = 0;
-  for (const Layer& layer : parts_.layers) {
-    const std::size_t buffers = AttentionBlock::Buffers::bytes(layer.attention->widths(), T);
-    const DecoderScratch feed_forward = layer.feed_forward->scratch_bytes(T, needs);
-    const DecoderScratch attention = layer.attention->scratch_bytes(T);
-    inner = std::max({inner, feed_forward.own, ScratchSize().bytes(buffers).bytes(attention.own).total()});
-    worker = std::max({worker, feed_forward.worker, attention.worker});
+  for (const Step& step : steps_) {
+    const Block& block = *step.block;
+    const bool attends = block.attention != nullptr;
+    const DecoderScratch scratch =
+        attends ? block.attention->scratch_bytes(T) : block.feed_forward->scratch_bytes(T, needs);
+    const std::size_t buffers = attends ? AttentionBlock::Buffers::bytes(block.attention->widths(), T) : 0;
+    inner = std::max(inner, attends ? ScratchSize().bytes(buffers).bytes(scratch.own).total() : scratch.own);
+    worker = std::max(worker, scratch.worker);
   }
   const std::size_t logits = ScratchSize()
                                  .rows(std::min(T, kOutputRows), head.out_width())
@@ -83,70 +104,110 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
   MOXIE_TRY_LET(state.hidden, own.rows(T, D));
   MOXIE_TRY_LET(state.normed, own.rows(T, D));
   MOXIE_TRY_LET(state.delta, own.rows(T, D));
-  MOXIE_TRY_LET(state.rope_table, own.rows(T, parts_.rope.table_width()));
+  MOXIE_TRY_LET(state.rope_tables, own.rows(T, rope_width()));
 
   MOXIE_TRY(each_row(workers, T, [&](std::size_t row) {
     state.rows[row] = row;
     state.positions[row] = batch.positions[row];
-    parts_.embedding.read(batch.tokens[row], state.hidden.row(row));
-    parts_.rope.fill(batch.positions[row], state.rope_table.row(row));
-  }));
-  for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
-    if (batch.stop()) {
-      return Status(Code::kCancelled, "forward", Text(parts_.layers.size(), " layers"), Text("a stop after ", layer));
+    float* const hidden = state.hidden.row(row);
+    parts_.embedding.read(batch.tokens[row], hidden);
+    if (parts_.embedding_scale != 1) {
+      for (std::size_t i = 0; i < D; ++i) hidden[i] *= parts_.embedding_scale;
     }
-    MOXIE_TRY(run_layer(layer, batch, state, workers));
+    if (const auto& before = steps_.front().block->before) before->apply(hidden, state.normed.row(row));
+    float* table = state.rope_tables.row(row);
+    for (const Rope& rope : parts_.ropes) {
+      rope.fill(batch.positions[row], table);
+      table += rope.table_width();
+    }
+  }));
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    if ((i == 0 || steps_[i - 1].layer != step.layer) && batch.stop()) {
+      return Status(Code::kCancelled, "forward", Text(parts_.layers.size(), " layers"),
+                    Text("a stop after ", step.layer));
+    }
+    MOXIE_TRY(run_block(step, batch, state, workers));
     if (state.rows.empty()) return {};
+    const Block* const next = i + 1 < steps_.size() ? steps_[i + 1].block : nullptr;
+    MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) { pass_on(*step.block, next, row, state); }));
   }
   return write_logits(batch, state, workers);
 }
 
-Status DecoderStack::run_layer(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept {
-  const Layer& layer = parts_.layers[index];
-  MOXIE_TRY(run_attention(index, batch, state, workers));
-  if (state.rows.empty()) return {};
-  MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) {
-    add(state.delta.row(row), state.hidden.row(row), state.hidden.width);
-    layer.feed_forward_norm.apply(state.hidden.row(row), state.normed.row(row));
-  }));
-  MOXIE_TRY(layer.feed_forward->run(
-      {.x = state.normed, .positions = state.positions, .rows = state.rows, .batch = batch}, state.delta, workers));
-  return each_row(workers, state.hidden.rows,
-                  [&](std::size_t row) { add(state.delta.row(row), state.hidden.row(row), state.hidden.width); });
+Status DecoderStack::run_block(const Step& step, const Batch& batch, State& state, Workers& workers) const noexcept {
+  const Block& block = *step.block;
+  if (block.attention != nullptr) return run_attention(step, batch, state, workers);
+  return block.feed_forward->run(
+      {.x = state.input_of(block), .positions = state.positions, .rows = state.rows, .batch = batch}, state.delta,
+      workers);
+}
+
+void DecoderStack::pass_on(const Block& block, const Block* next, std::size_t row, const State& state) const noexcept {
+  float* const delta = state.delta.row(row);
+  float* const hidden = state.hidden.row(row);
+  if (block.behind) block.behind->apply(delta, delta);
+  if (block.scale == 1) {
+    add(delta, hidden, state.hidden.width);
+  } else {
+    fma_into(block.scale, delta, hidden, state.hidden.width);
+  }
+  if (next == nullptr) {
+    parts_.final_norm.apply(hidden, state.normed.row(row));
+  } else if (next->before) {
+    next->before->apply(hidden, state.normed.row(row));
+  }
 }
 
 /// Its output is in `delta`; behind it only the rows that go on are left.
-Status DecoderStack::run_attention(std::size_t index, const Batch& batch, State& state,
+Status DecoderStack::run_attention(const Step& step, const Batch& batch, State& state,
                                    Workers& workers) const noexcept {
-  const Layer& layer = parts_.layers[index];
+  const AttentionBlock& attention = *step.block->attention;
   const Workspace::Frame frame(workers.own());
   MOXIE_TRY_LET(const AttentionBlock::Buffers buffers,
-                AttentionBlock::Buffers::take(layer.attention->widths(), state.hidden.rows, workers.own()));
-  MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) {
-    layer.attention_norm.apply(state.hidden.row(row), state.normed.row(row));
-  }));
-  MOXIE_TRY(layer.attention->project(state.normed, batch, parts_.rope, state.rope_table, index, buffers, workers));
-
-  if (index + 1 == parts_.layers.size()) {  // from here on only for those who want logits
-    const std::size_t count = batch.outputs.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = batch.outputs[i].row;
-      if (row != i) std::copy_n(state.hidden.row(row), state.hidden.width, state.hidden.row(i));
-      state.rows[i] = row;
-      state.positions[i] = batch.positions[row];
-    }
-    state.rows = state.rows.first(count);
-    state.positions = state.positions.first(count);
-    for (Rows* rows : {&state.hidden, &state.normed, &state.delta}) *rows = rows->slice(0, count);
-    if (count == 0) return {};
+                AttentionBlock::Buffers::take(attention.widths(), state.hidden.rows, workers.own()));
+  RopeRows rope;
+  if (step.block->rope != kNoRope) {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < step.block->rope; ++i) begin += parts_.ropes[i].table_width();
+    rope.rope = &parts_.ropes[step.block->rope];
+    rope.table = ConstRows(state.rope_tables.data + begin, state.rope_tables.rows, rope.rope->table_width(),
+                           state.rope_tables.stride);
   }
-  return layer.attention->attend(state.rows, batch, index, BackendAccess::ops(backend()), buffers, state.delta,
-                                 workers);
+  MOXIE_TRY(attention.project(state.input_of(*step.block), batch, rope, step.attention, buffers, workers));
+  if (step.last_attention) keep_outputs(batch, state);
+  if (state.rows.empty()) return {};
+  return attention.attend(state.rows, batch, step.attention, BackendAccess::ops(backend()), buffers, state.delta,
+                          workers);
+}
+
+/// From here on only for those who want logits.
+void DecoderStack::keep_outputs(const Batch& batch, State& state) noexcept {
+  const std::size_t count = batch.outputs.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = batch.outputs[i].row;
+    if (row != i) std::copy_n(state.hidden.row(row), state.hidden.width, state.hidden.row(i));
+    state.rows[i] = row;
+    state.positions[i] = batch.positions[row];
+  }
+  state.rows = state.rows.first(count);
+  state.positions = state.positions.first(count);
+  for (Rows* rows : {&state.hidden, &state.normed, &state.delta}) *rows = rows->slice(0, count);
+}
+
+void DecoderStack::finish_logits(const float* from, float* to) const noexcept {
+  const std::size_t V = parts_.head->out_width();
+  if (parts_.logit_scale == 1 && parts_.logit_softcap == 0) {
+    std::copy_n(from, V, to);
+    return;
+  }
+  for (std::size_t i = 0; i < V; ++i) {
+    const float logit = from[i] * parts_.logit_scale;
+    to[i] = parts_.logit_softcap == 0 ? logit : soft_cap(logit, parts_.logit_softcap);
+  }
 }
 
 Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& workers) const noexcept {
-  MOXIE_TRY(each_row(workers, state.hidden.rows,
-                     [&](std::size_t row) { parts_.final_norm.apply(state.hidden.row(row), state.normed.row(row)); }));
   const std::size_t V = parts_.head->out_width();
   const Workspace::Frame frame(workers.own());
   MOXIE_TRY_LET(const Rows logits, workers.own().rows(std::min(state.rows.size(), kOutputRows), V));
@@ -157,15 +218,18 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
     MOXIE_TRY(parts_.head->apply(state.normed.slice(begin, part.rows), part, workers));
     const auto outputs = batch.outputs.subspan(begin, part.rows);
     MOXIE_TRY(
-        each_row(workers, part.rows, [&](std::size_t row) { std::copy_n(part.row(row), V, outputs[row].logits); }));
+        each_row(workers, part.rows, [&](std::size_t row) { finish_logits(part.row(row), outputs[row].logits); }));
   }
   return {};
 }
 
 void DecoderStack::each_linear(const std::function<void(const Linear&)>& visit) const {
-  for (const Layer& layer : parts_.layers) {
-    layer.attention->each_linear(visit);
-    layer.feed_forward->each_linear(visit);
+  for (const Step& step : steps_) {
+    if (step.block->attention != nullptr) {
+      step.block->attention->each_linear(visit);
+    } else {
+      step.block->feed_forward->each_linear(visit);
+    }
   }
   visit(*parts_.head);
 }

@@ -25,25 +25,35 @@ struct Embedding {
   void read(TokenId token, float* to) const noexcept;
 };
 
-/// One layer: attention, then feed-forward, each behind a norm and added to what came in.
-struct Layer {
-  RmsNorm attention_norm;
-  std::unique_ptr<const AttentionBlock> attention;
-  RmsNorm feed_forward_norm;
+/// A part of a layer: x += scale * behind(f(before(x))), f being attention or a feed-forward. A norm that is not there
+/// changes nothing.
+struct Block {
+  std::optional<RmsNorm> before, behind;
+  std::unique_ptr<const AttentionBlock> attention;  ///< or else
   std::unique_ptr<const FeedForward> feed_forward;
+  float scale = 1;
+  std::size_t rope = kNoRope;  ///< of the stack's, what attention turns queries and keys by
 };
 
-/// Most families: embedding, layers, norm, head. What differs between them is how it is filled.
+/// What runs for every row, in order.
+struct Layer {
+  std::vector<Block> blocks;
+};
+
+/// Embedding, layers, norm, head: all families. What differs between them is how it is filled.
 ///
-/// In the last layer, rows whose logits nobody asked for end once their keys and values are stored.
+/// In the last attention, rows whose logits nobody asked for end once their keys and values are stored.
 class DecoderStack final : public Decoder {
  public:
   struct Parts {
     Embedding embedding;
-    Rope rope;
+    float embedding_scale = 1;
+    std::vector<Rope> ropes;
     std::vector<Layer> layers;
     RmsNorm final_norm;
     std::unique_ptr<const Linear> head;  ///< [V, D]
+    float logit_scale = 1;
+    float logit_softcap = 0;  ///< behind the scale; 0: none
     KvShape kv_shape;
     std::optional<Backend> backend;     ///< always there
     std::shared_ptr<const void> files;  ///< the checkpoint, where matrices lie in it
@@ -64,12 +74,25 @@ class DecoderStack final : public Decoder {
 
  private:
   struct State;
-  Status run_layer(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept;
-  Status run_attention(std::size_t index, const Batch& batch, State& state, Workers& workers) const noexcept;
+  /// A block in its place among all.
+  struct Step {
+    const Block* block = nullptr;
+    std::size_t layer = 0;
+    std::size_t attention = 0;  ///< its number among those with attention: where its keys and values are kept
+    bool last_attention = false;
+  };
+  Status run_attention(const Step& step, const Batch& batch, State& state, Workers& workers) const noexcept;
+  Status run_block(const Step& step, const Batch& batch, State& state, Workers& workers) const noexcept;
+  /// Adds what a block gave to row `row`, and makes of it what `next` reads; null: the head.
+  void pass_on(const Block& block, const Block* next, std::size_t row, const State& state) const noexcept;
+  static void keep_outputs(const Batch& batch, State& state) noexcept;
   Status write_logits(const Batch& batch, State& state, Workers& workers) const noexcept;
+  void finish_logits(const float* from, float* to) const noexcept;
   [[nodiscard]] std::size_t hidden_width() const noexcept { return parts_.final_norm.width(); }
+  [[nodiscard]] std::size_t rope_width() const noexcept;
 
   Parts parts_;
+  std::vector<Step> steps_;
   std::vector<MixtureBlock> mixture_blocks_;
 };
 

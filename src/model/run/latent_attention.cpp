@@ -55,16 +55,16 @@ void LatentAttention::each_linear(const std::function<void(const Linear&)>& visi
   visit(parts_.output);
 }
 
-void LatentAttention::rotate(const Rope& rope, const float* table, float* head) const noexcept {
+void LatentAttention::rotate(const RopeRows& rope, std::size_t row, float* head) const noexcept {
   if (parts_.rotates_neighbours) {
-    rope.rotate_neighbours(table, head);
+    rope.rotate_neighbours(row, head);
   } else {
-    rope.rotate(table, head);
+    rope.rotate(row, head);
   }
 }
 
-Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table,
-                                std::size_t layer, const Buffers& buffers, Workers& workers) const noexcept {
+Status LatentAttention::project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer,
+                                const Buffers& buffers, Workers& workers) const noexcept {
   const Rows& narrow = buffers.value;
   const backend::Product query = parts_.query_down
                                      ? backend::Product{&BackendAccess::body(*parts_.query_down), narrow}
@@ -79,11 +79,11 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const Rope& rop
   return each_row(workers, x.rows, [&](std::size_t row) -> Status {
     float* const queries = buffers.query.row(row);
     for (std::size_t h = 0; h < heads(); ++h) {
-      rotate(rope, rope_table.row(row), queries + h * head_width() + nope_width());
+      rotate(rope, row, queries + h * head_width() + nope_width());
     }
     float* const key = buffers.key.row(row);
     parts_.latent_norm.apply(key, key);
-    rotate(rope, rope_table.row(row), key + rank());
+    rotate(rope, row, key + rank());
     const Segment& segment = batch.segment_of(row);
     return segment.kv.store(layer, 0, segment.position_of(row), key, key);  // values are the latents
   });

@@ -40,8 +40,8 @@ class LatentAttention final : public AttentionBlock {
   explicit LatentAttention(Parts parts) noexcept : parts_(std::move(parts)) {}
 
   [[nodiscard]] Widths widths() const noexcept override;
-  Status project(ConstRows x, const Batch& batch, const Rope& rope, ConstRows rope_table, std::size_t layer,
-                 const Buffers& buffers, Workers& workers) const noexcept override;
+  Status project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer, const Buffers& buffers,
+                 Workers& workers) const noexcept override;
   Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer, const backend::Ops& ops,
                 const Buffers& buffers, Rows y, Workers& workers) const noexcept override;
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override;
@@ -62,7 +62,7 @@ class LatentAttention final : public AttentionBlock {
   [[nodiscard]] std::size_t head_width() const noexcept { return nope_width() + parts_.rope_width; }
   [[nodiscard]] std::size_t value_width() const noexcept { return parts_.values[0].out_width(); }
 
-  void rotate(const Rope& rope, const float* table, float* head) const noexcept;
+  void rotate(const RopeRows& rope, std::size_t row, float* head) const noexcept;
   Status absorb(const Task& task, const Buffers& buffers, Rows queries, Workspace& workspace) const noexcept;
   void attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops, ConstRows queries,
                     Rows sums) const noexcept;

@@ -47,4 +47,17 @@ class Rope {
   double scale_ = 1;
 };
 
+/// A rotary embedding with its table for each row of a batch; without one, nothing is turned.
+struct RopeRows {
+  const Rope* rope = nullptr;
+  ConstRows table;  ///< [T, its width]
+
+  void rotate(std::size_t row, float* head) const noexcept {
+    if (rope != nullptr) rope->rotate(table.row(row), head);
+  }
+  void rotate_neighbours(std::size_t row, float* head) const noexcept {
+    if (rope != nullptr) rope->rotate_neighbours(table.row(row), head);
+  }
+};
+
 }  // namespace moxie::model

@@ -69,13 +69,21 @@ DecoderStack stack_of(const std::vector<std::size_t>& heads) {
       .owner = embedding,
       .rows = {
           .data = reinterpret_cast<const std::byte*>(embedding->data()), .out_width = kVocabulary, .in_width = kD}};
-  parts.rope = Rope(kC, 1e4);
+  parts.ropes.push_back(Rope(kC, 1e4));
   for (std::size_t l = 0; l < heads.size(); ++l) {
     GatedMlp<Linear> mlp = GatedMlp<Linear>::create(linear(backend, kInner, kD, random_matrix(kInner, kD, 10 * l + 1)),
                                                     linear(backend, kInner, kD, random_matrix(kInner, kD, 10 * l + 2)),
                                                     linear(backend, kD, kInner, random_matrix(kD, kInner, 10 * l + 3)))
                                .value();
-    parts.layers.push_back({norm, attention(backend, l + 1, heads[l], 1), norm, make_dense(std::move(mlp))});
+    Layer layer;
+    layer.blocks.push_back({.before = norm,
+                            .behind = std::nullopt,
+                            .attention = attention(backend, l + 1, heads[l], 1),
+                            .feed_forward = nullptr,
+                            .rope = 0});
+    layer.blocks.push_back(
+        {.before = norm, .behind = std::nullopt, .attention = nullptr, .feed_forward = make_dense(std::move(mlp))});
+    parts.layers.push_back(std::move(layer));
   }
   parts.final_norm = norm;
   parts.head = std::make_unique<Linear>(linear(backend, kVocabulary, kD, random_matrix(kVocabulary, kD, 8)));

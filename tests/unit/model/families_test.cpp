@@ -30,14 +30,18 @@ struct Sayable {
   const char* folder;
   const char* model_type = nullptr;  ///< that the file's architecture stands for, where it is another
 };
-const Sayable kSayable[] = {{"deepseek_v2_lite"},
+const Sayable kSayable[] = {{"afmoe"},
+                            {"deepseek_v2_lite"},
                             {"deepseek_v3"},
                             {"dots1"},
                             {"ernie4_5_moe"},
+                            {"gemma2"},
+                            {"gemma3"},
                             {"glm4_moe"},
                             {"glm4_moe_lite", "deepseek_v3"},
                             {"gpt_oss"},
                             {"gpt_oss_mxfp4"},
+                            {"granite"},
                             {"hunyuan_v1_moe"},
                             {"hy_v3"},
                             {"kimi_k25", "deepseek_v3"},
@@ -47,11 +51,14 @@ const Sayable kSayable[] = {{"deepseek_v2_lite"},
                             {"llama_linear_rope"},
                             {"minimax_m2"},
                             {"mixtral"},
+                            {"olmo2"},
+                            {"olmo3"},
                             {"olmoe"},
                             {"qwen2"},
                             {"qwen2_moe"},
                             {"qwen3"},
                             {"seed_oss"},
+                            {"smollm3"},
                             {"solar_open", "glm4_moe"}};
 
 }  // namespace
@@ -367,8 +374,9 @@ TEST_CASE("norms on queries and keys are as the file of glm4moe has them, in all
 
 TEST_CASE("a file of an unknown architecture is refused with those that are known") {
   Converted made("qwen3");
-  made.parts.set("general.architecture", gguf_string("general.architecture", "gemma3"));
-  refused(made, Code::kUnsupported,
-          "deepseek2, dots1, ernie4_5-moe, glm4moe, gpt-oss, hunyuan-moe, hy_v3, llama, minimax-m2, olmoe, qwen2, "
-          "qwen2moe, qwen3, qwen3moe or seed_oss");
+  made.parts.set("general.architecture", gguf_string("general.architecture", "gemma"));
+  refused(
+      made, Code::kUnsupported,
+      "afmoe, deepseek2, dots1, ernie4_5-moe, gemma2, gemma3, glm4moe, gpt-oss, granite, hunyuan-moe, hy_v3, llama, "
+      "minimax-m2, olmo2, olmoe, qwen2, qwen2moe, qwen3, qwen3moe, seed_oss or smollm3");
 }
