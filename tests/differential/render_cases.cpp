@@ -49,6 +49,7 @@ Json traits(const Json& test) {
           {"null_content", found.null_content},
           {"content_hides_calls", found.content_hides_calls},
           {"one_call_each", found.one_call_each},
+          {"no_stray_results", !found.stray_results},
           {"channels", found.channels},
           {"behind_answer", found.behind_answer},
           {"behind_call", found.behind_call},

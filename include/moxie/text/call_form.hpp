@@ -91,7 +91,8 @@ inline constexpr std::array kCallForms = {
              .name_end = ">",
              .key_begin = "<parameter=",
              .key_end = ">",
-             .value_end = "</parameter>"},
+             .value_end = "</parameter>",
+             .value_lines = true},
     CallForm{.name = "glm",  // 4.5 and later
              .encoding = CallForm::Encoding::kTagged,
              .begin = "<tool_call>",

@@ -28,6 +28,7 @@ struct TemplateTraits {
   bool null_content = true;          ///< beside calls it wants null, otherwise an empty text
   bool content_hides_calls = false;  ///< it leaves out the calls of a message that has content
   bool one_call_each = false;        ///< it takes messages with one call only
+  bool stray_results = true;         ///< it takes a result of no call, as a malformed one gets
   bool channels = false;             ///< its answers are messages in channels
   std::string behind_answer{};       ///< what it writes behind an answer; empty: unknown
   std::string behind_call{};         ///< behind a call

@@ -245,50 +245,79 @@ Result<Value> parse_chat(std::string_view json, std::string_view where) noexcept
 
 namespace {
 
-// Each call of a message in one of its own, and its result behind it.
-std::vector<Message> split_calls(std::span<const Message> messages) {
-  std::vector<Message> split;
-  for (std::size_t at = 0; at < messages.size(); ++at) {
-    if (messages[at].tool_calls.size() < 2) {
-      split.push_back(messages[at]);
-      continue;
+// A message with calls and the results behind it, in the way that a template wants them.
+class Turn {
+ public:
+  Turn(std::span<const Message> messages, const TemplateTraits& traits) : asks_(messages.front()), traits_(traits) {
+    for (const Message& result : messages.subspan(1)) {
+      const bool stray = std::ranges::none_of(
+          asks_.tool_calls, [&](const ToolCall& call) { return call.id.empty() || call.id == result.tool_call_id; });
+      (stray && !traits.stray_results ? strays_ : results_).push_back(result);
     }
-    std::size_t end = at + 1;
-    while (end < messages.size() && messages[end].role == "tool") ++end;
-    std::vector<Message> results(messages.begin() + static_cast<std::ptrdiff_t>(at) + 1,
-                                 messages.begin() + static_cast<std::ptrdiff_t>(end));
-    Message next = messages[at];
-    for (const ToolCall& call : messages[at].tool_calls) {
-      next.tool_calls = {call};
-      split.push_back(next);
-      next.content.reset(), next.parts.clear(), next.reasoning.clear();  // said once
-      const auto result = std::ranges::find_if(
-          results, [&](const Message& each) { return call.id.empty() || each.tool_call_id == call.id; });
-      if (result == results.end()) continue;
-      split.push_back(std::move(*result));
-      results.erase(result);
-    }
-    for (Message& rest : results) split.push_back(std::move(rest));
-    at = end - 1;
   }
-  return split;
-}
+
+  void write(std::vector<Message>& out) {
+    if (traits_.writes_calls && !asks_.tool_calls.empty() && asks_.parts.empty() &&
+        (traits_.content_hides_calls || asks_.content.value_or("").empty())) {
+      asks_.content = traits_.null_content ? std::nullopt : std::optional<std::string>("");
+    }
+    if (traits_.one_call_each && asks_.tool_calls.size() > 1) {
+      split(out);
+    } else {
+      out.push_back(asks_);
+    }
+    out.insert(out.end(), results_.begin(), results_.end());
+    // What answers no call that is there goes to the result before it, or comes from the user.
+    for (Message& stray : strays_) {
+      if (out.back().role == "tool") {
+        out.back().content = out.back().content.value_or("") + "\n" + stray.content.value_or("");
+      } else {
+        stray.role = "user";
+        stray.tool_call_id.clear();
+        out.push_back(std::move(stray));
+      }
+    }
+  }
+
+ private:
+  // Each call in a message of its own, and its result behind it.
+  void split(std::vector<Message>& out) {
+    Message next = asks_;
+    for (const ToolCall& call : asks_.tool_calls) {
+      next.tool_calls = {call};
+      out.push_back(next);
+      next.content = traits_.null_content ? std::nullopt : std::optional<std::string>("");  // said once
+      next.reasoning.clear();
+      const auto result = std::ranges::find_if(
+          results_, [&](const Message& each) { return call.id.empty() || each.tool_call_id == call.id; });
+      if (result == results_.end()) continue;
+      out.push_back(std::move(*result));
+      results_.erase(result);
+    }
+  }
+
+  Message asks_;
+  const TemplateTraits& traits_;
+  std::vector<Message> results_;
+  std::vector<Message> strays_;
+};
 
 }  // namespace
 
-Result<Value> to_value(std::span<const Message> given, const TemplateTraits& traits) noexcept {
+Result<Value> to_value(std::span<const Message> messages, const TemplateTraits& traits) noexcept {
   return allocated<Value>("to_value", [&]() -> Result<Value> {
-    std::vector<Value> values;
-    std::vector<Message> split;
-    if (traits.one_call_each) split = split_calls(given);
-    for (const Message& message : traits.one_call_each ? std::span<const Message>(split) : given) {
-      Message wanted = message;
-      if (traits.writes_calls && !message.tool_calls.empty() && message.parts.empty()) {
-        if (traits.content_hides_calls || message.content.value_or("").empty()) {
-          wanted.content = traits.null_content ? std::nullopt : std::optional<std::string>("");
-        }
+    std::vector<Message> wanted;
+    for (std::size_t at = 0; at < messages.size();) {
+      std::size_t end = at + 1;
+      if (messages[at].role == "assistant") {
+        while (end < messages.size() && messages[end].role == "tool") ++end;
       }
-      MOXIE_TRY_LET(Value value, message_value(wanted, {.arguments_as_text = traits.arguments_as_text}));
+      Turn(messages.subspan(at, end - at), traits).write(wanted);
+      at = end;
+    }
+    std::vector<Value> values;
+    for (const Message& message : wanted) {
+      MOXIE_TRY_LET(Value value, message_value(message, {.arguments_as_text = traits.arguments_as_text}));
       values.push_back(std::move(value));
     }
     return Value::list(values);

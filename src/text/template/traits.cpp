@@ -74,6 +74,9 @@ class Prober {
     traits.channels = contains(source_, ChannelMarks::kChannel) && contains(source_, ChannelMarks::kMessage);
     find_calls(question, prompt.value_or(""), traits);
     add_forms_of_source(traits);
+    const std::array<Message, 3> stray = {question, answer, result("moxie0002")};
+    const std::optional<std::string> told = render(stray, {}, true, true);
+    traits.stray_results = told && contains(*told, kResult);
     // What follows an answer; where nothing does, what the next message begins with.
     for (const std::size_t n : {2U, 3U}) {
       const std::array<Message, 3> messages = {question, answer, question};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/message.hpp>
+#include <moxie/text/template_traits.hpp>
 
 #include "support/catch.hpp"
 #include "support/safetensors_writer.hpp"
@@ -65,6 +66,32 @@ TEST_CASE("whole numbers of any size keep their digits") {
   const std::pair<std::string_view, Value> variables[] = {{"v", parse_value("18446744073709551615", "n").value()}};
   CHECK(ChatTemplate::parse("{{ v + 1 }}").value().render({.variables = variables}).status().code() ==
         Code::kUnsupported);
+}
+
+TEST_CASE("a history is told as the template wants it") {
+  const std::vector<Message> messages = {{.role = "user", .content = "q"},
+                                         {.role = "assistant",
+                                          .content = "",
+                                          .reasoning = "hm",
+                                          .tool_calls = {{"1", "f", "{\"x\":1}"}, {"2", "g", "{}"}}},
+                                         {.role = "tool", .content = "bad", .tool_call_id = "9"},
+                                         {.role = "tool", .content = "one", .tool_call_id = "1"},
+                                         {.role = "tool", .content = "two", .tool_call_id = "2"},
+                                         {.role = "assistant", .content = "said"},
+                                         {.role = "tool", .content = "bad too", .tool_call_id = "8"}};
+  const auto told = [&](const TemplateTraits& traits) {
+    return rendered(to_value(messages, traits).value(),
+                    "{% for m in v %}{{ m.role[0] }}({{ m.content | tojson }}{% for c in m.tool_calls %} "
+                    "{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}){% endfor %}");
+  };
+  CHECK(told({}) == R"(u("q")a("" f{"x": 1} g{})t("bad")t("one")t("two")a("said")t("bad too"))");
+  CHECK(told({.writes_calls = true}) == R"(u("q")a(null f{"x": 1} g{})t("bad")t("one")t("two")a("said")t("bad too"))");
+  CHECK(told({.writes_calls = true, .arguments_as_text = true, .null_content = false}) ==
+        R"(u("q")a("" f"{\"x\":1}" g"{}")t("bad")t("one")t("two")a("said")t("bad too"))");
+  CHECK(told({.writes_calls = true, .one_call_each = true}) ==
+        R"(u("q")a(null f{"x": 1})t("one")a(null g{})t("two")t("bad")a("said")t("bad too"))");
+  CHECK(told({.writes_calls = true, .stray_results = false}) ==
+        R"(u("q")a(null f{"x": 1} g{})t("one")t("two\nbad")a("said")u("bad too"))");
 }
 
 TEST_CASE("what is no chat is refused") {
