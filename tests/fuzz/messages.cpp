@@ -40,8 +40,8 @@ void same(const std::vector<AnswerEvent>& a, const std::vector<AnswerEvent>& b) 
 void stream(std::uint8_t choice, std::string_view text) {
   AnswerOptions options;
   const std::size_t form = choice & 31U;
-  if (form < kCallForms.size()) options.forms = {&kCallForms[form], find_call_form("hermes")};
-  options.channels = form < kCallForms.size() && kCallForms[form].encoding == CallForm::Encoding::kChannel;
+  if (form < std::size(kCallForms)) options.forms = {&kCallForms[form], find_call_form("hermes")};
+  options.channels = form < std::size(kCallForms) && kCallForms[form].encoding == CallForm::Encoding::kChannel;
   options.reasoning = (choice & 32U) != 0;
   options.max_call_bytes = (choice & 64U) != 0 ? 40 : 1U << 20U;
   const std::vector<AnswerEvent> whole = events_of(text, text.size() + 1, options);

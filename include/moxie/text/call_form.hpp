@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -66,7 +65,7 @@ struct CallForm {
 };
 
 /// Where forms share a marker, the first that the text behind it fits is meant.
-inline constexpr std::array kCallForms = {
+inline constexpr CallForm kCallForms[] = {
     // Hermes, Qwen2.5, Qwen3, Granite 4 and many others.
     CallForm{.name = "hermes", .begin = "<tool_call>", .end = "</tool_call>", .lines = true},
     // Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5.
@@ -223,7 +222,7 @@ struct ReasoningForm {
   std::string_view end;
 };
 
-inline constexpr std::array kReasoningForms = {
+inline constexpr ReasoningForm kReasoningForms[] = {
     ReasoningForm{"<think>", "</think>"},
     ReasoningForm{"[THINK]", "[/THINK]"},
     ReasoningForm{"<seed:think>", "</seed:think>"},

@@ -13,8 +13,8 @@ using Kind = AnswerEvent::Kind;
 using Marks = ChannelMarks;
 using Progress = CallReader::Progress;
 
-constexpr std::array kMessageEnds = {Marks::kEnd, Marks::kCall, Marks::kReturn, Marks::kStart, Marks::kChannel};
-constexpr std::array kHeaderEnds = {Marks::kMessage, Marks::kEnd, Marks::kCall, Marks::kReturn, Marks::kStart};
+constexpr std::string_view kMessageEnds[] = {Marks::kEnd, Marks::kCall, Marks::kReturn, Marks::kStart, Marks::kChannel};
+constexpr std::string_view kHeaderEnds[] = {Marks::kMessage, Marks::kEnd, Marks::kCall, Marks::kReturn, Marks::kStart};
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr std::size_t kMaxHeaderBytes = 1024;
 

@@ -295,7 +295,7 @@ TEST_CASE("whatever is cut off or mixed up, the events do not depend on the piec
     }
   }
   for (int round = 0; round < 400; ++round) {
-    const CallForm& form = kCallForms[random() % kCallForms.size()];
+    const CallForm& form = kCallForms[random() % std::size(kCallForms)];
     AnswerOptions options{.forms = {&form, find_call_form("hermes")}, .offered = offered()};
     options.channels = form.encoding == CallForm::Encoding::kChannel;
     std::string text;
