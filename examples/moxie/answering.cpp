@@ -6,6 +6,10 @@
 #include <cstdio>
 #include <random>
 
+#include <nlohmann/json.hpp>
+
+#include <moxie/text/chat_template.hpp>
+#include <moxie/text/message.hpp>
 #include <moxie/tool/folder.hpp>
 #include <moxie/tool/notes.hpp>
 #include <moxie/tool/ready.hpp>
@@ -102,8 +106,35 @@ Result<Answerer> Answerer::make(const Common& common, const Answering& answering
   return Answerer{std::move(model), std::move(kernel), std::move(toolbox), seconds.count()};
 }
 
-ChatOptions Answerer::chat_options(const Answering& answering) const {
+Result<std::vector<std::pair<std::string, Value>>> read_settings(const std::vector<std::string>& settings) {
+  std::vector<std::pair<std::string, Value>> values;
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Status(Code::kInvalidArgument, "--set", "name=value", setting);
+    }
+    const std::string name = setting.substr(0, equals);
+    const std::string text = setting.substr(equals + 1);
+    const bool json = nlohmann::json::accept(text);
+    MOXIE_TRY_LET(Value value, json ? parse_value(text, name) : Value::string(text));
+    values.emplace_back(name, std::move(value));
+  }
+  return values;
+}
+
+Result<ChatOptions> Answerer::chat_options(const Answering& answering) const {
   ChatOptions options;
+  if (!answering.template_file.empty()) {
+    if (!answering.template_name.empty()) {
+      return Status(Code::kInvalidArgument, "--template", "a file or the name of one of the checkpoint's", "both");
+    }
+    std::vector<std::pair<std::string, Value>> special_tokens;
+    if (model.chat_template().ok()) special_tokens = model.chat_template()->special_tokens;
+    MOXIE_TRY_LET(CheckpointTemplate chat, load_chat_template(answering.template_file, "default", special_tokens));
+    options.chat_template = std::make_shared<const CheckpointTemplate>(std::move(chat));
+  }
+  options.template_name = answering.template_name;
+  MOXIE_TRY_LET(options.variables, read_settings(answering.settings));
   options.system = answering.system;
   options.toolbox = toolbox;
   if (answering.context != 0) options.context.max_positions = answering.context;

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <moxie/moxie.hpp>
 
@@ -19,7 +21,10 @@ struct Answerer {
 
   static Result<Answerer> make(const Common& common, const Answering& answering);
 
-  [[nodiscard]] ChatOptions chat_options(const Answering& answering) const;
+  [[nodiscard]] Result<ChatOptions> chat_options(const Answering& answering) const;
 };
+
+/// What --set says, name=value: JSON where the value is JSON, otherwise a string.
+Result<std::vector<std::pair<std::string, Value>>> read_settings(const std::vector<std::string>& settings);
 
 }  // namespace moxie::program

@@ -211,7 +211,7 @@ class Conversation {
       return true;
     }
     aside_.end();
-    if (event.kind == Kind::kText || event.kind == Kind::kMalformedCall) print_now(event.text);
+    if (event.kind == Kind::kText) print_now(event.text);
     return true;
   }
 
@@ -275,7 +275,7 @@ Status run_chat(const ChatCommand& asked) {
   const Interrupt interrupt;
   MOXIE_TRY_LET(options.common.model, model_or_builtin(asked.common.model));
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
-  ChatOptions chat_options = answerer.chat_options(options.answering);
+  MOXIE_TRY_LET(ChatOptions chat_options, answerer.chat_options(options.answering));
   MOXIE_TRY_LET(Chat chat, Chat::create(answerer.kernel, answerer.model, chat_options));
   MOXIE_TRY_LET(Sampling sampling, options.answering.sampling(answerer.model));
   Conversation conversation(answerer, std::move(sampling), std::move(chat_options), std::move(chat));

@@ -106,6 +106,9 @@ struct Answering {
   std::string tools = "none";                            ///< names, separated by commas; "all"; "none"
   std::string folder;                                    ///< that list_files and read_file see
   std::string system;
+  std::string template_file;          ///< instead of the checkpoint's
+  std::string template_name;          ///< of the checkpoint's, where it has several
+  std::vector<std::string> settings;  ///< name=value, for the template
 
   /// Says on standard error what the checkpoint recommends and moxie does not have.
   [[nodiscard]] Result<Sampling> sampling(const Model& model) const;
@@ -142,7 +145,7 @@ Status run_tokenize(const Tokenize& options);
 /// A chat as the prompt that a checkpoint's template makes of it.
 struct RenderTemplate {
   std::string model;  ///< a checkpoint's folder, a .gguf or a .jinja file
-  std::string name = "default";
+  std::string name;
   std::string messages;
   std::string tools;
   bool generation_prompt = false;

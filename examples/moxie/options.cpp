@@ -62,6 +62,15 @@ void add_computing(CLI::App& command, Common& common) {
   add_backend_options(command, common);
 }
 
+void add_settings(CLI::App& command, std::vector<std::string>& settings) {
+  command
+      .add_option("--set", settings,
+                  "A variable of the template, name=value, in JSON or as text: enable_thinking=false; may be given "
+                  "several times")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
+}
+
 void add_answering(CLI::App& command, Answering& answering) {
   auto& group = *command.add_option_group(
       "Choosing tokens", "What is not said is as the checkpoint recommends, where it does (moxie info -m shows it)");
@@ -82,6 +91,11 @@ void add_answering(CLI::App& command, Answering& answering) {
            "What the model may use: names, separated by commas, all or none (default: none)\n"
            "calculate, now, convert, remember, recall; with --folder list_files, read_file");
   add_name(tools, "--folder", answering.folder, "PATH", "The folder that list_files and read_file see");
+  auto& chat = *command.add_option_group("Chat template");
+  add_name(chat, "--template", answering.template_file, "FILE", "A chat template instead of the checkpoint's own");
+  add_name(chat, "--template-name", answering.template_name, "NAME",
+           "Which of the checkpoint's, where it has several (default: tool_use with tools, otherwise default)");
+  add_settings(chat, answering.settings);
   command.add_option("--system", answering.system, "Instructions that come before the conversation");
   add_whole(command, "--context", answering.context, kOneOrMore,
             "Tokens that a conversation has room for (default: the model's)");
@@ -223,11 +237,9 @@ CLI::App* add_template(CLI::App& app, RenderTemplate& chat) {
   add_name(*command, "--messages", chat.messages, "FILE", "JSON file: a list of messages in OpenAI's form")->required();
   add_name(*command, "--tools", chat.tools, "FILE", "JSON file: a list of tools in OpenAI's form");
   add_name(*command, "--template-name", chat.name, "NAME",
-           "Which template, where there are several (default: default)");
+           "Which template, where there are several (default: tool_use with --tools, otherwise default)");
   command->add_flag("--generation-prompt", chat.generation_prompt, "End where the answer begins");
-  command->add_option("--set", chat.settings, "A variable, name=value, in JSON or as text; may be given several times")
-      ->allow_extra_args(false)
-      ->type_name("NAME=VALUE");
+  add_settings(*command, chat.settings);
   command->add_flag("--json", chat.json, "Print JSON: the prompt, and which bytes the template wrote");
   return command;
 }

@@ -96,6 +96,7 @@ class Reasoning {
 /// The checkpoint's template, unless there is none or the prompt is to be taken as it is.
 Result<bool> takes_template(const Run& options, const Model& model) {
   if (options.raw) return false;
+  if (!options.answering.template_file.empty()) return true;
   const Status& status = model.chat_template().status();
   if (status.ok()) return true;
   if (status.code() != Code::kNotFound) return status;
@@ -112,8 +113,10 @@ Status run_run(const Run& asked) {
   Run options = asked;
   MOXIE_TRY_LET(options.common.model, model_or_builtin(asked.common.model));
   const std::string prompt = options.prompt == "-" ? read_input() : options.prompt;
-  if (options.raw && (options.answering.tools != "none" || !options.answering.system.empty())) {
-    return Status(Code::kInvalidArgument, "run", "--tools and --system with a chat template", "--raw");
+  const Answering& asks = options.answering;
+  if (options.raw && (asks.tools != "none" || !asks.system.empty() || !asks.template_file.empty() ||
+                      !asks.template_name.empty() || !asks.settings.empty())) {
+    return Status(Code::kInvalidArgument, "run", "--tools, --system and --template with a chat template", "--raw");
   }
   const Interrupt interrupt;
   MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
@@ -133,7 +136,8 @@ Status run_run(const Run& asked) {
   std::optional<Chat> chat;
   std::optional<Context> context;
   if (by_template) {
-    MOXIE_TRY_LET(chat, Chat::create(answerer.kernel, answerer.model, answerer.chat_options(options.answering)));
+    MOXIE_TRY_LET(const ChatOptions chat_options, answerer.chat_options(options.answering));
+    MOXIE_TRY_LET(chat, Chat::create(answerer.kernel, answerer.model, chat_options));
   } else {
     MOXIE_TRY(answerer.model.tokenizer().status());
     const std::size_t longest = answerer.model.config().max_position_embeddings;

@@ -11,6 +11,7 @@
 #include <moxie/text/chat_template.hpp>
 #include <moxie/text/message.hpp>
 
+#include "answering.hpp"
 #include "commands.hpp"
 #include "output.hpp"
 
@@ -29,12 +30,6 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
-// The value of --set name=value: JSON where it is JSON, else a string.
-Result<Value> setting(const std::string& text, std::string_view name) {
-  if (Json::accept(text)) return parse_value(text, name);
-  return Value::string(text);
-}
-
 void print_spans(const Rendered& rendered) {
   Json spans = Json::array();
   std::size_t begin = 0;
@@ -49,7 +44,9 @@ void print_spans(const Rendered& rendered) {
 }  // namespace
 
 Status run_template(const RenderTemplate& options) {
-  MOXIE_TRY_LET(const CheckpointTemplate loaded, load_chat_template(options.model, options.name));
+  MOXIE_TRY_LET(const CheckpointTemplate loaded,
+                load_chat_template(options.model, options.name.empty() ? "default" : options.name));
+  MOXIE_TRY_LET(const ChatVariant* variant, loaded.choose(options.name, !options.tools.empty()));
   MOXIE_TRY_LET(const std::string chat, read_file(options.messages));
   MOXIE_TRY_LET(const Value messages, parse_chat(chat, options.messages));
   std::vector<std::pair<std::string, Value>> variables = loaded.special_tokens;
@@ -66,18 +63,14 @@ Status run_template(const RenderTemplate& options) {
   }
   variables.emplace_back("tools", tools);
   variables.emplace_back("documents", Value::null());
-  for (const std::string& set : options.settings) {
-    const std::size_t equals = set.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      return Status(Code::kInvalidArgument, "--set", "name=value", set);
-    }
-    const std::string name = set.substr(0, equals);
-    MOXIE_TRY_LET(Value value, setting(set.substr(equals + 1), name));
-    std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
-    variables.emplace_back(name, std::move(value));
+  MOXIE_TRY_LET(auto settings, read_settings(options.settings));
+  for (auto& setting : settings) {
+    std::erase_if(variables, [&](const auto& variable) { return variable.first == setting.first; });
+    variables.push_back(std::move(setting));
   }
   const std::vector<std::pair<std::string_view, Value>> views(variables.begin(), variables.end());
-  MOXIE_TRY_LET(const Rendered rendered, loaded.chat.render({.variables = views}));
+  MOXIE_TRY_LET(const Rendered rendered,
+                (variant == nullptr ? loaded.chat : *variant->chat).render({.variables = views}));
   if (options.json) {
     print_spans(rendered);
   } else {

@@ -13,6 +13,7 @@
 
 #include "format/file.hpp"
 #include "format/json.hpp"
+#include "text/template/sources.hpp"
 #include "text/tokenizer/parts.hpp"
 
 namespace moxie::inline abi1::model {
@@ -174,15 +175,20 @@ Status set_special_ids(GgufWriter& writer, const fs::path& folder, std::string_v
   return writer.set_u32("tokenizer.ggml.padding_token_id", static_cast<std::uint32_t>(*pad));
 }
 
+/// Source   the keys that llama.cpp's converter writes for templates with names
 Status set_template(GgufWriter& writer, const fs::path& folder) {
-  constexpr std::string_view kKey = "tokenizer.chat_template";
-  MOXIE_TRY_LET(const auto file, read_optional(folder / "chat_template.jinja"));
-  if (file) return writer.set_string(kKey, *file);
-  MOXIE_TRY_LET(const auto config, read_optional(folder / "tokenizer_config.json"));
-  if (!config) return {};
-  MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(*config, kLimits, "tokenizer_config.json"));
-  const std::optional<std::string_view> text = document.root().find("chat_template").as_string();
-  return text ? writer.set_string(kKey, *text) : Status();
+  MOXIE_TRY_LET(const auto config, text::read_tokenizer_config(folder));
+  MOXIE_TRY_LET(const std::vector<text::TemplateSource> sources, text::read_template_sources(folder, config));
+  std::vector<std::string> names;
+  for (const text::TemplateSource& source : sources) {
+    std::string key = "tokenizer.chat_template";
+    if (source.name != "default") {
+      names.push_back(source.name);
+      key.append(".").append(source.name);
+    }
+    MOXIE_TRY(writer.set_string(key, source.text));
+  }
+  return names.empty() ? Status() : writer.set_strings("tokenizer.chat_templates", names);
 }
 
 /// How text is cut into words before merges. GGUF has a name for each way and moxie writes that of this family, so

@@ -11,23 +11,19 @@
 #include "format/file.hpp"
 #include "format/json.hpp"
 #include "format/locate.hpp"
+#include "text/template/sources.hpp"
 
 namespace moxie::inline abi1 {
 
 namespace {
 
-using format::JsonDocument;
 using format::JsonValue;
-
-// Tokenizer settings hold every added token, thousands of them in some checkpoints.
-constexpr format::JsonLimits kConfigLimits{
-    .max_bytes = 16U << 20U, .max_depth = 32, .max_values = 1U << 20U, .max_token_bytes = 1U << 20U};
+using Source = text::TemplateSource;
 
 constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                             "pad_token", "cls_token", "mask_token"};
 
 constexpr std::string_view kGgufKey = "tokenizer.chat_template";
-constexpr std::size_t kMaxVariants = 32;  // published checkpoints have up to three
 
 // A token is its text, or an object with that text as content.
 Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, Value>>& out) {
@@ -40,12 +36,6 @@ Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, 
   }
   return {};
 }
-
-struct Source {
-  std::string name;
-  std::string text;
-  std::string where;
-};
 
 Result<CheckpointTemplate> parse_all(std::span<const Source> sources, std::string_view name,
                                      std::vector<std::pair<std::string, Value>> special_tokens,
@@ -69,20 +59,6 @@ Result<CheckpointTemplate> parse_all(std::span<const Source> sources, std::strin
   MOXIE_TRY_LET(ChatTemplate chat, variant.chat);
   TemplateTraits traits = variant.traits;
   return CheckpointTemplate{std::move(chat), std::move(special_tokens), std::move(traits), std::move(variants)};
-}
-
-// One template, or a list of them with names.
-std::vector<Source> read_sources(JsonValue config, std::string_view where) {
-  const JsonValue chat = config.find("chat_template");
-  if (const auto text = chat.as_string()) return {{"default", std::string(*text), std::string(where)}};
-  std::vector<Source> sources;
-  for (const auto& member : chat) {
-    const auto name = member.value.find("name").as_string();
-    const auto text = member.value.find("template").as_string();
-    if (chat.is_array() && name && text)
-      sources.push_back({std::string(*name), std::string(*text), std::string(where)});
-  }
-  return sources;
 }
 
 // GGUF names special tokens by their ids. Those that no file can have are left out: the template may not need them.
@@ -119,7 +95,7 @@ Result<CheckpointTemplate> from_metadata(const Metadata& metadata, std::string_v
   };
   MOXIE_TRY(add(kGgufKey, "default"));
   const MetadataValue names = metadata.find("tokenizer.chat_templates");
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), kMaxVariants); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), text::kMaxTemplates); ++i) {
     const auto each = names[i].as_string();
     if (each && each != "default") MOXIE_TRY(add(Text(kGgufKey, ".", *each), *each));
   }
@@ -131,29 +107,6 @@ Result<CheckpointTemplate> from_metadata(const Metadata& metadata, std::string_v
   std::vector<std::pair<std::string, Value>> tokens;
   MOXIE_TRY(read_special_tokens(metadata, tokens));
   return parse_all(sources, name, std::move(tokens), kGgufKey);
-}
-
-/// chat_template.jinja, and what lies beside it.
-Result<std::vector<Source>> read_files(const std::filesystem::path& folder) {
-  const TemplateLimits limits;
-  std::vector<Source> sources;
-  std::error_code error;
-  const std::filesystem::path main = folder / "chat_template.jinja";
-  if (std::filesystem::exists(main, error)) {
-    MOXIE_TRY_LET(std::string text, format::read_small_file(main, limits.max_template_bytes));
-    sources.push_back({"default", std::move(text), "chat_template.jinja"});
-  }
-  std::vector<std::filesystem::path> others;
-  for (std::filesystem::directory_iterator entry(folder / "additional_chat_templates", error), end;
-       !error && entry != end && others.size() < kMaxVariants; entry.increment(error)) {
-    if (entry->path().extension() == ".jinja") others.push_back(entry->path());
-  }
-  std::ranges::sort(others);
-  for (const std::filesystem::path& path : others) {
-    MOXIE_TRY_LET(std::string text, format::read_small_file(path, limits.max_template_bytes));
-    sources.push_back({path.stem().string(), std::move(text), path.filename().string()});
-  }
-  return sources;
 }
 
 Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_view name,
@@ -169,19 +122,13 @@ Result<CheckpointTemplate> load(const std::filesystem::path& path, std::string_v
     const Source source{"default", std::move(text), path.filename().string()};
     return parse_all({&source, 1}, name, {special_tokens.begin(), special_tokens.end()}, source.where);
   }
-  const std::filesystem::path config_path = path / "tokenizer_config.json";
   std::vector<std::pair<std::string, Value>> tokens;
-  MOXIE_TRY_LET(std::vector<Source> sources, read_files(path));
-  const bool has_config = std::filesystem::exists(config_path, error);
-  if (!has_config && sources.empty()) {
+  MOXIE_TRY_LET(const auto config, text::read_tokenizer_config(path));
+  MOXIE_TRY_LET(const std::vector<Source> sources, text::read_template_sources(path, config));
+  if (!config && sources.empty()) {
     return Status(Code::kNotFound, path.string(), "chat_template.jinja or tokenizer_config.json", "neither");
   }
-  if (has_config) {
-    MOXIE_TRY_LET(const std::string text, format::read_small_file(config_path, kConfigLimits.max_bytes));
-    MOXIE_TRY_LET(const JsonDocument document, JsonDocument::parse(text, kConfigLimits, "tokenizer_config.json"));
-    MOXIE_TRY(read_special_tokens(document.root(), tokens));
-    if (sources.empty()) sources = read_sources(document.root(), "tokenizer_config.json");
-  }
+  if (config) MOXIE_TRY(read_special_tokens(config->root(), tokens));
   return parse_all(sources, name, std::move(tokens), sources.empty() ? "tokenizer_config.json" : sources[0].where);
 }
 

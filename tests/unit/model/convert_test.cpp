@@ -123,7 +123,8 @@ TEST_CASE("a tokenizer comes along: tokens by id, types, merges, template and sp
   const TemporaryFolder folder;
   parts.write(folder.path());
   write_file(folder / "tokenizer.json", kTokenizer);
-  write_file(folder / "tokenizer_config.json", R"({"chat_template":"{{ x }}"})");
+  write_file(folder / "tokenizer_config.json",
+             R"({"chat_template":[{"name":"default","template":"{{ x }}"},{"name":"tool_use","template":"{{ y }}"}]})");
   REQUIRE(convert_to_gguf(folder.path(), folder / "m.gguf").ok());
   const Checkpoint checkpoint = Checkpoint::open(folder / "m.gguf").value();
   const Metadata metadata = checkpoint.metadata();
@@ -141,6 +142,9 @@ TEST_CASE("a tokenizer comes along: tokens by id, types, merges, template and sp
   CHECK(types[63].as_i64() == 5);
   CHECK(metadata.find("tokenizer.ggml.merges")[0].as_string() == "a b");
   CHECK(metadata.find("tokenizer.chat_template").as_string() == "{{ x }}");
+  CHECK(metadata.find("tokenizer.chat_template.tool_use").as_string() == "{{ y }}");
+  REQUIRE(metadata.find("tokenizer.chat_templates").size() == 1);
+  CHECK(metadata.find("tokenizer.chat_templates")[0].as_string() == "tool_use");
 }
 
 TEST_CASE("tokenizers that contradict themselves are refused") {

@@ -375,3 +375,33 @@ TEST_CASE("-o leaves what is no regular file as it is") {
   CHECK(has(ran.err, "came a pipe"));
   CHECK(fs::is_fifo(folder / "pipe"));
 }
+
+TEST_CASE("another template, one of several, and what it asks for") {
+  const TemporaryFolder folder;
+  const std::string shouts = (folder / "shouts.jinja").string();
+  write_file(shouts, "{% for m in messages %}<|user|>{{ m.content if not quiet else 'B' }}{% endfor %}");
+  const Words asked = {"run", "-m", scripted(), "-p", "A"};
+  const auto with = [&](const Words& more) {
+    Words words = asked;
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  CHECK(has(with({"--template", shouts}).out, "Hello, world"));
+  CHECK(has(with({"--template", shouts, "--set", "quiet=true"}).out, "I think so"));
+  CHECK(has(with({"--template-name", "default"}).out, "Hello, world"));
+  const Ran unknown = with({"--template-name", "rag"});
+  CHECK(unknown.code != 0);
+  CHECK(has(unknown.err, "default"));
+  CHECK(has(unknown.err, "rag"));
+  for (const Words& wrong :
+       {Words{"--set", "quiet"}, Words{"--set", "=1"}, Words{"--template", "/nowhere.jinja"},
+        Words{"--template", shouts, "--template-name", "default"}, Words{"--raw", "--set", "a=1"}}) {
+    INFO(wrong[0] << " " << wrong[1]);
+    const Ran refused = with(wrong);
+    CHECK(refused.code != 0);
+    CHECK(!refused.err.empty());
+  }
+  write_file(folder / "chat.json", R"([{"role": "user", "content": "A"}])");
+  CHECK(run({"template", "-m", shouts, "--messages", (folder / "chat.json").string(), "--set", "quiet=true"}).out ==
+        "<|user|>B");
+}
