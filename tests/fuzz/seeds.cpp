@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -178,7 +179,7 @@ void write_text_seeds(const std::filesystem::path& folder) {
  {"role": "tool", "tool_call_id": "1", "content": "y"}])";
   write_file(messages / "chat", "\x80" + chat);
   const ToolCall call{.id = {}, .name = "f", .arguments = R"({"x": 1, "y": "z"})"};
-  for (std::size_t form = 0; form < kCallForms.size(); ++form) {
+  for (std::size_t form = 0; form < std::size(kCallForms); ++form) {
     const std::string calls = write_calls(kCallForms[form], {&call, 1}).value();
     write_file(messages / ("answer" + std::to_string(form)),
                static_cast<char>(form | 32U) + ("<think>a</think>b" + calls + "c"));
