@@ -29,7 +29,7 @@ void rotate_in_windows(ModelConfig& config) {
 }
 
 void read(ConfigFields& fields, ModelConfig& config) {
-  fields.require("score_func", {"sigmoid"});
+  fields.require_one_of("score_func", {"sigmoid"});
   fields.require("route_norm", true);
   config.attention_bias = config.attention_output_bias = fields.flag_or("attention_bias", false);
   if (fields.flag_or("mup_enabled", false)) config.embedding_scale = root_of_width(config);

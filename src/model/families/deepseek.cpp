@@ -25,7 +25,7 @@ void read_v2(ConfigFields& fields, ModelConfig& config) {
   config.mlp_bias = fields.flag_or("mlp_bias", false);
   read_common(fields, config, 0);
   read_routed_experts(fields, config, {});
-  fields.require("scoring_func", {"softmax"});
+  fields.require_one_of("scoring_func", {"softmax"});
   // transformers passes it over, the code beside the published weights then leaves the scaling factor out, and
   // llama.cpp does both; no published model says true.
   if (fields.flag_or("norm_topk_prob", false)) {

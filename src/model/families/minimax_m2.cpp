@@ -14,8 +14,8 @@ namespace {
 
 void read(ConfigFields& fields, ModelConfig& config) {
   fields.require("use_qk_norm", true);
-  fields.require("qk_norm_type", {"per_layer"});
-  fields.require("scoring_func", {"sigmoid"});
+  fields.require_one_of("qk_norm_type", {"per_layer"});
+  fields.require_one_of("scoring_func", {"sigmoid"});
   fields.require("use_routing_bias", true);
   if (fields.has("shared_intermediate_size") && fields.size("shared_intermediate_size", 0, kMaxSize) != 0) {
     fields.fail(Code::kUnsupported, "shared_intermediate_size 0, or none",

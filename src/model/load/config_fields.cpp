@@ -108,7 +108,7 @@ void ConfigFields::refuse_unless_null(std::string_view key) {
   if (has(key)) fail(Code::kUnsupported, Text(key, " null, or none"), find(key).describe());
 }
 
-void ConfigFields::require(std::string_view key, std::initializer_list<std::string_view> values) {
+void ConfigFields::require_one_of(std::string_view key, std::initializer_list<std::string_view> values) {
   if (!has(key)) return;
   const std::optional<std::string_view> text = find(key).as_string();
   if (text && std::ranges::find(values, *text) != values.end()) return;

@@ -48,7 +48,7 @@ class ConfigFields {
   /// For what transformers can do and moxie does not.
   void refuse_unless_null(std::string_view key);
   /// Where the field is there and not null, it must be one of these: the family has one value of it.
-  void require(std::string_view key, std::initializer_list<std::string_view> values);
+  void require_one_of(std::string_view key, std::initializer_list<std::string_view> values);
   void require(std::string_view key, bool value);
   void fail(Code code, std::string_view needed, std::string_view came);
 

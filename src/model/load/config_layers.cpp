@@ -84,8 +84,8 @@ void read_routed_experts(ConfigFields& fields, ModelConfig& config, const Routed
 
 void read_sigmoid_router(ConfigFields& fields, ModelConfig& config, const RoutedDefaults& defaults) {
   read_routed_experts(fields, config, defaults);
-  fields.require("scoring_func", {"sigmoid", "noaux_tc"});
-  fields.require("topk_method", {"noaux_tc"});
+  fields.require_one_of("scoring_func", {"sigmoid", "noaux_tc"});
+  fields.require_one_of("topk_method", {"noaux_tc"});
   if (!any_experts(config)) return;
   config.scoring_func = Scores::kSigmoid;
   config.group_score = GroupScore::kBestTwo;
