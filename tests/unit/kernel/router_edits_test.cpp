@@ -309,7 +309,7 @@ TEST_CASE("a sink is told what transformers' routers chose") {
       std::map<std::int32_t, double> expected;
       std::map<std::int32_t, double> came;
       for (std::size_t k = 0; k < c.K; ++k) expected[c.experts[c.at(l, t) + k]] = c.weights[c.at(l, t) + k];
-      for (std::size_t k = 0; k < row.experts.size(); ++k) came[row.experts[k]] = row.weights[k];
+      for (std::size_t k = 0; k < row.experts.size(); ++k) came[row.experts[k]] = static_cast<double>(row.weights[k]);
       REQUIRE(came.size() == expected.size());
       CHECK(row.logits.size() == c.model.config().num_experts);
       for (const auto& [expert, weight] : expected) {
