@@ -184,8 +184,12 @@ struct Simulated {
     size += rows - again;
     pending -= rows - again;
     if (pending == 0 && size < total) pending = 1;  // an answer, token by token
-    if (pending == 0) over = true;
-    if (over) pages.clear();
+    if (pending == 0) end();
+  }
+  void end() {
+    over = true;
+    pages.clear();
+    held = 0;
   }
   void give_back() {
     std::size_t keep = 0;
@@ -273,8 +277,8 @@ TEST_CASE("whatever comes, each step computes rows or fails somebody, and all wh
       for (std::size_t i = 0; i < all.size(); ++i) {
         if (planned[i].turn == Turn::kFails) {
           if (pages_for(all[i].total) <= limit) FAIL("one that fits alone fails");
-          all[i].failed = all[i].over = true;
-          all[i].pages.clear();
+          all[i].failed = true;
+          all[i].end();
           ++ended;
           ++failed;
         } else if (planned[i].rows != 0) {
