@@ -13,11 +13,6 @@ using namespace moxie::test;
 
 namespace {
 
-Fields with(Fields fields, const Fields& more) {
-  for (const auto& [key, value] : more) fields[key] = value;
-  return fields;
-}
-
 /// DeepSeek-V2-Lite.
 Fields lite(const Fields& more = {}) {
   return with(
@@ -99,13 +94,6 @@ Fields v3(const Fields& more = {}) {
 Fields without(Fields fields, const std::string& key) {
   fields.erase(key);
   return fields;
-}
-
-void refused(const Fields& fields, Code code, std::string_view culprit) {
-  const Status status = read(fields).status();
-  INFO(culprit << ": " << status.message());
-  CHECK(name(status.code()) == name(code));
-  CHECK(contains(status.message(), culprit));
 }
 
 }  // namespace

@@ -64,6 +64,18 @@ inline std::string json(const Fields& fields) {
 
 inline Result<ModelConfig> read(const Fields& fields) { return model::read_config(json(fields)); }
 
+/// `fields` with `more` put over them; one whose value is empty is taken out.
+inline Fields with(Fields fields, const Fields& more) {
+  for (const auto& [key, value] : more) {
+    if (value.empty()) {
+      fields.erase(key);
+    } else {
+      fields[key] = value;
+    }
+  }
+  return fields;
+}
+
 /// The published file with some fields changed; one without a value is taken out.
 using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
 inline Fields changed(const Changes& changes) {
@@ -79,6 +91,13 @@ inline Fields changed(const Changes& changes) {
 }
 
 inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+inline void refused(const Fields& fields, Code code, std::string_view culprit) {
+  const Status status = read(fields).status();
+  INFO(culprit << ": " << status.message());
+  CHECK(name(status.code()) == name(code));
+  CHECK(contains(status.message(), culprit));
+}
 
 inline void check_refused(const Changes& changes, Code code, std::string_view needed, std::string_view came) {
   const Fields fields = changed(changes);

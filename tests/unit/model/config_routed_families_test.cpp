@@ -14,17 +14,6 @@ using namespace moxie::test;
 
 namespace {
 
-Fields with(Fields fields, const Fields& more) {
-  for (const auto& [key, value] : more) {
-    if (value.empty()) {
-      fields.erase(key);
-    } else {
-      fields[key] = value;
-    }
-  }
-  return fields;
-}
-
 Fields of(const std::string& model_type, const std::string& architecture, const Fields& more) {
   return with({{"architectures", "[\"" + architecture + "\"]"},
                {"model_type", '"' + model_type + '"'},
@@ -40,13 +29,6 @@ Fields of(const std::string& model_type, const std::string& architecture, const 
                {"rope_theta", "1000000"},
                {"vocab_size", "151552"}},
               more);
-}
-
-void refused(const Fields& fields, Code code, std::string_view culprit) {
-  const Status status = read(fields).status();
-  INFO(culprit << ": " << status.message());
-  CHECK(name(status.code()) == name(code));
-  CHECK(contains(status.message(), culprit));
 }
 
 /// GLM-4.6.
