@@ -80,7 +80,7 @@ void run(benchmark::State& state, Isa isa, KvType type) {
   const Pages pages(type, positions);
   const KvShape& shape = pages.shape;
   const Philox random(11);
-  std::vector<float> q(kHeads * kWidth), y(kHeads * kWidth);
+  std::vector<float> q(kHeads * kWidth), y(kHeads * kWidth), segment(kGroup * kWidth);
   for (std::size_t i = 0; i < q.size(); ++i) q[i] = 4.0f * Philox::uniform(random.block(i)[0]) - 2.0f;
 
   std::size_t layer = 0;
@@ -100,7 +100,8 @@ void run(benchmark::State& state, Isa isa, KvType type) {
                                            .scale = 1.0f / std::sqrt(static_cast<float>(kWidth)),
                                            .y = y.data() + g * kGroup * kWidth,
                                            .y_stride = kWidth,
-                                           .y_row_stride = 0});
+                                           .y_row_stride = 0,
+                                           .segment = segment.data()});
     }
     benchmark::DoNotOptimize(y.data());
     layer = (layer + 1) % shape.layers;

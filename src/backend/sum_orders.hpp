@@ -9,6 +9,6 @@ namespace moxie::inline abi1::backend {
 inline constexpr unsigned kFloatProductOrder = 1;      ///< native products of F32, BF16 and F16: docs/design/002
 inline constexpr unsigned kQuantizedProductOrder = 2;  ///< quantized rows and integer products: docs/design/009
 inline constexpr unsigned kReductionOrder = 1;         ///< norms, softmax and their exponentials: docs/design/002
-inline constexpr unsigned kAttentionOrder = 1;         ///< attention, latent attention included: docs/design/002, 014
+inline constexpr unsigned kAttentionOrder = 2;         ///< attention, latent attention included: docs/design/002, 014
 
 }  // namespace moxie::backend

@@ -17,6 +17,7 @@ namespace {
 using moxie::KvType;
 using moxie::backend::AttendArgs;
 using moxie::backend::GemmArgs;
+using moxie::backend::kSegment;
 
 /// Rows [row, row + R) and vectors [vector, vector + N) of one panel.
 template <class Panel, std::size_t R, std::size_t N>
@@ -110,16 +111,11 @@ inline float max_of(Vec x) {
   for (std::size_t i = 1; i < 16; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
   return largest;
 }
-inline float exp_of(float x) {
-  float lanes[16];
-  exp(Vec::broadcast(x)).store(lanes);
-  return lanes[0];
-}
 
 /// Query heads that go side by side at most.
 constexpr std::size_t kHeadsWide = 4;
 
-/// What those remember between pages.
+/// What those remember between pages, and of the segments before.
 struct Running {
   float largest[kHeadsWide];
   Vec total[kHeadsWide];
@@ -133,6 +129,17 @@ inline Vec capped(const Vec& scores, float cap) {
   exp(Vec::load(lanes)).store(lanes);
   for (float& e : lanes) e = cap * (1.0f - 2.0f / (1.0f + e));
   return Vec::load(lanes);
+}
+
+/// e^(from[h] - to[h]), all heads at once.
+template <std::size_t H>
+inline void exp_of_differences(const float* from, const float* to, float (&factor)[H]) {
+  float lanes[kVectorWidth] = {};
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) lanes[h] = from[h] - to[h];
+  exp(Vec::load(lanes)).store(lanes);
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) factor[h] = lanes[h];
 }
 
 /// Scores of one page: their weights e^(s - largest) go to `weights`; what was summed before is to be
@@ -160,38 +167,47 @@ void score_page(const AttendArgs& a, const float* q, const Page& page, std::size
   }
   const Vec scale = Vec::broadcast(a.scale);
   const Vec nothing = Vec::broadcast(-__builtin_inff());
+  float largest[H];
 #pragma GCC unroll 4
   for (std::size_t h = 0; h < H; ++h) {
-    Vec s0 = low[h] * scale;
-    Vec s1 = high[h] * scale;
+    low[h] = low[h] * scale;
+    high[h] = high[h] * scale;
     if (a.cap > 0) {
-      s0 = capped(s0, a.cap);
-      s1 = capped(s1, a.cap);
+      low[h] = capped(low[h], a.cap);
+      high[h] = capped(high[h], a.cap);
     }
-    s0 = Vec::first_of(seen, s0, nothing);
-    s1 = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, s1, nothing);
+    low[h] = Vec::first_of(seen, low[h], nothing);
+    high[h] = Vec::first_of(seen > kVectorWidth ? seen - kVectorWidth : 0, high[h], nothing);
     if (hidden > 0) {
-      s0 = Vec::first_of(hidden, nothing, s0);
-      s1 = Vec::first_of(hidden > kVectorWidth ? hidden - kVectorWidth : 0, nothing, s1);
+      low[h] = Vec::first_of(hidden, nothing, low[h]);
+      high[h] = Vec::first_of(hidden > kVectorWidth ? hidden - kVectorWidth : 0, nothing, high[h]);
     }
-    const float here = max_of(Vec::max(s0, s1));
-    const float largest = here > running.largest[h] ? here : running.largest[h];
-    const Vec shift = Vec::broadcast(largest);
-    const Vec w0 = exp(s0 - shift);
-    const Vec w1 = exp(s1 - shift);
-    rescale[h] = exp_of(running.largest[h] - largest);
+    const float here = max_of(Vec::max(low[h], high[h]));
+    largest[h] = here > running.largest[h] ? here : running.largest[h];
+  }
+  exp_of_differences(running.largest, largest, rescale);
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    const Vec shift = Vec::broadcast(largest[h]);
+    const Vec w0 = exp(low[h] - shift);
+    const Vec w1 = exp(high[h] - shift);
     running.total[h] = Vec::fma(running.total[h], Vec::broadcast(rescale[h]), w0) + w1;
-    running.largest[h] = largest;
+    running.largest[h] = largest[h];
     w0.store(weights[h]);
     w1.store(weights[h] + kVectorWidth);
   }
 }
 
+/// Where sums of values grow: [heads][value_width], `stride` apart.
+struct Sums {
+  float* at;
+  std::size_t stride;
+};
+
 /// y = y * rescale + weights * values, N vectors of the value's width from `column`; the last may be cut.
 template <std::size_t N, class Page, std::size_t H>
-void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hidden, std::size_t seen,
-                std::size_t column, std::size_t width, const float (&weights)[H][kPage], const float (&rescale)[H],
-                Fetch& fetch) {
+void add_values(Sums y, const Page& page, std::size_t hidden, std::size_t seen, std::size_t column, std::size_t width,
+                const float (&weights)[H][kPage], const float (&rescale)[H], Fetch& fetch) {
   const typename Page::template Columns<N> columns(page, column);
   const bool whole = width >= kVectorWidth * N;
   Vec sum[H][N];
@@ -199,7 +215,7 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
   for (std::size_t h = 0; h < H; ++h) {
 #pragma GCC unroll 2
     for (std::size_t n = 0; n < N; ++n) {
-      const float* at = y + h * a.y_stride + column + n * kVectorWidth;
+      const float* at = y.at + h * y.stride + column + n * kVectorWidth;
       sum[h][n] = (whole ? Vec::load(at) : Vec::load_first(at, width)) * Vec::broadcast(rescale[h]);
     }
   }
@@ -219,7 +235,7 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
   for (std::size_t h = 0; h < H; ++h) {
 #pragma GCC unroll 2
     for (std::size_t n = 0; n < N; ++n) {
-      float* at = y + h * a.y_stride + column + n * kVectorWidth;
+      float* at = y.at + h * y.stride + column + n * kVectorWidth;
       if (whole) {
         sum[h][n].store(at);
       } else {
@@ -231,7 +247,7 @@ void add_values(const AttendArgs& a, float* y, const Page& page, std::size_t hid
 
 /// One page for one row, whose heads from `head` on are H.
 template <class Page, std::size_t H>
-void attend_page(const AttendArgs& a, const Page& page, const float* q, float* y, std::size_t hidden, std::size_t seen,
+void attend_page(const AttendArgs& a, const Page& page, const float* q, Sums y, std::size_t hidden, std::size_t seen,
                  Running& running, Fetch fetch) {
   float weights[H][kPage];
   float rescale[H];
@@ -239,10 +255,66 @@ void attend_page(const AttendArgs& a, const Page& page, const float* q, float* y
   constexpr std::size_t kStep = kVectorWidth * Vec::kAttendVectors;
   std::size_t c = 0;
   for (; c + kStep <= a.value_width; c += kStep) {
-    add_values<Vec::kAttendVectors>(a, y, page, hidden, seen, c, kStep, weights, rescale, fetch);
+    add_values<Vec::kAttendVectors>(y, page, hidden, seen, c, kStep, weights, rescale, fetch);
   }
   for (; c < a.value_width; c += kVectorWidth) {
-    add_values<1>(a, y, page, hidden, seen, c, a.value_width - c, weights, rescale, fetch);
+    add_values<1>(y, page, hidden, seen, c, a.value_width - c, weights, rescale, fetch);
+  }
+}
+
+/// H heads before a row's first page. A sink is there before it: the largest so far, with weight e^0.
+template <std::size_t H>
+void start_row(const float* sinks, Running& running) {
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    running.largest[h] = sinks == nullptr ? -__builtin_inff() : sinks[h];
+    running.total[h] = sinks == nullptr ? Vec::zero() : Vec::first_of(1, Vec::broadcast(1.0f), Vec::zero());
+  }
+}
+
+/// H heads before another segment, in which all scores may be -infinity: the least finite number leaves them without
+/// weight.
+template <std::size_t H>
+void start_segment(Running& running) {
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    running.largest[h] = -__FLT_MAX__;
+    running.total[h] = Vec::zero();
+  }
+}
+
+template <std::size_t H>
+void clear(Sums y, std::size_t width) {
+  for (std::size_t h = 0; h < H; ++h) {
+    for (std::size_t c = 0; c < width; ++c) y.at[h * y.stride + c] = 0.0f;
+  }
+}
+
+/// H heads' sums of a segment, and what they remember, join those of the segments before.
+template <std::size_t H>
+void merge_segment(Sums y, Running& all, Sums segment, const Running& running, std::size_t width) {
+  float largest[H], before[H], here[H];
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    largest[h] = running.largest[h] > all.largest[h] ? running.largest[h] : all.largest[h];
+  }
+  exp_of_differences(all.largest, largest, before);
+  exp_of_differences(running.largest, largest, here);
+#pragma GCC unroll 4
+  for (std::size_t h = 0; h < H; ++h) {
+    const Vec to_all = Vec::broadcast(before[h]);
+    const Vec to_here = Vec::broadcast(here[h]);
+    all.largest[h] = largest[h];
+    all.total[h] = Vec::fma(running.total[h], to_here, all.total[h] * to_all);
+    float* to = y.at + h * y.stride;
+    const float* from = segment.at + h * segment.stride;
+    std::size_t c = 0;
+    for (; c + kVectorWidth <= width; c += kVectorWidth) {
+      Vec::fma(Vec::load(from + c), to_here, Vec::load(to + c) * to_all).store(to + c);
+    }
+    if (c == width) continue;
+    Vec::fma(Vec::load_first(from + c, width - c), to_here, Vec::load_first(to + c, width - c) * to_all)
+        .store_first(to + c, width - c);
   }
 }
 
@@ -270,18 +342,8 @@ template <class Page>
 void attend_heads(const AttendArgs& a, std::size_t first, std::size_t heads) {
   const float* q = a.q + first * a.q_stride;
   float* y = a.y + first * a.y_stride;
-  Running running[kHeadSets][moxie::backend::kAttendRows];
-  each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
-    for (std::size_t r = 0; r < a.rows; ++r) {
-      for (std::size_t h = 0; h < count; ++h) {
-        // A sink is there before the first page: the largest so far, with weight e^0.
-        Running& state = running[set][r];
-        state.largest[h] = a.sinks == nullptr ? -__builtin_inff() : a.sinks[first + head + h];
-        state.total[h] = a.sinks == nullptr ? Vec::zero() : Vec::first_of(1, Vec::broadcast(1.0f), Vec::zero());
-        for (std::size_t c = 0; c < a.value_width; ++c) y[r * a.y_row_stride + (head + h) * a.y_stride + c] = 0.0f;
-      }
-    }
-  });
+  Running all[kHeadSets][moxie::backend::kAttendRows];      // of a row's segments up to now
+  Running running[kHeadSets][moxie::backend::kAttendRows];  // of the one under way, where it is not the row's first
   // Positions below the window of a row that sees [0, visible).
   const auto below = [&](std::size_t visible) {
     return a.window != 0 && visible > a.window ? visible - a.window : std::size_t{0};
@@ -295,19 +357,32 @@ void attend_heads(const AttendArgs& a, std::size_t first, std::size_t heads) {
     each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
       for (std::size_t r = 0; r < a.rows; ++r) {
         const std::size_t visible = a.visible + r;
-        if (visible <= begin || below(visible) >= begin + kPage) continue;
-        const std::size_t hidden = below(visible) > begin ? below(visible) - begin : 0;
+        const std::size_t lowest = below(visible);
+        if (visible <= begin || lowest >= begin + kPage) continue;
+        const std::size_t hidden = lowest > begin ? lowest - begin : 0;
         const std::size_t seen = visible - begin < kPage ? visible - begin : kPage;
-        attend_page<Page, count()>(a, page, q + r * a.q_row_stride + head * a.q_stride,
-                                   y + r * a.y_row_stride + head * a.y_stride, hidden, seen, running[set][r],
+        // A row's first segment grows where its result will be, and knows the sinks.
+        const Sums result{y + r * a.y_row_stride + head * a.y_stride, a.y_stride};
+        const bool is_first = begin / kSegment == lowest / kSegment;
+        const Sums sums =
+            is_first ? result : Sums{a.segment + (r * a.heads + first + head) * a.value_width, a.value_width};
+        Running& state = is_first ? all[set][r] : running[set][r];
+        if (lowest >= begin || begin % kSegment == 0) {
+          clear<count()>(sums, a.value_width);
+          is_first ? start_row<count()>(a.sinks == nullptr ? nullptr : a.sinks + first + head, state)
+                   : start_segment<count()>(state);
+        }
+        attend_page<Page, count()>(a, page, q + r * a.q_row_stride + head * a.q_stride, sums, hidden, seen, state,
                                    r == 0 ? next.part(share) : Fetch());
+        const bool is_last = (begin + kPage) % kSegment == 0 || begin + kPage >= visible;
+        if (is_last && !is_first) merge_segment<count()>(result, all[set][r], sums, state, a.value_width);
       }
     });
   }
   each_set(heads, [&](std::size_t set, std::size_t head, auto count) {
     for (std::size_t r = 0; r < a.rows; ++r) {
       for (std::size_t h = 0; h < count; ++h) {
-        const float total = sum_of(running[set][r].total[h]);
+        const float total = sum_of(all[set][r].total[h]);
         float* out = y + r * a.y_row_stride + (head + h) * a.y_stride;
         for (std::size_t c = 0; c < a.value_width; ++c) out[c] /= total;
       }

@@ -37,10 +37,13 @@ struct GemmArgs {
 };
 
 inline constexpr std::size_t kAttendRows = 16;
+/// Positions of a segment, at multiples of it.
+inline constexpr std::size_t kSegment = 256;
 
 /// Attention of up to kAttendRows rows at consecutive positions and one key/value head, for `heads` query heads that
-/// share it. A page is used for all rows while it is near. Pages are taken in ascending order with a running maximum,
-/// so a row's result depends on the positions that it sees and on nothing else.
+/// share it. A page is used for all rows while it is near. Within a segment pages are taken in ascending order with a
+/// running maximum, and segments join in ascending order (docs/design/002), so a row's result depends on the positions
+/// that it sees and on nothing else.
 struct AttendArgs {
   const float* q;  ///< [rows][heads][key_width], q_row_stride and q_stride apart
   std::size_t q_stride;
@@ -61,6 +64,7 @@ struct AttendArgs {
   float* y;  ///< [rows][heads][value_width], y_row_stride and y_stride apart
   std::size_t y_stride;
   std::size_t y_row_stride;
+  float* segment;  ///< [rows][heads][value_width], dense: room for the sums of one segment
 };
 
 struct Ops {

@@ -21,7 +21,9 @@ DecoderScratch Attention::scratch_bytes(std::size_t rows) const noexcept {
     own.bytes(backend::operand_bytes(BackendAccess::body(linear), rows));
     worker = std::max(worker, BackendAccess::body(linear).scratch_bytes(rows));
   });
-  return {.own = own.total(), .worker = worker};
+  const std::size_t group = parts_.heads / parts_.kv_heads;
+  const std::size_t task = ScratchSize().rows(std::min(rows, backend::kAttendRows), group * parts_.head_width).total();
+  return {.own = own.total(), .worker = std::max(worker, task)};
 }
 
 float Attention::query_scale(Position position) const noexcept {
@@ -67,42 +69,50 @@ Status Attention::store(const Segment& segment, std::size_t row, std::size_t lay
   return {};
 }
 
-Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
-                         const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept {
+Status Attention::attend_block(std::span<const std::size_t> rows, std::size_t g, const Batch& batch, std::size_t layer,
+                               const backend::Ops& ops, const Buffers& buffers, Rows out,
+                               Workspace& workspace) const noexcept {
   const std::size_t group = parts_.heads / parts_.kv_heads;
   const std::size_t width = parts_.head_width;
-  const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * width);
+  MOXIE_TRY_LET(const std::span<float> segment_sums, workspace.take<float>(rows.size() * group * width));
+  for (std::size_t i = 0; i < rows.size();) {
+    const Segment& segment = batch.segment_of(rows[i]);
+    const std::size_t count = segment.run_of(rows.subspan(i));
+    const KvView& kv = segment.kv;
+    ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
+                .q_stride = width,
+                .rows = count,
+                .q_row_stride = buffers.query.stride,
+                .heads = group,
+                .pages = kv.pages.data(),
+                .type = kv.shape.type,
+                .block = kv.shape.block(layer, g),
+                .key_width = width,
+                .value_width = width,
+                .visible = segment.position_of(rows[i]) + 1,
+                .window = parts_.window,
+                .scale = parts_.scale,
+                .cap = parts_.cap,
+                .sinks = parts_.sinks.empty() ? nullptr : parts_.sinks.data() + g * group,
+                .y = out.row(i) + g * group * width,
+                .y_stride = width,
+                .y_row_stride = out.stride,
+                .segment = segment_sums.data()});
+    i += count;
+  }
+  return {};
+}
+
+Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+                         const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept {
+  const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * parts_.head_width);
   // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
   // tasks even out. Within a block, rows that follow each other in a context go together.
   const Cut blocks = Cut::of_at_most(rows.size(), backend::kAttendRows);
-  MOXIE_TRY(workers.each(blocks.size() * parts_.kv_heads, [&](std::size_t task, Workspace&) -> Status {
-    const std::size_t g = task % parts_.kv_heads;
+  MOXIE_TRY(workers.each(blocks.size() * parts_.kv_heads, [&](std::size_t task, Workspace& workspace) -> Status {
     const Range block = blocks[task / parts_.kv_heads];
-    for (std::size_t i = block.begin; i < block.end;) {
-      const Segment& segment = batch.segment_of(rows[i]);
-      const std::size_t count = segment.run_of(rows.subspan(i, block.end - i));
-      const KvView& kv = segment.kv;
-      ops.attend({.q = buffers.query.row(rows[i]) + g * group * width,
-                  .q_stride = width,
-                  .rows = count,
-                  .q_row_stride = buffers.query.stride,
-                  .heads = group,
-                  .pages = kv.pages.data(),
-                  .type = kv.shape.type,
-                  .block = kv.shape.block(layer, g),
-                  .key_width = width,
-                  .value_width = width,
-                  .visible = segment.position_of(rows[i]) + 1,
-                  .window = parts_.window,
-                  .scale = parts_.scale,
-                  .cap = parts_.cap,
-                  .sinks = parts_.sinks.empty() ? nullptr : parts_.sinks.data() + g * group,
-                  .y = attention_out.row(i) + g * group * width,
-                  .y_stride = width,
-                  .y_row_stride = attention_out.stride});
-      i += count;
-    }
-    return {};
+    return attend_block(rows.subspan(block.begin, block.size()), task % parts_.kv_heads, batch, layer, ops, buffers,
+                        attention_out.slice(block.begin, block.size()), workspace);
   }));
   if (parts_.gate) {
     MOXIE_TRY(each_row(workers, rows.size(), [&](std::size_t i) {

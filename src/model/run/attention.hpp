@@ -54,6 +54,9 @@ class Attention final : public AttentionBlock {
  private:
   [[nodiscard]] float query_scale(Position position) const noexcept;
   Status store(const Segment& segment, std::size_t row, std::size_t layer, const Buffers& buffers) const noexcept;
+  /// Key/value head g for up to kAttendRows rows, into those of `out`.
+  Status attend_block(std::span<const std::size_t> rows, std::size_t g, const Batch& batch, std::size_t layer,
+                      const backend::Ops& ops, const Buffers& buffers, Rows out, Workspace& workspace) const noexcept;
 
   Parts parts_;
 };

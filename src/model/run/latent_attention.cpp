@@ -40,6 +40,7 @@ DecoderScratch LatentAttention::scratch_bytes(std::size_t rows) const noexcept {
   const std::size_t task = ScratchSize()
                                .rows(block, kTaskHeads * key_width())
                                .rows(block, kTaskHeads * rank())
+                               .rows(block, kTaskHeads * rank())
                                .rows(block, nope_width())
                                .bytes(product)
                                .total();
@@ -107,7 +108,7 @@ Status LatentAttention::absorb(const Task& task, const Buffers& buffers, Rows qu
 }
 
 void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
-                                   ConstRows queries, Rows sums) const noexcept {
+                                   ConstRows queries, Rows sums, Rows segment_sums) const noexcept {
   const std::span<const std::size_t> rows = task.rows;
   for (std::size_t i = 0; i < rows.size();) {
     const Segment& segment = batch.segment_of(rows[i]);
@@ -127,7 +128,8 @@ void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::si
                 .scale = parts_.scale,
                 .y = sums.row(i),
                 .y_stride = rank(),
-                .y_row_stride = sums.stride});
+                .y_row_stride = sums.stride,
+                .segment = segment_sums.data});
     i += count;
   }
 }
@@ -137,8 +139,9 @@ Status LatentAttention::run_task(const Task& task, const Batch& batch, std::size
   const std::size_t n = task.rows.size();
   MOXIE_TRY_LET(const Rows queries, workspace.rows(n, task.heads * key_width()));
   MOXIE_TRY_LET(const Rows sums, workspace.rows(n, task.heads * rank()));
+  MOXIE_TRY_LET(const Rows segment_sums, workspace.rows(n, task.heads * rank()));
   MOXIE_TRY(absorb(task, buffers, queries, workspace));
-  attend_pages(task, batch, layer, ops, queries, sums);
+  attend_pages(task, batch, layer, ops, queries, sums, segment_sums);
   for (std::size_t h = 0; h < task.heads; ++h) {
     const ConstRows sum(sums.data + h * rank(), n, rank(), sums.stride);
     const Rows value(attention_out.data + (task.head + h) * value_width(), n, value_width(), attention_out.stride);

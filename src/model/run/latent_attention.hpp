@@ -65,7 +65,7 @@ class LatentAttention final : public AttentionBlock {
   void rotate(const RopeRows& rope, std::size_t row, float* head) const noexcept;
   Status absorb(const Task& task, const Buffers& buffers, Rows queries, Workspace& workspace) const noexcept;
   void attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops, ConstRows queries,
-                    Rows sums) const noexcept;
+                    Rows sums, Rows segment_sums) const noexcept;
   Status run_task(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
                   const Buffers& buffers, Rows attention_out, Workspace& workspace) const noexcept;
 

@@ -95,6 +95,7 @@ struct AttendProblem {
   void run(const backend::Ops& ops, std::size_t first, Rows y, const std::vector<std::byte*>& from, KvType type) {
     KvShape read = shape;
     read.type = type;
+    std::vector<float> segment(y.rows * shape.value_width, std::numeric_limits<float>::quiet_NaN());
     ops.attend({.q = queries.view().row(first),
                 .q_stride = queries.view().stride,
                 .rows = 1,
@@ -111,7 +112,8 @@ struct AttendProblem {
                 .sinks = sinks.empty() ? nullptr : sinks.data() + first,
                 .y = y.data,
                 .y_stride = y.stride,
-                .y_row_stride = 0});
+                .y_row_stride = 0,
+                .segment = segment.data()});
   }
 
   /// Softmax over the visible positions in double, and what f32 may be off by in units of u times the
@@ -121,8 +123,9 @@ struct AttendProblem {
   /// largest adds u |s - largest|, and rescaling from page to page as much again in all, for the
   /// steps between running maxima add up to no more than the range. exp is within 2 u. An error d
   /// in the exponent is a relative error of d in the weight, in the sum above and in the sum below: twice.
-  /// Then each position is one addition in either sum, and each page one product. A sink is one position more, with a
-  /// score that is exact.
+  /// Then each position of a segment is one addition in either sum, and each page one product. A segment that joins the
+  /// others is two products and an addition, with two exponentials, whose shifts add as much as those of pages did. A
+  /// sink is one position more, with a score that is exact.
   struct Exact {
     Reference value;
     double roundings;
@@ -161,10 +164,13 @@ struct AttendProblem {
         // A rounding of the reference itself must not put the value above its magnitude.
         out.value.set(h, c, sum, std::max(size, std::abs(sum)));
       }
-      const auto positions = static_cast<double>(visible) + 1.0;
-      const auto n_pages = static_cast<double>(memory.size());
-      const double exponent = (static_cast<double>(shape.key_width) + 2.0) * magnitude + 2.0 * (most - least);
-      out.roundings = std::max(out.roundings, 2.0 * (exponent + 2.0 + 4.0 * n_pages + positions) + 4.0);
+      constexpr std::size_t kSegment = 256;
+      const auto positions = static_cast<double>(std::min(visible, kSegment)) + 1.0;
+      const auto n_pages = static_cast<double>(std::min(memory.size(), kSegment / kKvPagePositions));
+      const auto joins = static_cast<double>((visible - 1) / kSegment - below() / kSegment);
+      const double steps = joins > 0.0 ? 3.0 : 2.0;
+      const double exponent = (static_cast<double>(shape.key_width) + 2.0) * magnitude + steps * (most - least);
+      out.roundings = std::max(out.roundings, 2.0 * (exponent + 2.0 + 4.0 * n_pages + positions + 7.0 * joins) + 4.0);
     }
     return out;
   }

@@ -3,10 +3,9 @@
 #include <limits>
 #include <vector>
 
-#include "backend/access.hpp"
 #include "support/catch.hpp"
+#include "unit/backend/attend_ops.hpp"
 #include "unit/backend/attend_problem.hpp"
-#include "unit/backend/linear_paths.hpp"
 
 using namespace moxie;
 using namespace moxie::test;
@@ -15,23 +14,12 @@ static_assert(kKvPagePositions == 32, "the kernels take a page as two vectors of
 
 namespace {
 
-std::vector<const backend::Ops*> ops_under_test() {
-  std::vector<const backend::Ops*> all;
-  for (const Isa isa : isas_under_test()) {
-    if (float_kernels(isa) != name(isa)) continue;  // another level has them
-    const Backend backend = Backend::create({.isa = isa, .matmul = MatmulPath::kNative}).value();
-    REQUIRE(BackendAccess::ops(backend).isa == float_kernels(isa));
-    all.push_back(&BackendAccess::ops(backend));
-  }
-  return all;
-}
-
 /// All heads on each ISA: the same bits, nothing written beside them. Gives the result.
 Table run_everywhere(AttendProblem& problem) {
   const std::size_t heads = problem.queries.view().rows;
   Table first(heads, problem.shape.value_width);
   bool is_first = true;
-  for (const backend::Ops* ops : ops_under_test()) {
+  for (const backend::Ops* ops : attend_ops()) {
     Strided y(heads, problem.shape.value_width, 5);
     problem.run(*ops, 0, y.view());
     INFO(ops->isa << ": " << heads << " heads, keys of " << problem.shape.key_width << ", values of "
@@ -92,7 +80,7 @@ TEST_CASE("pages of each type give what their numbers give, with the bits of pag
         INFO(name(type));
         check_exact(problem);
         const std::size_t heads = problem.queries.view().rows;
-        for (const backend::Ops* ops : ops_under_test()) {
+        for (const backend::Ops* ops : attend_ops()) {
           Table typed(heads, value_width), f32(heads, value_width);
           problem.run(*ops, 0, typed.view());
           problem.run_as_f32(*ops, 0, f32.view());
@@ -159,7 +147,7 @@ TEST_CASE("known sinks give known means") {
 }
 
 TEST_CASE("a head's attention does not depend on the heads beside it") {
-  for (const backend::Ops* ops : ops_under_test()) {
+  for (const backend::Ops* ops : attend_ops()) {
     for (const std::size_t width : {10u, 64u}) {
       constexpr std::size_t kHeads = 9;
       AttendProblem problem = AttendProblem::random(kHeads, width, width, 77);
@@ -182,7 +170,7 @@ TEST_CASE("a NaN or an infinity in one head's query stays in that head") {
   AttendProblem wild = AttendProblem::random(7, 10, 8, 40);
   wild.queries.view().row(2)[3] = std::numeric_limits<float>::quiet_NaN();
   wild.queries.view().row(5)[0] = std::numeric_limits<float>::infinity();
-  for (const backend::Ops* ops : ops_under_test()) {
+  for (const backend::Ops* ops : attend_ops()) {
     Table expected(7, 8), y(7, 8);
     calm.run(*ops, 0, expected.view());
     wild.run(*ops, 0, y.view());
@@ -254,7 +242,7 @@ TEST_CASE("more positions than one page do not change what fewer give") {
       for (std::size_t c = 0; c < 8; ++c) shorter.value(j, c) = longer.value(j, c);
     }
     longer.visible = visible;
-    for (const backend::Ops* ops : ops_under_test()) {
+    for (const backend::Ops* ops : attend_ops()) {
       Table a(4, 8), b(4, 8);
       longer.run(*ops, 0, a.view());
       shorter.run(*ops, 0, b.view());
@@ -266,15 +254,16 @@ TEST_CASE("more positions than one page do not change what fewer give") {
 
 TEST_CASE("rows that go together have the bits of each by itself") {
   const std::size_t H = 6, C = 40;
-  const std::size_t window = GENERATE(0u, 1u, 7u, 33u, 64u);
+  const std::size_t window = GENERATE(0u, 1u, 7u, 33u, 64u, 300u);
   const std::vector<float> sinks = {0.0f, 2.0f, -3.0f, 30.0f, -0.5f, 1.0f};
   const KvType type = GENERATE(KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0);
   for (const std::size_t rows : {2u, 3u, 16u}) {
-    for (const std::size_t first : {1u, 20u, 32u, 60u}) {
+    for (const std::size_t first : {1u, 20u, 32u, 60u, 250u, 505u}) {
       const std::size_t last = first + rows - 1;
       AttendProblem problem = AttendProblem::random(H * rows, C, C, last);
       if (type != KvType::kF32) problem.store_as(type);
-      for (const backend::Ops* ops : ops_under_test()) {
+      std::vector<float> segment(H * rows * C, std::numeric_limits<float>::quiet_NaN());
+      for (const backend::Ops* ops : attend_ops()) {
         INFO(ops->isa << ": " << rows << " rows from " << first << " positions on, window " << window << ", "
                       << name(type));
         Table together(H * rows, C), alone(H * rows, C);
@@ -294,7 +283,8 @@ TEST_CASE("rows that go together have the bits of each by itself") {
                                  .sinks = window % 2 == 0 ? nullptr : sinks.data(),
                                  .y = together.view().data,
                                  .y_stride = together.view().stride,
-                                 .y_row_stride = H * together.view().stride};
+                                 .y_row_stride = H * together.view().stride,
+                                 .segment = segment.data()};
         ops->attend(args);
         args.rows = 1;
         for (std::size_t r = 0; r < rows; ++r) {
