@@ -92,7 +92,7 @@ Result<Sampling> Answering::sampling(const Model& model) const {
   return chosen;
 }
 
-Result<Answerer> Answerer::make(const Common& common, const Answering& answering) {
+Result<Answerer> Answerer::make(const Common& common, const Answering& answering, std::shared_ptr<PhaseSink> phases) {
   MOXIE_TRY_LET(std::shared_ptr<Toolbox> toolbox, make_toolbox(answering));
   ModelOptions model_options = common.model_options();
   model_options.files.callbacks = progress_bar();
@@ -102,7 +102,8 @@ Result<Answerer> Answerer::make(const Common& common, const Answering& answering
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = common.threads,
                                                .memory_bytes = answering.memory_bytes,
                                                .executor = common.executor,
-                                               .kv_type = common.kv_type}));
+                                               .kv_type = common.kv_type,
+                                               .phases = std::move(phases)}));
   return Answerer{std::move(model), std::move(kernel), std::move(toolbox), seconds.count()};
 }
 

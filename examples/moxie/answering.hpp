@@ -19,7 +19,9 @@ struct Answerer {
   std::shared_ptr<Toolbox> toolbox;  ///< null: none
   double load_seconds = 0;
 
-  static Result<Answerer> make(const Common& common, const Answering& answering);
+  /// `phases`, where given, is told what the steps do.
+  static Result<Answerer> make(const Common& common, const Answering& answering,
+                               std::shared_ptr<PhaseSink> phases = {});
 
   [[nodiscard]] Result<ChatOptions> chat_options(const Answering& answering) const;
 };

@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "phase_totals.hpp"
 #include "resident.hpp"
 
 namespace moxie::program {
@@ -33,6 +34,7 @@ double median_of(std::vector<double> values) {
 struct Measured {
   std::string test;
   std::vector<double> samples;
+  PhaseTotals phases = {};  // of one repetition more, with --profile
 };
 
 /// Runs random tokens through contexts of one model. What they are matters little: experts are chosen anew for each.
@@ -48,8 +50,8 @@ class Stopwatch {
   }
 
   /// The seconds that `prompt` tokens at once, then `generate` one by one take in each context, behind `depth` tokens
-  /// that are not counted.
-  Result<double> seconds(std::size_t prompt, std::size_t generate) {
+  /// that are not counted, by `phases` neither.
+  Result<double> seconds(std::size_t prompt, std::size_t generate, PhaseTotals* phases = nullptr) {
     std::vector<Context> contexts;
     for (std::size_t i = 0; i < options_.parallel; ++i) {
       MOXIE_TRY_LET(Context context, kernel_.open(model_));
@@ -57,10 +59,16 @@ class Stopwatch {
       contexts.push_back(std::move(context));
     }
     if (options_.depth != 0) MOXIE_TRY(feed(contexts, 0, options_.depth));
+    if (phases != nullptr) phases->clear();
     const Clock::time_point begin = Clock::now();
     if (prompt != 0) MOXIE_TRY(feed(contexts, 0, prompt));
     for (std::size_t i = 0; i < generate; ++i) MOXIE_TRY(feed(contexts, i, 1));
     return seconds_since(begin);
+  }
+
+  /// Once unmeasured: pages of the weights come in, workspaces are touched.
+  Status warm_up() {
+    return seconds(std::min<std::size_t>(options_.prompt, 64), std::min<std::size_t>(options_.generate, 4)).status();
   }
 
  private:
@@ -90,7 +98,8 @@ class Stopwatch {
 };
 
 void print_results(const Bench& options, const Model& model, const Kernel& kernel, double load_s,
-                   const std::vector<Measured>& results, const Result<Resident>& resident) {
+                   const std::vector<Measured>& results, const Result<Resident>& resident,
+                   const Result<Limits>& limits) {
   nlohmann::ordered_json json;
   json["model"] = options.common.model;
   json["threads"] = kernel.executor()->width();
@@ -101,9 +110,12 @@ void print_results(const Bench& options, const Model& model, const Kernel& kerne
   json["kv_type"] = name(options.common.kv_type);
   json["load_s"] = load_s;
   if (resident.ok()) json["resident"] = {{"bytes", resident->bytes}, {"in_huge_pages", resident->huge}};
+  if (options.profile && limits.ok()) json["limits"] = describe(*limits);
   for (const Measured& result : results) {
-    json["results"].push_back(
-        {{"test", result.test}, {"median_ts", median_of(result.samples)}, {"samples_ts", result.samples}});
+    nlohmann::ordered_json one = {
+        {"test", result.test}, {"median_ts", median_of(result.samples)}, {"samples_ts", result.samples}};
+    if (options.profile) one["phases"] = describe(result.phases, limits);
+    json["results"].push_back(std::move(one));
   }
   program::print_json(json);
 }
@@ -119,11 +131,19 @@ void print_resident(const Bench& options, const Resident& resident) {
   }
 }
 
-void print_table(const std::vector<Measured>& results) {
+void print_table(const std::vector<Measured>& results, bool profile, const Result<Limits>& limits) {
   std::printf("%-16s %10s %10s %10s   tokens/s\n", "test", "median", "lowest", "highest");
   for (const Measured& result : results) {
     const auto [low, high] = std::minmax_element(result.samples.begin(), result.samples.end());
     std::printf("%-16s %10.2f %10.2f %10.2f\n", result.test.c_str(), median_of(result.samples), *low, *high);
+  }
+  if (!profile) return;
+  for (const Measured& result : results) print_phases(result.test.c_str(), result.phases, limits);
+  if (limits.ok()) {
+    std::printf("\nlimits: %.1f GB/s read, %.0f int8 GOP/s, %.0f f32 GFLOP/s (%zu threads, probed just now)\n",
+                limits->bytes / 1e9, limits->int8_operations / 1e9, limits->f32_operations / 1e9, limits->threads);
+  } else {
+    std::printf("\nno limits: %s\n", std::string(limits.status().message()).c_str());
   }
 }
 
@@ -132,6 +152,18 @@ Status check(const Bench& options) {
     return Status(Code::kInvalidArgument, "bench", "tokens to measure: --prompt or --generate", "none");
   }
   return {};
+}
+
+/// One repetition on a kernel of its own, whose phases are timed: the others' times have no clock in them.
+Result<PhaseTotals> profile(const Bench& options, const Model& model, KernelOptions kernel_options, std::size_t prompt,
+                            std::size_t generate) {
+  const auto totals = std::make_shared<PhaseTotals>();
+  kernel_options.phases = totals;
+  MOXIE_TRY_LET(Kernel kernel, Kernel::create(kernel_options));
+  Stopwatch stopwatch(options, model, kernel);
+  MOXIE_TRY(stopwatch.warm_up());
+  MOXIE_TRY(stopwatch.seconds(prompt, generate, totals.get()).status());
+  return *totals;
 }
 
 }  // namespace
@@ -144,14 +176,13 @@ Status run_bench(const Bench& options) {
   model_options.executor = packer.get();
   MOXIE_TRY_LET(const Model model, Model::load(options.common.model, model_options));
   const double load_s = seconds_since(begin);
-  MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
-                                               .memory_bytes = Budget::kUnlimited,
-                                               .executor = options.common.executor,
-                                               .kv_type = options.common.kv_type}));
+  KernelOptions kernel_options{.threads = options.common.threads,
+                               .memory_bytes = Budget::kUnlimited,
+                               .executor = options.common.executor,
+                               .kv_type = options.common.kv_type};
+  MOXIE_TRY_LET(Kernel kernel, Kernel::create(kernel_options));
   Stopwatch stopwatch(options, model, kernel);
-  // Once unmeasured: pages of the weights come in, workspaces are touched.
-  MOXIE_TRY(stopwatch.seconds(std::min<std::size_t>(options.prompt, 64), std::min<std::size_t>(options.generate, 4))
-                .status());
+  MOXIE_TRY(stopwatch.warm_up());
 
   const std::string many = options.parallel == 1 ? "" : "x" + std::to_string(options.parallel);
   const std::string deep = options.depth == 0 ? "" : "@" + std::to_string(options.depth);
@@ -162,16 +193,21 @@ Status run_bench(const Bench& options) {
       MOXIE_TRY_LET(const double seconds, stopwatch.seconds(prompt, generate));
       measured.samples.push_back(static_cast<double>((prompt + generate) * options.parallel) / seconds);
     }
+    if (options.profile) {
+      MOXIE_TRY_LET(measured.phases, profile(options, model, kernel_options, prompt, generate));
+    }
     results.push_back(std::move(measured));
     return {};
   };
   if (options.prompt != 0) MOXIE_TRY(measure("pp" + std::to_string(options.prompt), options.prompt, 0));
   if (options.generate != 0) MOXIE_TRY(measure("tg" + std::to_string(options.generate), 0, options.generate));
   const Result<Resident> resident = resident_memory();
+  const Result<Limits> limits = options.profile ? probe_limits(kernel.executor()->width())
+                                                : Status(Code::kNotFound, "bench", "--profile", "none");
   if (options.json) {
-    print_results(options, model, kernel, load_s, results, resident);
+    print_results(options, model, kernel, load_s, results, resident, limits);
   } else {
-    print_table(results);
+    print_table(results, options.profile, limits);
     if (resident.ok()) print_resident(options, *resident);
   }
   return {};

@@ -53,6 +53,7 @@ struct Bench {
   std::size_t parallel = 1;
   std::size_t depth = 0;  ///< tokens that are in each context before
   std::size_t repeat = 5;
+  bool profile = false;
   bool json = false;
 };
 Status run_bench(const Bench& options);
@@ -120,6 +121,7 @@ struct Run {
   std::string prompt;
   std::size_t max_tokens = SIZE_MAX;
   std::vector<std::string> stop;
+  std::string trace;  ///< a file for the phases of its steps; empty: none
   bool raw = false;
   bool json = false;
 };

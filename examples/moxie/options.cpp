@@ -145,6 +145,7 @@ CLI::App* add_run(CLI::App& app, Run& run) {
       ->allow_extra_args(false)
       ->check([](const std::string& text) { return text.empty() ? "needed a text, came an empty one" : ""; });
   command->add_flag("--raw", run.raw, "Go on with the prompt as it is, without the checkpoint's chat template");
+  command->add_option("--trace", run.trace, "Write what the time went to, for a viewer of Chrome's traces");
   command->add_flag("--json", run.json, "Print JSON: text, tokens, stop reason, timings, tool calls");
   add_answering(*command, run.answering);
   add_computing(*command, run.common);
@@ -168,6 +169,7 @@ CLI::App* add_bench(CLI::App& app, Bench& bench) {
             "Contexts that run at once (default: 1)");
   add_whole(*command, "--depth", bench.depth, kAny, "Tokens in each context before, not counted (default: 0)");
   add_whole(*command, "-r,--repeat", bench.repeat, {.least = 1, .most = 1'000'000}, "Repetitions (default: 5)");
+  command->add_flag("--profile", bench.profile, "Measure once more, phase by phase, beside what the machine allows");
   command->add_flag("--json", bench.json, "Print JSON");
   add_computing(*command, bench.common);
   return command;

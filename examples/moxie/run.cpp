@@ -12,6 +12,7 @@
 #include "failure.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
+#include "phase_trace.hpp"
 
 namespace moxie::program {
 
@@ -119,7 +120,11 @@ Status run_run(const Run& asked) {
     return Status(Code::kInvalidArgument, "run", "--tools, --system and --template with a chat template", "--raw");
   }
   const Interrupt interrupt;
-  MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering));
+  std::shared_ptr<PhaseTrace> trace;
+  if (!options.trace.empty()) {
+    MOXIE_TRY_LET(trace, PhaseTrace::create(options.trace));
+  }
+  MOXIE_TRY_LET(Answerer answerer, Answerer::make(options.common, options.answering, trace));
   MOXIE_TRY_LET(const bool by_template, takes_template(options, answerer.model));
 
   GenerationOptions generation;
@@ -158,6 +163,7 @@ Status run_run(const Run& asked) {
   }
   reasoning.end();
   MOXIE_TRY(written);
+  if (trace != nullptr) MOXIE_TRY(trace->write());
   const Status status = answer.status();
   const std::string cut = why_cut(answer.stop_reason(), chat ? *chat->context() : *context);
   if (options.json) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <moxie/backend/linear.hpp>
+#include <moxie/core/phases.hpp>
 
 #include "backend/cpu/ops.hpp"
 #include "backend/quant/kernels/tile_format.hpp"
@@ -71,6 +72,13 @@ class LinearBody {
   virtual Status run(const Operand& x, Rows y, std::size_t begin, std::size_t end,
                      Workspace& workspace) const noexcept = 0;
 
+  /// What it takes to multiply so many rows.
+  [[nodiscard]] PhaseWork work(std::size_t rows) const noexcept {
+    const std::uint64_t operations = std::uint64_t{2} * rows * in_width_ * out_width_;
+    return {.bytes = bytes(),
+            .int8_operations = rule().block == 0 ? 0 : operations,
+            .f32_operations = rule().block == 0 ? operations : 0};
+  }
   [[nodiscard]] std::size_t operand_blocks() const noexcept {
     return rule().block == 0 ? 0 : (in_width_ + quant::kSuper - 1) / quant::kSuper;
   }

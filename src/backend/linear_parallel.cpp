@@ -66,6 +66,12 @@ Status quantize_rows(ConstRows x, std::span<const LinearBody* const> bodies, std
   });
 }
 
+PhaseWork work_of(std::span<const Product> products, std::size_t rows) noexcept {
+  PhaseWork work;
+  for (const Product& product : products) work += product.body->work(rows);
+  return work;
+}
+
 Status run_products(ConstRows x, std::span<const Product> products, Workers& workers) noexcept {
   if (products.size() > kMaxProducts) {
     return Status(Code::kInvalidArgument, "run_products", Text("at most ", kMaxProducts), Text(products.size()));

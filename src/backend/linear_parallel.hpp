@@ -28,6 +28,8 @@ struct Product {
 };
 inline constexpr std::size_t kMaxProducts = 4;
 
+[[nodiscard]] PhaseWork work_of(std::span<const Product> products, std::size_t rows) noexcept;
+
 /// All of the products (at most kMaxProducts) by the workers, in one go: rows are quantized once for each rule, and
 /// the tiles of all matrices are shared out together, so that threads meet once and not once for each matrix.
 ///

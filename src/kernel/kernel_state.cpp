@@ -9,9 +9,14 @@ namespace moxie::inline abi1::kernel {
 /// Claims the kernel for one call.
 class KernelState::Running {
  public:
-  explicit Running(std::atomic<bool>& flag) noexcept : flag_(flag), alone_(!flag.exchange(true)) {}
+  Running(std::atomic<bool>& flag, PhaseClock& phases) noexcept
+      : flag_(flag), phases_(phases), alone_(!flag.exchange(true)) {
+    if (alone_) phases_.begin_step();
+  }
   ~Running() {
-    if (alone_) flag_.store(false);
+    if (!alone_) return;
+    phases_.end_step();
+    flag_.store(false);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -21,11 +26,12 @@ class KernelState::Running {
 
  private:
   std::atomic<bool>& flag_;
+  PhaseClock& phases_;
   bool alone_;
 };
 
 Result<StepReport> KernelState::step(std::span<Request> requests) noexcept {
-  const Running running(running_);
+  const Running running(running_, resources_.phases());
   MOXIE_TRY(running.status());
   StepReport report;
   MOXIE_TRY(guarded("Kernel::step", [&]() -> Status {
@@ -37,7 +43,7 @@ Result<StepReport> KernelState::step(std::span<Request> requests) noexcept {
 
 template <class Collect>
 Result<StepReport> KernelState::step_generations(Collect&& collect) noexcept {
-  const Running running(running_);
+  const Running running(running_, resources_.phases());
   MOXIE_TRY(running.status());
   StepReport report;
   Status status = guarded("Kernel::step", [&]() -> Status {
@@ -89,8 +95,11 @@ Result<StepReport> KernelState::step_batch() {
   for (std::size_t i = 0; i < asked_.size(); ++i) {
     if (asked_[i]->end_step(requests_[i])) due_.push_back(asked_[i]);
   }
+  PhaseClock& phases = resources_.phases();
+  phases.enter(Phase::kSampling, due_.size());
   for (const auto& generation : due_) generation->ask_constraint();
   report.sampled = sample_due();
+  phases.enter(Phase::kText, due_.size());
   for (const auto& generation : due_) generation->accept();
   report.unfinished =
       static_cast<std::size_t>(std::ranges::count_if(asked_, [](const auto& g) { return !g->finished(); }));

@@ -35,7 +35,8 @@ Status check_limits(const Request& request) noexcept {
 Resources::Resources(const KernelOptions& options, std::shared_ptr<Executor> executor)
     : options_(options),
       executor_(std::move(executor)),
-      budget_(Budget::create("kernel memory", options.memory_bytes, nullptr, "bytes")) {}
+      budget_(Budget::create("kernel memory", options.memory_bytes, nullptr, "bytes")),
+      phases_(options.phases.get()) {}
 
 /// Models that outlive the kernel must not keep what belonged to it.
 Resources::~Resources() {
@@ -142,6 +143,7 @@ Status AnswerMemory::take(Resources& resources) {
 
 Result<StepReport> Resources::step(std::span<Request> requests, std::size_t first_turn,
                                    std::span<AnswerMemory* const> answers) {
+  phases_.enter(Phase::kPlan, 0);
   models_.assign(requests.size(), nullptr);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (requests[i].finished()) continue;
@@ -158,7 +160,7 @@ Result<StepReport> Resources::step(std::span<Request> requests, std::size_t firs
   StepReport report;
   for (const Entry& entry : entries_) {
     const auto keep = entry.model.lock();
-    if (keep != nullptr) Step(*entry.ready, requests, models_, planned_).run(report);
+    if (keep != nullptr) Step(*entry.ready, requests, models_, planned_, phases_).run(report);
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     // Somebody else took its memory, and nothing ran: so it does not wait for one of these.

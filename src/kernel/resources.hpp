@@ -9,6 +9,7 @@
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/pathway.hpp>
 
+#include "core/phase_clock.hpp"
 #include "kernel/idle_contexts.hpp"
 #include "kernel/plan.hpp"
 #include "kernel/ready_model.hpp"
@@ -52,6 +53,7 @@ class Resources {
   /// in Request::status.
   Result<StepReport> step(std::span<Request> requests, std::size_t first_turn, std::span<AnswerMemory* const> answers);
 
+  [[nodiscard]] PhaseClock& phases() noexcept { return phases_; }
   [[nodiscard]] IdleContexts& idle() noexcept { return idle_; }
   /// Of the kernel's budget; takes pages of idle contexts where there is too little.
   Result<AlignedBuffer> allocate(std::size_t bytes);
@@ -78,6 +80,7 @@ class Resources {
   KernelOptions options_;
   std::shared_ptr<Executor> executor_;
   std::shared_ptr<Budget> budget_;
+  PhaseClock phases_;
   std::vector<Entry> entries_;
   IdleContexts idle_;
   std::vector<AlignedBuffer> sampling_memory_;  // of each worker

@@ -115,6 +115,7 @@ void Step::run(StepReport& report) noexcept {
   }
   if (n_rows_ == 0) return;
   const Status outcome = model_.runner().forward(batch());
+  phases_.enter(Phase::kPlan, n_rows_);
   // A plug-in may say kCancelled too; only the host's own wish ends all of them.
   if (!outcome.ok() && n_shares_ > 1 && !host_stopped_) {
     run_one_by_one();
@@ -132,7 +133,8 @@ model::Batch Step::batch() const noexcept {
           .positions = positions_.first(n_rows_),
           .segments = segments_.first(n_shares_),
           .outputs = outputs_.first(n_outputs_),
-          .stop = {.object = this, .ask = all_cancelled}};
+          .stop = {.object = this, .ask = all_cancelled},
+          .phases = &phases_};
 }
 
 /// Something in the batch failed: each request is run by itself, so that only the one at fault gets the error. The
@@ -157,7 +159,8 @@ void Step::run_one_by_one() noexcept {
                                     .positions = positions_.subspan(share.begin, share.rows),
                                     .segments = segments_.subspan(i, 1),
                                     .outputs = outputs,
-                                    .stop = {.object = &asked, .ask = stop}}));
+                                    .stop = {.object = &asked, .ask = stop},
+                                    .phases = &phases_}));
   }
 }
 

@@ -16,9 +16,9 @@ namespace moxie::inline abi1::kernel {
 class Step {
  public:
   /// models[i] is whose, and planned[i] what runs, of requests[i].
-  Step(ReadyModel& model, std::span<Request> requests, std::span<ReadyModel* const> models,
-       std::span<Planned> planned) noexcept
-      : model_(model), requests_(requests), models_(models), planned_(planned) {}
+  Step(ReadyModel& model, std::span<Request> requests, std::span<ReadyModel* const> models, std::span<Planned> planned,
+       PhaseClock& phases) noexcept
+      : model_(model), requests_(requests), models_(models), planned_(planned), phases_(phases) {}
 
   /// Adds to the report what was computed. What fails is told in the status of each request concerned; what finds its
   /// memory taken meanwhile waits.
@@ -50,6 +50,7 @@ class Step {
   std::span<Request> requests_;
   std::span<ReadyModel* const> models_;
   std::span<Planned> planned_;
+  PhaseClock& phases_;
   // Filled from the front while the batch is formed; memory of the kernel.
   std::span<Share> shares_;
   std::span<TokenId> tokens_;

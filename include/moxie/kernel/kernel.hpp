@@ -11,6 +11,7 @@
 #include <moxie/backend/executors.hpp>
 #include <moxie/context/context.hpp>
 #include <moxie/core/executor.hpp>
+#include <moxie/core/phases.hpp>
 #include <moxie/core/result.hpp>
 #include <moxie/core/units.hpp>
 #include <moxie/kernel/generation.hpp>
@@ -37,6 +38,8 @@ struct KernelOptions {
   std::shared_ptr<Executor> host_executor = {};
   /// How contexts keep keys and values. Narrower types hold more positions and round (docs/design/005 has figures).
   KvType kv_type = KvType::kF32;
+  /// Told what steps spend their time on; null: no clock is read for it.
+  std::shared_ptr<PhaseSink> phases = {};
   /// For tests: see KvPoolOptions.
   KvPoolOptions kv_pool = {};
 };

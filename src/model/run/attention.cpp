@@ -38,7 +38,9 @@ Status Attention::project(ConstRows x, const Batch& batch, const RopeRows& rope,
                                        {&BackendAccess::body(parts_.key), buffers.key},
                                        {&BackendAccess::body(parts_.value), buffers.value},
                                        {parts_.gate ? &BackendAccess::body(*parts_.gate) : nullptr, buffers.gate}};
-  MOXIE_TRY(backend::run_products(x, std::span(products).first(parts_.gate ? 4 : 3), workers));
+  const auto asked = std::span(products).first(parts_.gate ? 4 : 3);
+  batch.enter(Phase::kProjections, x.rows, [&] { return backend::work_of(asked, x.rows); });
+  MOXIE_TRY(backend::run_products(x, asked, workers));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
     const std::size_t width = heads * parts_.head_width;
     const auto apply_norm = [&] {
@@ -106,6 +108,8 @@ Status Attention::attend_block(std::span<const std::size_t> rows, std::size_t g,
 Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
                          const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept {
   const Rows attention_out(buffers.attention_out.data, rows.size(), parts_.heads * parts_.head_width);
+  batch.enter(Phase::kAttention, rows.size(),
+              [&] { return attention_work(rows, batch, parts_.window, 4 * parts_.heads * parts_.head_width); });
   // A task is a block of rows and one key/value head: rows of a long prompt see more the later they come, so small
   // tasks even out. Within a block, rows that follow each other in a context go together.
   const Cut blocks = Cut::of_at_most(rows.size(), backend::kAttendRows);
@@ -121,6 +125,7 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
       for (std::size_t c = 0; c < attention_out.width; ++c) sums[c] *= sigmoid(gate[c]);
     }));
   }
+  batch.enter(Phase::kProjections, rows.size(), [&] { return BackendAccess::body(parts_.output).work(rows.size()); });
   return parts_.output.apply(attention_out, y, workers);
 }
 

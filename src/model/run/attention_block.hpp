@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
@@ -15,6 +16,25 @@
 #include "model/run/rope.hpp"
 
 namespace moxie::inline abi1::model {
+
+/// What rows of a batch read of a layer's pages, and `operations` for each position that a row sees.
+[[nodiscard]] inline PhaseWork attention_work(std::span<const std::size_t> rows, const Batch& batch, std::size_t window,
+                                              std::size_t operations) noexcept {
+  PhaseWork work;
+  for (std::size_t i = 0; i < rows.size();) {
+    const Segment& segment = batch.segment_of(rows[i]);
+    const std::size_t count = segment.run_of(rows.subspan(i));
+    const KvShape& shape = segment.kv.shape;
+    const std::size_t last = segment.position_of(rows[i + count - 1]) + 1;
+    const std::size_t read = window == 0 ? last : std::min(last, window + count - 1);
+    work.bytes += read * (shape.page_bytes() / shape.layers / kKvPagePositions);
+    for (std::size_t visible = last - count + 1; visible <= last; ++visible) {
+      work.f32_operations += operations * (window == 0 ? visible : std::min(visible, window));
+    }
+    i += count;
+  }
+  return work;
+}
 
 /// Attention of one layer as a stack runs it: what every row adds to the cache, then what the rows that go on read
 /// from it. attention.hpp keeps keys and values of each head, latent_attention.hpp one latent for all.

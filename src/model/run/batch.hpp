@@ -9,6 +9,8 @@
 #include <moxie/backend/kv_view.hpp>
 #include <moxie/core/views.hpp>
 
+#include "core/phase_clock.hpp"
+
 namespace moxie::inline abi1::model {
 
 struct Edits;
@@ -51,6 +53,16 @@ struct Batch {
   std::span<const Segment> segments;    ///< by ascending begin, covering [0, T)
   std::span<const Output> outputs;      ///< by ascending row
   StopQuery stop;
+  PhaseClock* phases = nullptr;  ///< is told what the forward pass does; null: nobody is
+
+  /// `work()` is asked where somebody listens.
+  template <class Work>
+  void enter(Phase phase, std::size_t rows, Work&& work) const noexcept {
+    if (phases != nullptr && phases->runs()) phases->enter(phase, rows, work());
+  }
+  void enter(Phase phase, std::size_t rows) const noexcept {
+    if (phases != nullptr) phases->enter(phase, rows);
+  }
 
   [[nodiscard]] const Segment& segment_of(std::size_t row) const noexcept {
     return *(std::ranges::upper_bound(segments, row, {}, &Segment::begin) - 1);

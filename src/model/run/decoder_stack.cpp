@@ -106,6 +106,7 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
   MOXIE_TRY_LET(state.delta, own.rows(T, D));
   MOXIE_TRY_LET(state.rope_tables, own.rows(T, rope_width()));
 
+  batch.enter(Phase::kEmbedding, T, [&] { return PhaseWork{.bytes = T * parts_.embedding.rows.row_bytes()}; });
   MOXIE_TRY(each_row(workers, T, [&](std::size_t row) {
     state.rows[row] = row;
     state.positions[row] = batch.positions[row];
@@ -127,8 +128,10 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
       return Status(Code::kCancelled, "forward", Text(parts_.layers.size(), " layers"),
                     Text("a stop after ", step.layer));
     }
+    if (batch.phases != nullptr) batch.phases->set_layer(step.layer);
     MOXIE_TRY(run_block(step, batch, state, workers));
     if (state.rows.empty()) return {};
+    batch.enter(Phase::kResidual, state.rows.size());
     const Block* const next = i + 1 < steps_.size() ? steps_[i + 1].block : nullptr;
     MOXIE_TRY(each_row(workers, state.hidden.rows, [&](std::size_t row) { pass_on(*step.block, next, row, state); }));
   }
@@ -212,6 +215,8 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
   const Workspace::Frame frame(workers.own());
   MOXIE_TRY_LET(const Rows logits, workers.own().rows(std::min(state.rows.size(), kOutputRows), V));
   const Cut blocks = Cut::of_at_most(state.rows.size(), kOutputRows);
+  batch.enter(Phase::kHead, state.rows.size(),
+              [&] { return BackendAccess::body(*parts_.head).work(state.rows.size()); });
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const auto [begin, end] = blocks[i];
     const Rows part = logits.slice(0, end - begin);

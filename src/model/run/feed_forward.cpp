@@ -22,6 +22,10 @@ class Dense final : public FeedForward {
     MOXIE_TRY_LET(const Rows up, workers.own().rows(x.rows, mlp_.inner_width()));
     const backend::Product products[] = {{&BackendAccess::body(mlp_.gate()), gated},
                                          {&BackendAccess::body(mlp_.up()), up}};
+    in.batch.enter(Phase::kMlp, x.rows, [&] {
+      PhaseWork work = backend::work_of(products, x.rows);
+      return work += BackendAccess::body(mlp_.down()).work(x.rows);
+    });
     MOXIE_TRY(backend::run_products(x, products, workers));
     MOXIE_TRY(each_row(workers, x.rows, [&](std::size_t row) {
       gate_times(mlp_.activation(), gated.row(row), up.row(row), gated.row(row), gated.width);

@@ -71,6 +71,11 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const RopeRows&
                                      ? backend::Product{&BackendAccess::body(*parts_.query_down), narrow}
                                      : backend::Product{&BackendAccess::body(parts_.query), buffers.query};
   const backend::Product products[] = {query, {&BackendAccess::body(parts_.latent), buffers.key}};
+  batch.enter(Phase::kProjections, x.rows, [&] {
+    PhaseWork work = backend::work_of(products, x.rows);
+    if (parts_.query_down) work += BackendAccess::body(parts_.query).work(x.rows);
+    return work;
+  });
   MOXIE_TRY(backend::run_products(x, products, workers));
   if (parts_.query_down) {
     MOXIE_TRY(
@@ -160,12 +165,20 @@ Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& b
   std::size_t per_task = kTaskHeads;
   while (per_task > 1 && blocks.size() * Cut::of_at_most(heads(), per_task).size() < workers.width()) per_task /= 2;
   const Cut groups = Cut::of_at_most(heads(), per_task);
+  batch.enter(Phase::kAttention, rows.size(), [&] {
+    PhaseWork work = attention_work(rows, batch, 0, 2 * heads() * (key_width() + rank()));
+    for (const auto* matrices : {&parts_.keys, &parts_.values}) {
+      for (const Linear& matrix : *matrices) work += BackendAccess::body(matrix).work(rows.size());
+    }
+    return work;
+  });
   MOXIE_TRY(workers.each(blocks.size() * groups.size(), [&](std::size_t index, Workspace& workspace) -> Status {
     const Range block = blocks[index / groups.size()];
     const Range group = groups[index % groups.size()];
     const Task task{.rows = rows.subspan(block.begin, block.size()), .head = group.begin, .heads = group.size()};
     return run_task(task, batch, layer, ops, buffers, attention_out.slice(block.begin, block.size()), workspace);
   }));
+  batch.enter(Phase::kProjections, rows.size(), [&] { return BackendAccess::body(parts_.output).work(rows.size()); });
   return parts_.output.apply(attention_out, y, workers);
 }
 

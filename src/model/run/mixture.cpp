@@ -39,9 +39,10 @@ class Experts final : public FeedForward {
   Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
     const Workspace::Frame frame(workers.own());
     MOXIE_TRY_LET(const Rows logits, workers.own().rows(in.x.rows, gate_.out_width()));
+    in.batch.enter(Phase::kRouting, in.x.rows, [&] { return BackendAccess::body(gate_).work(in.x.rows); });
     MOXIE_TRY(gate_.apply(in.x, logits, workers));
-    const RouteIn route{.logits = logits, .hidden = in.x, .layer = layer_, .positions = in.positions, .resident = {}};
-    return any_edited(in.batch.segments, block_) ? run_edited(in, route, y, workers) : experts_.run(route, y, workers);
+    return run_routed(
+        in, {.logits = logits, .hidden = in.x, .layer = layer_, .positions = in.positions, .resident = {}}, y, workers);
   }
 
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds& needs) const noexcept override {
@@ -92,23 +93,43 @@ class Experts final : public FeedForward {
     return router == nullptr ? experts_.experts_per_token() : router->slots;
   }
 
-  /// The rows' decisions are made by their pathways' routers and told to their sinks. Then all rows go through the
-  /// experts together, but for those that the host computes.
-  Status run_edited(const FeedForwardIn& in, const RouteIn& route, Rows y, Workers& workers) const noexcept {
+  /// The rows' decisions are made by the checkpoint's router, or their pathways', and told to these' sinks. Then all
+  /// rows go through the experts together, but for those that the host computes.
+  Status run_routed(const FeedForwardIn& in, const RouteIn& route, Rows y, Workers& workers) const noexcept {
     if (in.x.rows == 0) return {};
-    std::size_t K = 0;
+    const bool edited = any_edited(in.batch.segments, block_);
+    std::size_t K = edited ? 0 : experts_.experts_per_token();
     bool host_experts = false;
-    for (const Segment& segment : in.batch.segments) {
+    for (const Segment& segment : edited ? in.batch.segments : std::span<const Segment>()) {
       const BlockEdits* edits = edits_of(segment, block_);
       K = std::max(K, slots_of_router(edits == nullptr ? nullptr : edits->router.get()));
       host_experts = host_experts || (edits != nullptr && !edits->experts.empty());
     }
     MOXIE_TRY_LET(const RouteOut routes, take_routes(workers.own(), in.x.rows, K));
-    MOXIE_TRY(route_edited(in, route, routes, workers));
+    MOXIE_TRY(edited ? route_edited(in, route, routes, workers)
+                     : route_rows(experts_.router(), route, routes, workers));
     return experts_.run_chosen(in.x, routes, y, workers, [&](Assignment& assignment, Workers& all) -> Status {
-      MOXIE_TRY(tell_sinks(in, route, routes));
+      if (edited) MOXIE_TRY(tell_sinks(in, route, routes));
+      in.batch.enter(Phase::kExperts, in.x.rows, [&] { return work_of(assignment); });
       return host_experts ? run_host_experts(in, assignment, all) : Status();
     });
+  }
+
+  /// As if the checkpoint's experts computed all of it.
+  [[nodiscard]] PhaseWork work_of(const Assignment& assignment) const noexcept {
+    PhaseWork work;
+    std::size_t last = experts_.num_experts();  // none
+    for (std::size_t b = 0; b < assignment.num_tasks(); ++b) {
+      const Assignment::Block block = assignment.block(b);
+      const GatedMlp<Linear>& expert = experts_.bank()[block.expert];
+      for (const Linear* linear : {&expert.gate(), &expert.up(), &expert.down()}) {
+        PhaseWork part = BackendAccess::body(*linear).work(block.count);
+        if (block.expert == last) part.bytes = 0;  // a second block of the same expert
+        work += part;
+      }
+      last = block.expert;
+    }
+    return work;
   }
 
   /// Each row by its pathway's router, those side by side of one router in one go. Slots that it does not have stay

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -404,4 +405,48 @@ TEST_CASE("another template, one of several, and what it asks for") {
   write_file(folder / "chat.json", R"([{"role": "user", "content": "A"}])");
   CHECK(run({"template", "-m", shouts, "--messages", (folder / "chat.json").string(), "--set", "quiet=true"}).out ==
         "<|user|>B");
+}
+
+TEST_CASE("bench says phase by phase where the time goes") {
+  const Ran plain = run({"bench", "-m", kTiny, "-p", "8", "-n", "2", "-r", "1", "--profile"});
+  CHECK(plain.code == 0);
+  for (const char* phase : {"attention", "experts", "head"}) CHECK(has(plain.out, phase));
+  const Ran ran = run({"bench", "-m", kTiny, "-p", "8", "-n", "2", "-r", "1", "--profile", "--json"});
+  REQUIRE(ran.code == 0);
+  const auto json = nlohmann::json::parse(ran.out);
+  REQUIRE(json["results"].size() == 2);
+  for (const auto& result : json["results"]) {
+    const auto& experts = result["phases"]["experts"];
+    CHECK(experts["seconds"].get<double>() > 0);
+    CHECK(experts["int8_operations"].get<std::uint64_t>() > 0);
+    if (json.contains("limits")) CHECK(experts["limit_seconds"].get<double>() > 0);
+  }
+}
+
+TEST_CASE("run writes what its steps did, for a viewer of traces") {
+  const TemporaryFolder folder;
+  const std::string file = (folder.path() / "trace.json").string();
+  REQUIRE(run({"run", "-m", kTiny, "-p", "What is 2 times 3?", "-n", "4", "--trace", file}).code == 0);
+  std::ifstream written(file);
+  const auto events = nlohmann::json::parse(written)["traceEvents"];
+  std::size_t steps = 0, experts = 0;
+  double step_end = 0, last_end = 0;
+  for (const auto& event : events) {
+    CHECK(event["ph"] == "X");
+    const double begin = event["ts"], end = begin + event["dur"].get<double>();
+    if (event["name"].get<std::string>().starts_with("step ")) {
+      ++steps;
+      step_end = end;
+      CHECK(begin >= last_end);
+      continue;
+    }
+    experts += event["name"] == "experts";
+    CHECK(end <= step_end + 0.002);  // thousandths of a microsecond are cut off
+    last_end = end;
+  }
+  CHECK(steps == 4);
+  CHECK(experts >= 4);
+  const Ran refused = run({"run", "-m", "/nowhere", "-p", "x", "--trace", "/nowhere/trace.json"});
+  CHECK(refused.code == 1);
+  CHECK(has(refused.err, "/nowhere/trace.json"));
 }
