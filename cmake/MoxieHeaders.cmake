@@ -3,7 +3,7 @@
 
 # Layers that need nothing compiled belong to moxie::core, the others to their component.
 set(moxie_header_only_layers core router expert moe testing)
-set(moxie_text_layers format text)
+set(moxie_text_layers format text constraint)
 set(moxie_chat_layers tool chat)
 
 set(moxie_include_dir ${PROJECT_SOURCE_DIR}/include)

@@ -39,6 +39,10 @@ bool is_word(char32_t c) noexcept {
          is_enclosed_letter(c);
 }
 
+std::string_view category_name(char32_t c) noexcept {
+  return c > 0x10ffff ? "Co" : utf8proc_category_string(static_cast<utf8proc_int32_t>(c));
+}
+
 char32_t lower(char32_t c) noexcept {
   return c > 0x10ffff ? c : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace moxie::inline abi1::text {
 
@@ -18,6 +19,8 @@ bool is_number(char32_t c) noexcept;
 bool is_punctuation(char32_t c) noexcept;
 /// What \w of Unicode's regular expressions means (UTS 18, annex C).
 bool is_word(char32_t c) noexcept;
+/// The general category in two letters: "Lu", "Nd".
+std::string_view category_name(char32_t c) noexcept;
 /// The simple lower case.
 char32_t lower(char32_t c) noexcept;
 
