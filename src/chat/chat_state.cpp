@@ -168,6 +168,7 @@ Result<std::vector<const CallForm*>> ChatState::forms(const TemplateTraits& trai
   // The template does not show how calls look; the checkpoint's own tokens may.
   const Tokenizer& tokenizer = *pathway_.model().tokenizer();
   for (const CallForm& form : kCallForms) {
+    if (form.words) continue;
     bool any = false;
     bool all = true;
     for (const std::string_view marker :
@@ -235,6 +236,7 @@ Result<kernel::Rounds::Prompt> ChatState::begin_round() {
   prompt.answer.offered = std::move(offered.tools);
   prompt.answer.channels = chosen.traits->channels;
   prompt.answer.begins_in = reasoning_at_end(prompt_);
+  prompt.answer.begins_in_call = call_at_end(prompt_, chosen.traits->forms);
   return prompt;
 }
 

@@ -26,6 +26,7 @@ struct AnswerOptions {
   bool channels = false;                     ///< the answer is messages in channels, as those of gpt-oss
   bool reasoning = true;                     ///< kReasoningForms at the beginning are no part of the answer
   const ReasoningForm* begins_in = nullptr;  ///< the prompt ended in its `begin`
+  const CallForm* begins_in_call = nullptr;  ///< the same of a form whose names are recipients (CallForm::text_name)
   std::size_t max_call_bytes = 1U << 20U;    ///< of one call as written; a longer one is malformed
 };
 
@@ -58,8 +59,8 @@ struct AnswerEvent {
 /// of it; line breaks around markers belong to them. A call is held back until it is whole, so a malformed one is
 /// never half announced: it comes as kMalformedCall.
 ///
-/// A call has a name and arguments, both said by the model: arguments that are missing are not taken for none. An
-/// object without a marker (CallForm::bare) is a call only if a tool of its name was offered; otherwise it is text.
+/// A call has a name and arguments, both said by the model: arguments that are missing are not taken for none. What
+/// has no marker (CallForm::bare) is a call only if a tool of its name was offered; otherwise it is text.
 /// Behind a marker the name may be any. A call that lacks no more than its last marker when the answer ends is one. One
 /// that goes wrong ends at the next marker, so it does not take a good one with it.
 ///

@@ -34,12 +34,15 @@ bool may_be_header(std::string_view text) noexcept {
 AnswerReader::AnswerReader(const AnswerOptions& options)
     : options_(options), call_markers_(options.forms), thinking_(options.begins_in), may_think_(options.reasoning) {
   for (const CallForm* form : options.forms) {
-    if (form->bare) bare_ = form;
+    bare_ = bare_ || form->bare;
     if (form->encoding == CallForm::Encoding::kChannel) channel_ = form;
   }
   if (options.begins_in != nullptr) {
     state_ = State::kReasoning;
     skip_breaks_ = true;
+  } else if (options.begins_in_call != nullptr) {
+    state_ = State::kCall;
+    call_.begin(options_, call_markers_, {}, options.begins_in_call, {});
   } else if (options.channels) {
     state_ = State::kHeader;
   }
@@ -84,12 +87,19 @@ std::string_view AnswerReader::find_marker(std::string_view text, Marker& kind) 
   if (options_.channels && (found = look(Marker::kChannel, kMessageEnds), !found.empty())) return found;
   if (state_ == State::kReasoning) {
     if (thinking_ == nullptr) return {};
-    return look(Marker::kReasoningEnd, std::array{thinking_->end});
+    if (found = look(Marker::kReasoningEnd, std::array{thinking_->end}); !found.empty()) return found;
+    return look(Marker::kCall, call_markers_.in_reasoning);
   }
   if (found = look(Marker::kCall, call_markers_.begins); !found.empty()) return found;
-  if (state_ == State::kAfterCall) return look(Marker::kCallEnd, call_markers_.ends);
-  if (at_start_ && may_think_) {
+  if (state_ == State::kAfterCall) {
+    // The end of reasoning that a call has cut means nothing any more.
+    if (cut_thinking_ && (found = look(Marker::kCallEnd, std::array{thinking_->end}), !found.empty())) return found;
+    return look(Marker::kCallEnd, call_markers_.ends);
+  }
+  if (options_.reasoning) {
     for (const ReasoningForm& form : kReasoningForms) {
+      if (!form.anywhere && !(at_start_ && may_think_)) continue;
+      if (form.anywhere && (found = look(Marker::kReasoningEnd, std::array{form.end}), !found.empty())) return found;
       if (found = look(Marker::kReasoning, std::array{form.begin}); !found.empty()) return found;
     }
   }
@@ -117,21 +127,26 @@ void AnswerReader::plain(char c, Events& events) {
     return;
   }
   skip_breaks_ = false;
-  if (state_ == State::kText && c == '{' && bare_call_may_begin()) {
-    flush_held(events);
-    state_ = State::kCall;
-    call_.begin(options_, call_markers_, {}, bare_, {});
-    return take_call(c, events);
-  }
   flush_held(events);
+  if (state_ == State::kText && begin_bare_call(c, events)) return;
   emit({&c, 1}, events);
   if (state_ == State::kText && !is_space(c)) at_start_ = false;
+}
+
+bool AnswerReader::begin_bare_call(char c, Events& events) {
+  if (c != '{' && c != '[') return false;
+  if (again_ == nullptr && !(at_start_ && bare_)) return false;
+  state_ = State::kCall;
+  announced_ = false;
+  call_.begin(options_, call_markers_, {}, again_, {});
+  take_call(c, events);
+  return true;
 }
 
 /// White space between calls is nobody's, and neither are their end markers.
 void AnswerReader::take_after_call(char c, Events& events) {
   if (held_.empty() && is_space(c)) return;
-  if (held_.empty() && after_bare_ && c == bare_->separator) return;
+  if (held_.empty() && again_ != nullptr && c == again_->separator) return;
   Marker kind{};
   held_.push_back(c);
   const std::string_view marker = find_marker(held_, kind);
@@ -143,12 +158,12 @@ void AnswerReader::take_after_call(char c, Events& events) {
   state_ = State::kText;
   const std::string text = std::exchange(held_, {});
   for (const char each : text) take(each, events);
-  after_bare_ = after_bare_ && state_ == State::kCall;
+  if (state_ != State::kCall) again_ = nullptr;
 }
 
 void AnswerReader::enter(Marker kind, std::string_view marker, Events& events) {
   held_.clear();
-  breaks_ = 0;
+  if (kind != Marker::kCall) breaks_ = 0;  // in front of a call they wait until it is one
   skip_breaks_ = true;
   switch (kind) {
     case Marker::kCall: return begin_call(marker, events);
@@ -196,7 +211,7 @@ void AnswerReader::end_header(Events& events) {
   const std::string header = std::exchange(header_, {});
   skip_breaks_ = false;
   if (header.find("to=") != std::string::npos && header.find("to=assistant") == std::string::npos) {
-    events.push_back({.kind = Kind::kCallBegin});
+    announce_call(events);
     state_ = State::kCall;
     const CallForm* form = channel_ != nullptr ? channel_ : find_call_form("gpt-oss");
     return call_.begin(options_, call_markers_, header + std::string(Marks::kMessage), form, header);
@@ -212,38 +227,60 @@ void AnswerReader::end_header(Events& events) {
 }
 
 void AnswerReader::begin_call(std::string_view marker, Events& events) {
+  if (state_ == State::kReasoning) {
+    cut_thinking_ = true;
+    may_think_ = false;
+  }
   state_ = State::kCall;
-  events.push_back({.kind = Kind::kCallBegin});
+  announced_ = false;
   call_.begin(options_, call_markers_, marker, nullptr, {});
+  if (!call_.unsure()) announce_call(events);
+}
+
+void AnswerReader::announce_call(Events& events) {
+  breaks_ = 0;
+  announced_ = true;
+  events.push_back({.kind = Kind::kCallBegin});
 }
 
 void AnswerReader::take_call(char c, Events& events) {
   const Progress progress = call_.take(c);
-  if (progress == Progress::kWhole) end_call(events);
-  if (progress == Progress::kMalformed) give_up_call(events);
+  if (progress == Progress::kWhole) return end_call(events);
+  if (progress == Progress::kMalformed) return give_up_call(events);
+  if (progress == Progress::kText) {
+    state_ = State::kText;
+    const std::string rest = std::move(call_.rest());
+    for (const char each : rest) take(each, events);
+  } else if (!announced_ && !call_.unsure()) {
+    announce_call(events);
+  }
 }
 
 void AnswerReader::end_call(Events& events) {
-  bool begun = !call_.bare();
   for (ToolCall& call : call_.calls()) {
-    if (!std::exchange(begun, false)) events.push_back({.kind = Kind::kCallBegin});
+    if (!announced_) announce_call(events);
+    announced_ = false;
     events.push_back({.kind = Kind::kCall, .call = std::move(call), .form = &call_.form()});
   }
   state_ = State::kAfterCall;
   at_start_ = false;
-  after_bare_ = call_.form().bare;
+  const CallForm& form = call_.form();
+  again_ = form.bare || (form.begin.empty() && !form.section_begin.empty()) ? &form : nullptr;
   const std::string rest = std::move(call_.rest());
   for (const char c : rest) take(c, events);
 }
 
 void AnswerReader::give_up_call(Events& events) {
   at_start_ = false;
-  after_bare_ = false;
-  if (call_.bare()) {
+  again_ = nullptr;
+  if (call_.unsure()) {
     // An object that is no call is an answer in JSON, if nothing said that it would be one.
     state_ = State::kText;
+    skip_breaks_ = false;
+    flush_held(events);
     emit(call_.written(), events);
   } else {
+    if (!announced_) announce_call(events);
     state_ = State::kAfterCall;
     events.push_back({.kind = Kind::kMalformedCall,
                       .text = std::string(call_.written()),

@@ -42,23 +42,27 @@ class AnswerReader {
   void begin_call(std::string_view marker, Events& events);
   void flush_held(Events& events);
   void emit(std::string_view text, Events& events) const;
-  [[nodiscard]] bool bare_call_may_begin() const noexcept { return bare_ != nullptr && (at_start_ || after_bare_); }
+  /// Begins one without a marker, where the character may be its first.
+  bool begin_bare_call(char c, Events& events);
+  void announce_call(Events& events);
   /// The marker that the text is the beginning of, or all of; empty where there is none.
   [[nodiscard]] std::string_view find_marker(std::string_view text, Marker& kind) const noexcept;
 
   const AnswerOptions options_;
   CallMarkers call_markers_;
-  const CallForm* bare_ = nullptr;
+  bool bare_ = false;                  // an answer may begin with a call that has no marker
   const CallForm* channel_ = nullptr;  // where calls may come in channels
   const ReasoningForm* thinking_ = nullptr;
 
   State state_ = State::kText;
-  bool at_start_ = true;      // of the answer: nothing but white space yet
-  bool may_think_ = true;     // it has not yet
-  bool skip_breaks_ = false;  // line breaks behind a marker
-  bool after_bare_ = false;   // separators and further objects may follow
-  std::size_t breaks_ = 0;    // line breaks held back
-  std::string held_;          // what may become a marker
+  bool at_start_ = true;             // of the answer: nothing but white space yet
+  bool may_think_ = true;            // it has not yet
+  bool skip_breaks_ = false;         // line breaks behind a marker
+  const CallForm* again_ = nullptr;  // another call of this form may follow without a marker
+  bool announced_ = false;           // the call
+  bool cut_thinking_ = false;        // a call began in it
+  std::size_t breaks_ = 0;           // line breaks held back
+  std::string held_;                 // what may become a marker
   std::string header_;
   CallReader call_;
 };

@@ -2,6 +2,7 @@
 #include "text/messages/call_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "text/messages/read_calls.hpp"
 
@@ -17,14 +18,26 @@ constexpr std::size_t kMaxHeaderBytes = 1024;  // names have 64 bytes, ids not m
 
 enum class Fit : std::uint8_t { kNo, kMaybe, kYes };
 
+/// Whether `text` begins as a call does that has no marker.
+Fit fits_bare(const CallForm& form, std::string_view text) noexcept {
+  if (!form.bare) return Fit::kNo;
+  if (form.encoding == Encoding::kObject) return text[0] == '{' ? Fit::kYes : Fit::kNo;
+  if (text[0] != '[' || text.size() > 64) return Fit::kNo;
+  const std::size_t at = text.find_first_not_of(kSpace, 1);
+  if (at == std::string_view::npos) return Fit::kMaybe;
+  return (text[at] == '{') == (form.encoding == Encoding::kList) ? Fit::kYes : Fit::kNo;
+}
+
 /// Whether `text`, without space in front, is how what stands behind `marker` begins in this form.
 Fit fits(const CallForm& form, std::string_view marker, std::string_view text) noexcept {
+  if (text.empty()) return Fit::kMaybe;
+  if (marker.empty()) return fits_bare(form, text);
   if (marker == form.section_begin && marker != form.begin) {
+    if (form.begin.empty()) return text[0] == '{' ? Fit::kYes : Fit::kNo;
     if (text.starts_with(form.begin)) return Fit::kYes;
     return form.begin.starts_with(text) ? Fit::kMaybe : Fit::kNo;
   }
   if (marker != form.begin) return Fit::kNo;
-  if (text.empty()) return Fit::kMaybe;
   const bool json = text[0] == '{' || text[0] == '[';
   switch (form.encoding) {
     case Encoding::kObject: return text[0] == '{' ? Fit::kYes : Fit::kNo;
@@ -46,6 +59,10 @@ void add_once(std::vector<std::string_view>& list, std::string_view marker) {
   if (!marker.empty() && std::ranges::find(list, marker) == list.end()) list.push_back(marker);
 }
 
+bool is_literal(const CallForm& form) noexcept {
+  return form.encoding == Encoding::kPython || !form.string_mark.empty();
+}
+
 Status wrong(std::string_view needed, std::string_view came) { return Status(Code::kFormat, kToolCall, needed, came); }
 
 }  // namespace
@@ -53,7 +70,10 @@ Status wrong(std::string_view needed, std::string_view came) { return Status(Cod
 CallMarkers::CallMarkers(std::span<const CallForm* const> forms) {
   for (const CallForm* form : forms) {
     add_once(begins, form->section_begin);
-    add_once(begins, form->begin);
+    if (!form->words || form->section_begin.empty()) add_once(begins, form->begin);
+    using InReasoning = CallForm::InReasoning;
+    if (form->in_reasoning != InReasoning::kNone) add_once(in_reasoning, form->section_begin);
+    if (form->in_reasoning == InReasoning::kAny) add_once(in_reasoning, form->begin);
     add_once(ends, form->section_end);
     add_once(ends, form->end);
   }
@@ -64,17 +84,21 @@ void CallReader::begin(const AnswerOptions& options, const CallMarkers& markers,
   options_ = &options;
   markers_ = &markers;
   form_ = form;
-  phase_ = form == nullptr ? Phase::kChoose : Phase::kJson;
+  phase_ = form == nullptr ? Phase::kChoose : form->encoding == Encoding::kNamed ? Phase::kHeader : Phase::kJson;
   if (form == nullptr) {
-    form_ = *std::ranges::find_if(
-        options.forms, [&](const CallForm* each) { return marker == each->begin || marker == each->section_begin; });
+    form_ = *std::ranges::find_if(options.forms, [&](const CallForm* each) {
+      return marker.empty() ? each->bare : marker == each->begin || marker == each->section_begin;
+    });
   }
+  unsure_ = marker.empty() || form_->words;
   in_section_ = too_long_ = false;
   marker_ = marker;
   header_ = header;
   body_.clear();
-  json_ = tail_ = swallowed_ = 0;
+  json_ = tail_ = swallowed_ = space_ = 0;
+  quoted_ = false;
   scan_ = JsonScan();
+  literal_ = LiteralScan(form_->string_mark);
   calls_.clear();
   written_.clear();
   rest_.clear();
@@ -97,28 +121,10 @@ Progress CallReader::take(char c) {
   body_.push_back(c);
   switch (phase_) {
     case Phase::kChoose: return choose();
-    case Phase::kHeader:
-      if (ends(form_->name_end)) {
-        header_ = without(form_->name_end);
-        json_ = body_.size();
-        phase_ = Phase::kJson;
-      } else if (body_.size() > kMaxHeaderBytes || ends(form_->end) || !marker_at_end().empty()) {
-        return break_off(wrong(Text(trimmed(form_->name_end), " behind the name"), "none"));
-      }
-      return Progress::kOpen;
+    case Phase::kHeader: return take_header(c);
     case Phase::kJson: return take_json(c);
     case Phase::kTail: return take_tail();
-    case Phase::kText:
-      if (ends(form_->end)) {
-        return read({}, without(form_->end), body_.size());
-      }
-      if (in_section_ && ends(form_->section_end)) {
-        // Without its own end marker, where all else is there.
-        const std::string_view text = trimmed(without(form_->section_end));
-        if (!form_->value_end.empty() && text.ends_with(form_->value_end)) return read({}, text, body_.size());
-        return break_off(wrong(form_->end, form_->section_end));
-      }
-      return Progress::kOpen;
+    case Phase::kText: return take_text();
     case Phase::kBroken: return take_broken();
   }
   return Progress::kOpen;
@@ -133,7 +139,7 @@ Progress CallReader::finish() {
   } else if (phase_ == Phase::kText) {
     const std::string_view text = trimmed(body_);
     const bool ended = !form_->value_end.empty() && text.ends_with(form_->value_end);
-    if (ended || form_->encoding == Encoding::kPython) return read({}, text, body_.size());
+    if ((ended && !quoted_) || form_->encoding == Encoding::kPython) return read({}, text, body_.size());
   }
   if (phase_ != Phase::kBroken) {
     const Progress progress = break_off(std::move(note));
@@ -143,32 +149,37 @@ Progress CallReader::finish() {
 }
 
 Progress CallReader::choose() {
-  const std::size_t space = std::min(body_.find_first_not_of(kSpace), body_.size());
-  const std::string_view text = std::string_view(body_).substr(space);
+  if (space_ + 1 == body_.size() && kSpace.find(body_.back()) != std::string_view::npos) ++space_;
+  const std::string_view text = std::string_view(body_).substr(space_);
   bool open = false;
   for (const CallForm* form : options_->forms) {
-    if (marker_ != form->begin && marker_ != form->section_begin) continue;
+    if (!marker_.empty() && marker_ != form->begin && marker_ != form->section_begin) continue;
     const Fit fit = fits(*form, marker_, text);
     if (fit == Fit::kMaybe) open = true;
-    if (fit == Fit::kYes && !open) return enter(*form, space);
+    if (fit == Fit::kYes && !open) return enter(*form, space_);
   }
   if (open) return Progress::kOpen;
-  in_section_ = marker_ == form_->section_begin;
-  return break_off(
-      wrong(in_section_ ? Text(form_->begin) : Text("a call"), Text("'", trimmed(text).substr(0, 40), "'")));
+  in_section_ = !marker_.empty() && marker_ == form_->section_begin;
+  return break_off(wrong(in_section_ && !form_->begin.empty() ? Text(form_->begin) : Text("a call"),
+                         Text("'", trimmed(text).substr(0, 40), "'")));
 }
 
 /// `space`: so much of it is in front of what decided.
 Progress CallReader::enter(const CallForm& form, std::size_t space) {
   form_ = &form;
-  phase_ = form.encoding == Encoding::kNamed                                          ? Phase::kHeader
-           : form.encoding == Encoding::kTagged || form.encoding == Encoding::kPython ? Phase::kText
-                                                                                      : Phase::kJson;
-  if (marker_ == form.section_begin && marker_ != form.begin) {
+  literal_ = LiteralScan(form.string_mark);
+  const bool python = form.encoding == Encoding::kPython;
+  phase_ = form.encoding == Encoding::kNamed                                    ? Phase::kHeader
+           : form.encoding == Encoding::kTagged || (python && !marker_.empty()) ? Phase::kText
+                                                                                : Phase::kJson;
+  if (!marker_.empty() && marker_ == form.section_begin && marker_ != form.begin) {
     in_section_ = true;
-    marker_ += body_;
-    body_.clear();
-    return Progress::kOpen;
+    if (!form.begin.empty()) {
+      unsure_ = false;
+      marker_ += body_;
+      body_.clear();
+      return Progress::kOpen;
+    }
   }
   const std::string taken = std::move(body_);
   body_ = taken.substr(0, space);
@@ -182,8 +193,46 @@ Progress CallReader::enter(const CallForm& form, std::size_t space) {
   return Progress::kOpen;
 }
 
+Progress CallReader::take_header(char c) {
+  const std::string_view end = form_->name_end;
+  if (end.empty() ? c == '{' : ends(end)) {
+    header_ = std::string_view(body_).substr(0, body_.size() - (end.empty() ? 1 : end.size()));
+    json_ = header_.size() + end.size();
+    phase_ = Phase::kJson;
+    const std::string_view name = trimmed(header_);
+    if (!form_->text_name.empty() && name == form_->text_name) {
+      rest_.clear();
+      return Progress::kText;
+    }
+    if (unsure_ && !options_->offered.offers(name)) return break_off(wrong("the name of a tool", name.substr(0, 100)));
+    unsure_ = false;
+    return end.empty() ? take_json(c) : Progress::kOpen;
+  }
+  if (body_.size() > kMaxHeaderBytes || ends(form_->end) || !marker_at_end().empty()) {
+    return break_off(wrong(Text(end.empty() ? "arguments" : trimmed(end), " behind the name"), "none"));
+  }
+  return Progress::kOpen;
+}
+
+Progress CallReader::take_text() {
+  if (!form_->quote_begin.empty()) {
+    if (ends(form_->quote_begin)) quoted_ = true;
+    if (ends(form_->quote_end)) quoted_ = false;
+    if (quoted_) return Progress::kOpen;
+  }
+  if (ends(form_->end)) return read({}, without(form_->end), body_.size());
+  if (in_section_ && ends(form_->section_end)) {
+    // Without its own end marker, where all else is there.
+    const std::string_view text = trimmed(without(form_->section_end));
+    if (!form_->value_end.empty() && text.ends_with(form_->value_end)) return read({}, text, body_.size());
+    return break_off(wrong(form_->end, form_->section_end));
+  }
+  return Progress::kOpen;
+}
+
 Progress CallReader::take_json(char c) {
-  const JsonScan::State state = scan_.take(c);
+  const bool literal = is_literal(*form_);
+  const JsonScan::State state = literal ? literal_.take(c) : scan_.take(c);
   if (state == JsonScan::State::kWhole) {
     tail_ = body_.size();
     phase_ = Phase::kTail;
@@ -191,9 +240,10 @@ Progress CallReader::take_json(char c) {
     return Progress::kOpen;
   }
   if (state == JsonScan::State::kBroken) {
-    return break_off(wrong("JSON", Text("a mistake at '", std::string_view(body_).substr(body_.size() - 1), "'")));
+    return break_off(wrong(literal ? "a literal" : "JSON",
+                           Text("a mistake at '", std::string_view(body_).substr(body_.size() - 1), "'")));
   }
-  if (!scan_.in_string()) {
+  if (!(literal ? literal_.in_string() : scan_.in_string())) {
     swallowed_ = 0;
   } else if (ends(form_->end)) {
     if (swallowed_ == 0) swallowed_ = body_.size();
@@ -246,7 +296,7 @@ Progress CallReader::read(std::string_view header, std::string_view body, std::s
   }
   // Without a marker, only a tool's name tells a call from an answer in JSON.
   for (const ToolCall& call : *calls) {
-    if (!bare() || options_->offered.offers(call.name)) continue;
+    if (!unsure_ || options_->offered.offers(call.name)) continue;
     note_ = wrong("the name of a tool", call.name);
     return give_up(end);
   }
@@ -258,8 +308,9 @@ Progress CallReader::read(std::string_view header, std::string_view body, std::s
 /// It goes wrong here. Where it ends is at an end marker that a string has swallowed, or what comes will tell.
 Progress CallReader::break_off(Status note) {
   note_ = std::move(note);
-  phase_ = Phase::kBroken;
-  if (bare()) return give_up(body_.size());
+  const Phase phase_was = std::exchange(phase_, Phase::kBroken);
+  // Words: what is behind the first of them is looked at again.
+  if (unsure_) return give_up(too_long_ || phase_was == Phase::kJson || phase_was == Phase::kTail ? body_.size() : 0);
   if (!too_long_) {
     std::size_t end = std::string_view::npos;
     for (const std::string_view marker : {form_->end, in_section_ ? form_->section_end : std::string_view()}) {

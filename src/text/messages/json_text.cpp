@@ -63,13 +63,12 @@ namespace {
 
 bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// Behind the string that begins at `at`.
+}  // namespace
+
 std::size_t string_end(std::string_view json, std::size_t at) noexcept {
   for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1U : 0U;
   return std::min(at + 1, json.size());
 }
-
-}  // namespace
 
 void write_compact(std::string& out, std::string_view json) {
   for (std::size_t at = 0; at < json.size();) {

@@ -101,6 +101,8 @@ unsigned allowed_types(JsonValue schema, unsigned depth = 0) noexcept {
 
 }  // namespace
 
+bool allows_text(JsonValue schema) noexcept { return (allowed_types(schema) & kString) != 0; }
+
 std::string typed_argument(std::string_view text, JsonValue schema, std::size_t max_bytes) {
   const unsigned types = allowed_types(schema);
   std::string out;
@@ -113,7 +115,7 @@ std::string typed_argument(std::string_view text, JsonValue schema, std::size_t 
         write_compact(out, plain);
         return out;
       }
-    } else if (const Result<std::string> literal = read_python_value(plain); literal.ok()) {
+    } else if (const Result<std::string> literal = read_literal(plain); literal.ok()) {
       // Some templates write True, None and {'a': 1} into the history, so models do too.
       const Result<format::JsonDocument> same = parse_call_json(*literal, 6 * max_bytes + 2);
       const unsigned type = same.ok() ? type_of(same->root()) : unsigned{kString};

@@ -15,10 +15,11 @@ constexpr std::string_view kSpace = " \t\r\n";
 bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-/// [name(key=value, ...), ...], or one call without the brackets. Values are literals; nothing is evaluated.
-class PythonReader {
+/// [name(key=value, ...), ...], or calls one after the other without the brackets. Values are literals; nothing is
+/// evaluated. With a mark, texts stand between two of it and the keys of objects stand bare.
+class LiteralReader {
  public:
-  explicit PythonReader(std::string_view text) noexcept : text_(text) {}
+  explicit LiteralReader(std::string_view text, std::string_view mark = {}) noexcept : text_(text), mark_(mark) {}
 
   Result<std::vector<ToolCall>> calls() {
     std::vector<ToolCall> calls;
@@ -27,7 +28,7 @@ class PythonReader {
       if (list && !calls.empty() && next() == ']') break;  // a comma behind the last
       MOXIE_TRY_LET(ToolCall call, this->call());
       calls.push_back(std::move(call));
-    } while (list && take(','));
+    } while (list ? take(',') : next() != '\0');
     if (list) MOXIE_TRY(must_take(']'));
     MOXIE_TRY(end());
     return calls;
@@ -104,6 +105,7 @@ class PythonReader {
   Status value(std::string& out, std::size_t depth) {
     if (depth == kMaxDepth) return wrong("values that are less deep");
     const char c = next();
+    if (marked()) return marked_string(out);
     if (c == '\'' || c == '"') return string(out);
     if (c == '[') return items(out, '[', ']', depth);
     if (c == '(') return items(out, '(', ')', depth);
@@ -146,8 +148,7 @@ class PythonReader {
         out += ',';
       }
       if (open == '{') {
-        if (next() != '\'' && next() != '"') return wrong("a key as a string");
-        MOXIE_TRY(string(out));
+        MOXIE_TRY(key(out));
         MOXIE_TRY(must_take(':'));
         out += ':';
       }
@@ -155,6 +156,29 @@ class PythonReader {
     }
     MOXIE_TRY(must_take(close));
     out += open == '{' ? '}' : ']';
+    return {};
+  }
+
+  Status key(std::string& out) {
+    if (next() == '\'' || next() == '"') return string(out);
+    if (marked()) return marked_string(out);
+    const std::size_t end = std::min(text_.find_first_of(":,{}[]", at_), text_.size());
+    const std::string_view bare = trimmed(text_.substr(at_, end - at_));
+    if (mark_.empty() || bare.empty()) return wrong("a key");
+    quote(out, bare);
+    at_ = end;
+    return {};
+  }
+
+  [[nodiscard]] bool marked() const noexcept { return !mark_.empty() && text_.substr(at_).starts_with(mark_); }
+
+  /// Everything is meant as it stands there.
+  Status marked_string(std::string& out) {
+    const std::size_t begin = at_ + mark_.size();
+    const std::size_t end = text_.find(mark_, begin);
+    if (end == std::string_view::npos) return wrong("the end of a string");
+    quote(out, text_.substr(begin, end - begin));
+    at_ = end + mark_.size();
     return {};
   }
 
@@ -205,18 +229,16 @@ class PythonReader {
   }
 
   std::string_view text_;
+  std::string_view mark_;
   std::size_t at_ = 0;
 };
 
 }  // namespace
 
-Result<std::vector<ToolCall>> read_python_calls(std::string_view body) {
-  MOXIE_TRY_LET(std::vector<ToolCall> calls, PythonReader(body).calls());
-  // A key twice, or no UTF-8.
-  for (const ToolCall& call : calls) MOXIE_TRY(parse_call_json(call.arguments, call.arguments.size()).status());
-  return calls;
-}
+Result<std::vector<ToolCall>> read_python_calls(std::string_view body) { return LiteralReader(body).calls(); }
 
-Result<std::string> read_python_value(std::string_view text) { return PythonReader(text).literal(); }
+Result<std::string> read_literal(std::string_view text, std::string_view mark) {
+  return LiteralReader(text, mark).literal();
+}
 
 }  // namespace moxie::text

@@ -65,6 +65,27 @@ Result<ToolCall> read_object(const CallForm& form, format::JsonValue json, std::
   return call;
 }
 
+/// Arguments that were no JSON as they were written: checked, and texts that some templates write for any value
+/// (days="3") become what the tool wants.
+Status type_arguments(ToolCall& call, const OfferedTools& offered, std::size_t max_bytes) {
+  MOXIE_TRY_LET(const format::JsonDocument document, parse_call_json(call.arguments, 6 * max_bytes + 16));
+  if (!document.root().is_object()) return wrong("an object as arguments", document.root().describe());
+  std::string typed = "{";
+  const std::vector<std::string_view> written = written_values(call.arguments);
+  std::size_t at = 0;
+  for (const auto& member : document.root()) {
+    if (at > 0) typed += ',';
+    json::write_string(member.key, [&](std::string_view part) { typed.append(part); });
+    typed += ':';
+    const format::JsonValue schema = offered.argument(call.name, member.key);
+    const auto text = member.value.as_string();
+    typed += text && !allows_text(schema) ? typed_argument(*text, schema, max_bytes) : std::string(written[at]);
+    ++at;
+  }
+  call.arguments = std::move(typed) + "}";
+  return {};
+}
+
 /// name_begin N id_begin I, or I name_begin N.
 Result<ToolCall> read_header(const CallForm& form, std::string_view header) {
   ToolCall call;
@@ -100,86 +121,15 @@ Result<ToolCall> read_header(const CallForm& form, std::string_view header) {
 }
 
 Result<ToolCall> read_named(const CallForm& form, std::string_view header, std::string_view body,
-                            std::size_t max_bytes) {
+                            const OfferedTools& offered, std::size_t max_bytes) {
   MOXIE_TRY_LET(ToolCall call, read_header(form, header));
+  if (!form.string_mark.empty()) {
+    MOXIE_TRY_LET(call.arguments, read_literal(body, form.string_mark));
+    MOXIE_TRY(type_arguments(call, offered, max_bytes));
+    return call;
+  }
   MOXIE_TRY_LET(const format::JsonDocument document, parse_call_json(body, max_bytes));
   MOXIE_TRY_LET(call.arguments, read_arguments(document.root(), body, max_bytes));
-  return call;
-}
-
-std::string_view skip_space(std::string_view text) noexcept {
-  return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
-}
-
-/// Where a value ends: at a marker behind which the next key or nothing comes, for a text may hold the marker itself.
-std::size_t value_end(const CallForm& form, std::string_view text) noexcept {
-  for (std::size_t at = text.find(form.value_end); at != std::string_view::npos;
-       at = text.find(form.value_end, at + 1)) {
-    const std::string_view rest = skip_space(text.substr(at + form.value_end.size()));
-    if (rest.empty() || rest.starts_with(form.key_begin)) return at;
-  }
-  return std::string_view::npos;
-}
-
-// N name_end ( key_begin K key_end value_begin V value_end )*
-Result<ToolCall> read_tagged(const CallForm& form, std::string_view body, const OfferedTools& offered,
-                             std::size_t max_bytes) {
-  const std::size_t name_end =
-      form.name_end.empty() ? std::min(body.find(form.key_begin), body.size()) : body.find(form.name_end);
-  if (name_end == std::string_view::npos) return wrong(Text(form.name_end, " behind the name"), "none");
-  ToolCall call;
-  call.name = trimmed(body.substr(0, name_end));
-  if (call.name.empty() || call.name.find_first_of(kSpace) != std::string::npos) {
-    return wrong("a name", call.name.empty() ? "an empty one" : std::string_view(call.name).substr(0, 100));
-  }
-  std::string_view rest = skip_space(body.substr(name_end + form.name_end.size()));
-  call.arguments = "{";
-  while (!rest.empty()) {
-    if (!rest.starts_with(form.key_begin)) return wrong(form.key_begin, rest.substr(0, 100));
-    rest.remove_prefix(form.key_begin.size());
-    std::size_t key_end = rest.find(form.key_end);
-    std::size_t behind = key_end + form.key_end.size();
-    bool is_json = false;
-    if (!form.json_key_end.empty()) {
-      if (const std::size_t other = rest.find(form.json_key_end); other < key_end) {
-        is_json = true;
-        key_end = other;
-        behind = other + form.json_key_end.size();
-      }
-    }
-    if (key_end == std::string_view::npos) return wrong(Text(form.key_end, " behind a key"), "none");
-    const std::string_view key = trimmed(rest.substr(0, key_end));
-    rest.remove_prefix(behind);
-    if (!form.value_begin.empty()) {
-      rest = skip_space(rest);
-      if (!rest.starts_with(form.value_begin)) return wrong(form.value_begin, rest.substr(0, 100));
-      rest.remove_prefix(form.value_begin.size());
-    }
-    const std::size_t end = value_end(form, rest);
-    if (end == std::string_view::npos) return wrong(Text(form.value_end, " behind a value"), "none");
-    std::string_view value = rest.substr(0, end);
-    if (value.find(form.key_begin) != std::string_view::npos) {  // a value that was not ended, more likely
-      return wrong(Text(form.value_end, " behind a value"), Text("'", form.key_begin, "'"));
-    }
-    if (form.value_lines) {
-      if (value.starts_with('\n')) value.remove_prefix(1);
-      if (value.ends_with('\n')) value.remove_suffix(1);
-    }
-    if (call.arguments.size() > 1) call.arguments += ',';
-    json::write_string(key, [&](std::string_view part) { call.arguments.append(part); });
-    call.arguments += ':';
-    if (is_json) {
-      MOXIE_TRY(parse_call_json(value, max_bytes).status());
-      write_compact(call.arguments, value);
-    } else if (!form.json_key_end.empty()) {
-      json::write_string(value, [&](std::string_view part) { call.arguments.append(part); });
-    } else {
-      call.arguments += typed_argument(value, offered.argument(call.name, key), max_bytes);
-    }
-    rest = skip_space(rest.substr(end + form.value_end.size()));
-  }
-  call.arguments += '}';
-  MOXIE_TRY(parse_call_json(call.arguments, 6 * max_bytes + 16).status());  // a key twice, or no UTF-8
   return call;
 }
 
@@ -205,9 +155,13 @@ Result<std::vector<ToolCall>> read_calls(const CallForm& form, std::string_view 
     if (call.ok()) calls.push_back(*std::move(call));
     return call.status();
   };
-  if (form.encoding == Encoding::kPython) return read_python_calls(body);
+  if (form.encoding == Encoding::kPython) {
+    MOXIE_TRY_LET(calls, read_python_calls(body));
+    for (ToolCall& call : calls) MOXIE_TRY(type_arguments(call, offered, max_bytes));
+    return calls;
+  }
   if (form.encoding == Encoding::kNamed || form.encoding == Encoding::kChannel) {
-    MOXIE_TRY(add(read_named(form, header, body, max_bytes)));
+    MOXIE_TRY(add(read_named(form, header, body, offered, max_bytes)));
     return calls;
   }
   if (form.encoding == Encoding::kTagged) {

@@ -23,8 +23,11 @@ Result<std::vector<ToolCall>> read_calls(const CallForm& form, std::string_view 
 
 /// Of kPython.
 Result<std::vector<ToolCall>> read_python_calls(std::string_view body);
-/// A literal as Python writes it, as JSON.
-Result<std::string> read_python_value(std::string_view text);
+/// A literal as Python writes it, as JSON; with a mark as CallForm::string_mark says.
+Result<std::string> read_literal(std::string_view text, std::string_view mark = {});
+/// Of kTagged.
+Result<ToolCall> read_tagged(const CallForm& form, std::string_view body, const OfferedTools& offered,
+                             std::size_t max_bytes);
 
 /// Within the limits of one call.
 Result<format::JsonDocument> parse_call_json(std::string_view json, std::size_t max_bytes);
@@ -32,6 +35,9 @@ Result<format::JsonDocument> parse_call_json(std::string_view json, std::size_t 
 /// The value of an argument that was written as text, as JSON of a type that its schema allows. A text that has none is
 /// a string, for the tool to refuse.
 std::string typed_argument(std::string_view text, format::JsonValue schema, std::size_t max_bytes);
+
+/// Whether a text is a value that the schema allows.
+bool allows_text(format::JsonValue schema) noexcept;
 
 std::string_view trimmed(std::string_view text) noexcept;
 

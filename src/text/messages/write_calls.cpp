@@ -19,13 +19,15 @@ class CallWriter {
   Status calls(std::span<const ToolCall> calls) {
     if (calls.empty()) return {};
     if (!form_.section_begin.empty()) add({form_.section_begin, line_});
-    const bool list = form_.encoding == Encoding::kList || form_.encoding == Encoding::kPython;
-    if (list) add({form_.begin, "["});
+    const bool python = form_.encoding == Encoding::kPython;
+    const bool list = form_.encoding == Encoding::kList || python;
+    const bool brackets = list && !(python && form_.lines);
+    if (list) add({form_.begin, line_, brackets ? "[" : ""});
     for (std::size_t i = 0; i < calls.size(); ++i) {
-      if (i > 0) add({list ? ", " : line_});
+      if (i > 0) add({brackets ? ", " : line_});
       MOXIE_TRY(call(calls[i], i));
     }
-    if (list) add({"]", form_.end});
+    if (list) add({brackets ? "]" : "", line_, form_.end});
     if (!form_.section_end.empty()) add({line_, form_.section_end});
     return {};
   }
@@ -47,7 +49,11 @@ class CallWriter {
       return Status(Code::kFormat, text::kToolCall, "an object as arguments", document.root().describe());
     }
     switch (form_.encoding) {
-      case Encoding::kObject: add({form_.begin, line_}), object(call), add({line_, form_.end}); break;
+      case Encoding::kObject: {
+        const std::string_view line = form_.begin.empty() ? std::string_view() : line_;
+        add({form_.begin, line}), object(call), add({line, form_.end});
+        break;
+      }
       case Encoding::kList: object(call); break;
       case Encoding::kNamed: named(call); break;
       case Encoding::kTagged: tagged(call, document.root()); break;
@@ -80,7 +86,30 @@ class CallWriter {
       add({form_.name_begin, call.name});
     }
     if (!form_.id_begin.empty() && !call.id.empty()) add({form_.id_begin, call.id});
-    add({form_.name_end, call.arguments, form_.arguments_end, form_.end});
+    add({form_.name_end});
+    if (form_.string_mark.empty()) {
+      add({call.arguments});
+    } else {
+      literal(call.arguments);
+    }
+    add({form_.arguments_end, form_.end});
+  }
+
+  /// JSON with CallForm::string_mark around texts, and bare keys.
+  void literal(std::string_view json) {
+    while (!json.empty()) {
+      if (json[0] != '"') {
+        add({json.substr(0, 1)});
+        json.remove_prefix(1);
+        continue;
+      }
+      const std::size_t end = text::string_end(json, 0);
+      const Result<format::JsonDocument> text =
+          text::parse_call_json(std::string(Text("[", json.substr(0, end), "]").view()), kMaxBytes);
+      json.remove_prefix(end);
+      const std::string_view mark = json.starts_with(':') ? std::string_view() : form_.string_mark;
+      add({mark, text.ok() ? *(*text->root().begin()).value.as_string() : std::string_view(), mark});
+    }
   }
 
   void tagged(const ToolCall& call, format::JsonValue arguments) {
@@ -90,9 +119,10 @@ class CallWriter {
     for (const auto& member : arguments) {
       const auto text = member.value.as_string();
       const std::string_view around = form_.value_lines ? "\n" : "";
+      const bool quoted = text && !form_.quote_begin.empty() && text->find_first_of("<&\n") != std::string_view::npos;
       add({form_.key_begin, member.key, !text && !form_.json_key_end.empty() ? form_.json_key_end : form_.key_end,
-           form_.value_begin.empty() ? "" : line_, form_.value_begin, around, text ? *text : written[at], around,
-           form_.value_end, line_});
+           form_.value_begin.empty() ? "" : line_, form_.value_begin, around, quoted ? form_.quote_begin : "",
+           text ? *text : written[at], quoted ? form_.quote_end : "", around, form_.value_end, line_});
       ++at;
     }
     add({form_.end});

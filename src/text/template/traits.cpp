@@ -239,6 +239,8 @@ class Prober {
       for (const CallForm* live : traits.forms) {
         all = all && !(live->begin == form.begin && names_come_first(*live) && names_come_first(form));
       }
+      all = all && contains(source_, form.told) &&
+            !(form.section_begin.empty() && form.begin.empty() && form.told.empty());
       if (form.name_key != "name") all = all && contains(source_, form.name_key) && !form.name_key.empty();
       if (all) traits.forms.push_back(&form);
     }

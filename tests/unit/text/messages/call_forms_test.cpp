@@ -57,6 +57,10 @@ TEST_CASE("each form is read as it is written") {
     }
     CHECK(answer(text, options) == expected);
     if (form.encoding == CallForm::Encoding::kChannel) continue;
+    if (form.begin.empty() && form.bare) {  // behind words it is text
+      CHECK(answer("Let me see.\n" + text, options) == "T(Let me see.\n" + text + ")");
+      continue;
+    }
     CHECK(answer("Let me see.\n" + text + "\nSo.", options) == "T(Let me see.)" + expected + "T(So.)");
   }
 }
@@ -255,6 +259,112 @@ TEST_CASE("the channels of gpt-oss") {
   CHECK(answer("Plain text.", oss) == "T(Plain text.)");
   CHECK(answer("today", oss) == "T(today)");
   CHECK(answer("", oss).empty());
+}
+
+TEST_CASE("Gemma's calls, with texts between marks of their own") {
+  const AnswerOptions gemma = read_as({"gemma4"});
+  CHECK(
+      answer("<|tool_call>call:weather{city:<|\"|>O\"s\\lo }<tool_call|><|\"|>,days:3,deep:{a:[1,<|\"|>x<|\"|>,true]}}"
+             "<tool_call|><|tool_call>call:now{}<tool_call|>",
+             gemma) ==
+      R"(BC(weather {"city":"O\"s\\lo }<tool_call|>","days":3,"deep":{"a":[1,"x",true]}} )BC(now {} ))");
+  CHECK(answer("<|channel>thought\nHm.<channel|>So:<|tool_call>call:now{}<tool_call|>", gemma) ==
+        "R(Hm.)T(So:)BC(now {} )");
+  CHECK(answer("<|channel>thought\nA<channel|>B<|channel>thought\nC<channel|>D<channel|>", gemma) ==
+        "R(A)T(B)R(C)T(D)");
+  for (const char* bad : {"call:weather{city:Oslo}", "call:{}", "weather{}", "call:now{a:1", "call:now{a:1,a:2}",
+                          "call:now{:1}", "call:now{a 1}", "call:now[]", "call:now"}) {
+    INFO(bad);
+    const std::string text = "<|tool_call>" + std::string(bad) + "<tool_call|>";
+    CHECK(answer(text + "Yes", gemma) == "BM(" + text + ")T(Yes)");
+  }
+  // FunctionGemma's template writes numbers as texts; the tool says what they are.
+  CHECK(answer("<start_function_call>call:weather{city:<escape>3<escape>,days:<escape>3<escape>}<end_function_call>",
+               read_as({"functiongemma"})) == R"(BC(weather {"city":"3","days":3} ))");
+}
+
+TEST_CASE("functionary's answers are messages to recipients") {
+  AnswerOptions options = read_as({"functionary-v3.2"});
+  CHECK(call_at_end("assistant\n\n>>>", options.forms) == options.forms[0]);
+  CHECK(call_at_end("assistant\n\n", options.forms) == nullptr);
+  options.begins_in_call = options.forms[0];
+  CHECK(answer("all\nHello, friend.\n", options) == "T(Hello, friend.\n)");
+  CHECK(answer("weather\n{\"city\": \"Oslo\"}", options) == R"(BC(weather {"city":"Oslo"} ))");
+  CHECK(answer("all\nI shall look.\n>>>weather\n{\"days\": 3}>>>now\n{}", options) ==
+        R"(T(I shall look.)BC(weather {"days":3} )BC(now {} ))");
+  CHECK(answer("now\n{\"a\": }>>>now\n{}", options) == "BM(now\n{\"a\": })BC(now {} )");
+  // What is neither "all" nor a tool was no recipient.
+  CHECK(answer("Plain text.", options) == "T(Plain text.)");
+  CHECK(answer("all\nType\n>>> now is\n>>>x\n at the prompt", options) == "T(Type\n>>> now is\n>>>x\n at the prompt)");
+  options.forms.clear();  // no tools
+  CHECK(answer("all\nHello >>>now\n{}", options) == "T(Hello >>>now\n{})");
+}
+
+TEST_CASE("calls that begin with words are calls only if they are") {
+  const AnswerOptions plus = read_as({"command-r-plus"});
+  CHECK(answer("I will look.\nAction: ```json\n[\n    {\n        \"tool_name\": \"weather\",\n        \"parameters\": "
+               "{\"city\": \"Oslo\"}\n    }\n]\n```",
+               plus) == R"(T(I will look.)BC(weather {"city":"Oslo"} ))");
+  CHECK(answer("\nAction: walk on.\n\nAction:\n```cpp\nint x;\n```", plus) ==
+        "T(\nAction: walk on.\n\nAction:\n```cpp\nint x;\n```)");
+  CHECK(answer("As JSON:\n```json\n{\"a\": 1}\n```", plus) == "T(As JSON:\n```json\n{\"a\": 1}\n```)");
+  CHECK(answer("Action:```json\n[{\"tool_name\": \"weather\"}]```", plus) ==
+        "BM(Action:```json\n[{\"tool_name\": \"weather\"}]```)");
+  CHECK(answer(" functools[{\"name\": \"now\", \"arguments\": {}}]", read_as({"firefunction"})) == "T( )BC(now {} )");
+  CHECK(answer("functools is a module", read_as({"firefunction"})) == "T(functools is a module)");
+}
+
+TEST_CASE("calls without any marker") {
+  const AnswerOptions python = read_as({"pythonic"});
+  CHECK(answer(R"([weather(city="O]s'lo", days="3"), now()])", python) ==
+        R"(BC(weather {"city":"O]s'lo","days":3} )BC(now {} ))");
+  for (const char* text : {"[1, 2, 3]", "[other(a=1)]", "[now()", "[now(], x", "[weather(city=Oslo)]", "[]", "now()"}) {
+    CHECK(answer(text, python) == "T(" + std::string(text) + ")");
+  }
+  const AnswerOptions xlam = read_as({"xlam", "pythonic"});
+  CHECK(answer(R"([{"name": "weather", "arguments": {"days": 3}}, {"name": "now", "arguments": {}}])", xlam) ==
+        R"(BC(weather {"days":3} )BC(now {} ))");
+  CHECK(answer("[ now()]", xlam) == "BC(now {} )");
+  CHECK(answer(R"([{"name": "Alice", "arguments": {}}])", xlam) == R"(T([{"name": "Alice", "arguments": {}}]))");
+  CHECK(answer("<function_calls>\nweather(city='Oslo')\nnow()\n</function_calls>", read_as({"olmo3"})) ==
+        R"(BC(weather {"city":"Oslo"} )BC(now {} ))");
+  CHECK(
+      answer("<tool_calls>\n{\"name\": \"now\", \"arguments\": {}}\n{\"name\": \"weather\", \"arguments\": {\"days\": "
+             "3}}\n</tool_calls>",
+             read_as({"minimax-m1"})) == R"(BC(now {} )BC(weather {"days":3} ))");
+  CHECK(answer("<|python_end|>{\"name\": \"now\", \"parameters\": {}}", read_as({"llama4"})) == "BC(now {} )");
+}
+
+TEST_CASE("a text in CDATA may hold any marker") {
+  const AnswerOptions minicpm = read_as({"minicpm5"});
+  CHECK(answer("<function name=\"weather\"><param name=\"city\"><![CDATA[a</param></function>\n]]></param>"
+               "<param name=\"days\">3</param></function>",
+               minicpm) == R"(BC(weather {"city":"a</param></function>\n","days":3} ))");
+  CHECK(answer("<function name=\"weather\"><param name=\"city\"><![CDATA[a</param></function>", minicpm) ==
+        "BM(<function name=\"weather\"><param name=\"city\"><![CDATA[a</param></function>)");
+}
+
+TEST_CASE("a call in reasoning that was left open") {
+  // llama.cpp's server ends reasoning at the markers of these forms and of no others.
+  AnswerOptions coder = read_as({"qwen3-coder"});
+  const std::string call = "<tool_call>\n<function=now>\n</function>\n</tool_call>";
+  CHECK(answer("<think>Hm.\n" + call, coder) == "R(Hm.)BC(now {} )");
+  CHECK(answer("<think>Hm." + call + "\n</think>\nSo.", coder) == "R(Hm.)BC(now {} )T(So.)");
+  CHECK(answer("<think>Hm. <function=now>", coder) == "R(Hm. <function=now>)");
+  coder.begins_in = &kReasoningForms[0];
+  CHECK(answer("Hm." + call, coder) == "R(Hm.)BC(now {} )");
+  CHECK(answer("<think>Hm.<|tool_call_begin|>functions.now:0<|tool_call_argument_begin|>{}<|tool_call_end|>",
+               read_as({"kimi-k2"})) == "R(Hm.)BC(now {} functions.now:0)");
+  CHECK(
+      answer(
+          "<think>Hm.\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"now\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+          read_as({"deepseek-v4"})) == "R(Hm.)BC(now {} )");
+  CHECK(answer("<|START_THINKING|>Hm.<|START_ACTION|>[{\"tool_name\": \"now\", \"parameters\": {}}]<|END_ACTION|>",
+               read_as({"command-r7b"})) == "R(Hm.)BC(now {} )");
+  const std::string hermes = R"(<think>Hm.<tool_call>{"name": "now", "arguments": {}}</tool_call>)";
+  CHECK(answer(hermes, read_as({"hermes"})) == "R(" + hermes.substr(7) + ")");
+  CHECK(answer(hermes + "</think>So.", read_as({"hermes"})) == "R(" + hermes.substr(7) + ")T(So.)");
+  CHECK(answer("<think>Hm." + call, {}) == "R(Hm." + call + ")");  // no tools
 }
 
 TEST_CASE("other words for thinking") {
