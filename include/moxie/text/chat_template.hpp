@@ -106,17 +106,20 @@ struct CheckpointTemplate {
   std::vector<std::pair<std::string, Value>> special_tokens{};  ///< bos_token, eos_token, ...: kTemplate, every byte
   TemplateTraits traits{};                                      ///< of `chat`
   std::vector<ChatVariant> variants{};                          ///< all, `chat` among them
+  /// Not ok where none was asked for and none is the default: `chat` is another then, for whoever names it.
+  Status no_default{};
 
   /// The variant of that name. Without a name as transformers chooses: "tool_use" where tools are offered and there is
   /// one, otherwise `chat`, for which it is null.
   ///
-  /// Errors   kNotFound: none of that name; says which there are.  Those of parsing it.
+  /// Errors   kNotFound: none of that name, or no default; says which there are.  Those of parsing it.
   [[nodiscard]] MOXIE_API Result<const ChatVariant*> choose(std::string_view name, bool with_tools) const noexcept;
 };
 
 /// Reads `path`: a template (*.jinja), a .gguf file, or a checkpoint's folder. There chat_template.jinja, with the
 /// files of additional_chat_templates beside it, goes before chat_template in tokenizer_config.json, as in
-/// transformers. Where that is a list of templates with names, or GGUF has several, `name` chooses one. A *.jinja file
+/// transformers. Where that is a list of templates with names, or GGUF has several, `name` chooses one; a checkpoint
+/// that has some but no default is loaded, and choose() says so where none of them is meant. A *.jinja file
 /// alone has no special tokens; those of the checkpoint that it is for may be given.
 ///
 /// Errors   as ChatTemplate::parse.  kNotFound: no such file, no template in it, none of that name.  kIo.

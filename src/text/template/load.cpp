@@ -40,12 +40,15 @@ Status read_special_tokens(JsonValue config, std::vector<std::pair<std::string, 
 Result<CheckpointTemplate> parse_all(std::span<const Source> sources, std::string_view name,
                                      std::vector<std::pair<std::string, Value>> special_tokens,
                                      std::string_view where) {
-  const auto chosen = std::ranges::find_if(sources, [&](const Source& source) { return source.name == name; });
+  auto chosen = std::ranges::find_if(sources, [&](const Source& source) { return source.name == name; });
+  Status missing;
   if (chosen == sources.end()) {
     std::string names;
     for (const Source& source : sources) names.append(names.empty() ? "" : ", ").append(source.name);
-    return Status(Code::kNotFound, where, Text("a chat_template named '", name, "'"),
-                  sources.empty() ? Text("none") : Text("others: ", names));
+    missing = Status(Code::kNotFound, where, Text("a chat_template named '", name, "'"),
+                     sources.empty() ? Text("none") : Text("others: ", names));
+    if (sources.empty() || name != "default") return missing;
+    chosen = sources.begin();  // tools may have one all the same
   }
   std::vector<ChatVariant> variants;
   for (const Source& source : sources) {
@@ -58,7 +61,8 @@ Result<CheckpointTemplate> parse_all(std::span<const Source> sources, std::strin
   const ChatVariant& variant = variants[static_cast<std::size_t>(chosen - sources.begin())];
   MOXIE_TRY_LET(ChatTemplate chat, variant.chat);
   TemplateTraits traits = variant.traits;
-  return CheckpointTemplate{std::move(chat), std::move(special_tokens), std::move(traits), std::move(variants)};
+  return CheckpointTemplate{std::move(chat), std::move(special_tokens), std::move(traits), std::move(variants),
+                            std::move(missing)};
 }
 
 // GGUF names special tokens by their ids. Those that no file can have are left out: the template may not need them.
@@ -141,6 +145,7 @@ Result<const ChatVariant*> CheckpointTemplate::choose(std::string_view name, boo
   };
   const ChatVariant* chosen = name.empty() ? (with_tools ? find("tool_use") : nullptr) : find(name);
   if (chosen != nullptr) MOXIE_TRY(chosen->chat.status());
+  if (chosen == nullptr && name.empty()) MOXIE_TRY(no_default);
   if (chosen != nullptr || name.empty()) return chosen;
   Text names;
   for (const ChatVariant& variant : variants) names = Text(names, names.view().empty() ? "" : ", ", variant.name);

@@ -67,6 +67,19 @@ std::string padded(int number, std::size_t width, char fill = '0') {
   return digits.size() < width ? std::string(width - digits.size(), fill) + digits : digits;
 }
 
+/// In the system's time zone, as Python has it.
+std::string seconds_since_1970(const LocalTime& time) {
+  std::tm parts{};
+  parts.tm_year = time.year - 1900;
+  parts.tm_mon = time.month - 1;
+  parts.tm_mday = time.day;
+  parts.tm_hour = time.hour;
+  parts.tm_min = time.minute;
+  parts.tm_sec = time.second;
+  parts.tm_isdst = -1;
+  return std::to_string(static_cast<long long>(std::mktime(&parts)));
+}
+
 std::string convert(char what, const LocalTime& t) {
   const auto two = [](int n) { return padded(n, 2); };
   const int hour12 = t.hour % 12 == 0 ? 12 : t.hour % 12;
@@ -117,7 +130,7 @@ std::string convert(char what, const LocalTime& t) {
     case '%': return "%";
     case 'Z':
     case 'z': return "";  // a moment without a zone
-    case 's': fail(Code::kUnsupported, "conversions of strftime that need no time zone", "'%s'");
+    case 's': return seconds_since_1970(t);
     default: return "";
   }
 }

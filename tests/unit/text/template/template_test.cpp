@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -100,8 +101,7 @@ TEST_CASE("what is not supported is refused by name") {
       {"{{ 99999999999999999999 }}", ""},
       {"{{ -9223372036854775807 - 2 }}", ""},
       {"{{ 9223372036854775807 * 2 }}", ""},
-      {"{{ range }}", ""},
-      {"{{ strftime_now('%s') }}", "%s"}};
+      {"{{ range }}", ""}};
   for (const auto& [source, name] : cases) {
     const Status status = status_of(source);
     INFO(source << ": " << status.message());
@@ -157,6 +157,43 @@ TEST_CASE("a .gguf file gives its templates and its special tokens") {
   CHECK(*loaded->choose("", false) == nullptr);
   CHECK(loaded->choose("rag", true).status().code() == Code::kNotFound);
   CHECK(load_chat_template(path, "rag").status().code() == Code::kNotFound);
+}
+
+TEST_CASE("a checkpoint with a template for tools and no default has that one for tools") {
+  // transformers takes tool_use where tools are given, and refuses otherwise.
+  const test::TemporaryFolder folder;
+  test::write_file(folder.path() / "tokenizer_config.json",
+                   R"({"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "rag", "template": "r"}]})");
+  const auto loaded = load_chat_template(folder.path());
+  INFO(loaded.status().message());
+  REQUIRE(loaded.ok());
+  CHECK((*(*loaded->choose("", true))->chat).render({})->text == "t");
+  CHECK((*(*loaded->choose("rag", true))->chat).render({})->text == "r");
+  const Status refused = loaded->choose("", false).status();
+  CHECK(refused.code() == Code::kNotFound);
+  CHECK(refused.needed() == "a chat_template named 'default'");
+  CHECK(refused.came() == "others: tool_use, rag");
+  CHECK(loaded->choose("default", false).status().code() == Code::kNotFound);
+  test::write_file(folder.path() / "tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": "r"}]})");
+  CHECK(load_chat_template(folder.path())->choose("", true).status().code() == Code::kNotFound);
+  test::write_file(folder.path() / "tokenizer_config.json", R"({"chat_template": []})");
+  CHECK(load_chat_template(folder.path()).status().code() == Code::kNotFound);
+}
+
+TEST_CASE("seconds since 1970 are of the system's time zone") {
+  const auto chat = ChatTemplate::parse("{{ strftime_now('%s|%_12s') }}", "test");
+  const LocalTime now{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5};
+  const char* before = std::getenv("TZ");
+  const std::string zone = before == nullptr ? "" : before;
+  ::setenv("TZ", "UTC0", 1);
+  CHECK(chat->render({.now = now})->text == "1707491045|  1707491045");  // date -u -d '2024-02-09 15:04:05' +%s
+  ::setenv("TZ", "XXX-2", 1);
+  CHECK(chat->render({.now = now})->text == "1707483845|  1707483845");
+  if (before == nullptr) {
+    ::unsetenv("TZ");
+  } else {
+    ::setenv("TZ", zone.c_str(), 1);
+  }
 }
 
 TEST_CASE("a checkpoint's folder gives its template and its special tokens") {
