@@ -60,8 +60,11 @@ Result<std::shared_ptr<Toolbox>> make_toolbox(const Answering& answering) {
   MOXIE_TRY(add(*toolbox, tools::remember(notes)));
   MOXIE_TRY(add(*toolbox, tools::recall(notes)));
   if (!answering.folder.empty()) {
-    MOXIE_TRY_LET(tools::Folder folder, tools::Folder::open(answering.folder));
-    const auto shared = std::make_shared<const tools::Folder>(std::move(folder));
+    Result<tools::Folder> folder = tools::Folder::open(answering.folder);
+    if (!folder.ok()) {
+      return Status(folder.status().code(), "--folder", folder.status().needed(), folder.status().came());
+    }
+    const auto shared = std::make_shared<const tools::Folder>(*std::move(folder));
     MOXIE_TRY(add(*toolbox, tools::list_files(shared)));
     MOXIE_TRY(add(*toolbox, tools::read_file(shared)));
   }

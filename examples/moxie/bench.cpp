@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include <moxie/core/philox.hpp>
@@ -147,9 +149,21 @@ void print_table(const std::vector<Measured>& results, bool profile, const Resul
   }
 }
 
+std::size_t tokens_of_context(const Bench& options) {
+  return options.depth + std::max(options.prompt, options.generate);
+}
+
 Status check(const Bench& options) {
   if (options.prompt == 0 && options.generate == 0) {
     return Status(Code::kInvalidArgument, "bench", "tokens to measure: --prompt or --generate", "none");
+  }
+  constexpr std::size_t kMost = std::size_t{1} << 24;
+  const std::size_t tokens = tokens_of_context(options) * options.parallel;  // each option is below 2^31, parallel 2^13
+  if (tokens > kMost) {
+    return Status(
+        Code::kInvalidArgument, "bench",
+        Text("at most ", kMost, " tokens in all contexts together (--depth, --prompt, --generate, --parallel)"),
+        Text(tokens));
   }
   return {};
 }
@@ -166,6 +180,22 @@ Result<PhaseTotals> profile(const Bench& options, const Model& model, KernelOpti
   return *totals;
 }
 
+/// Keys and values are charged to nobody here, so that the machine's memory is the limit.
+Status check_memory(const Bench& options, const Model& model) {
+  KvShape shape = model.kv_shape();
+  shape.type = options.common.kv_type;
+  MOXIE_TRY_LET(const auto pool, KvPool::create(shape, Budget::create("kv", Budget::kUnlimited)));
+  const std::uint64_t needed = Context::bytes_for(*pool, tokens_of_context(options)) * options.parallel;
+  const auto there =
+      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (needed <= there) return {};
+  constexpr std::uint64_t kMega = 1'000'000;
+  return Status(Code::kNoMemory, "bench",
+                Text(needed / kMega, " MB for the keys and values of ", tokens_of_context(options), " tokens in ",
+                     options.parallel, options.parallel == 1 ? " context" : " contexts"),
+                Text("a machine with ", there / kMega, " MB"));
+}
+
 }  // namespace
 
 Status run_bench(const Bench& options) {
@@ -176,6 +206,7 @@ Status run_bench(const Bench& options) {
   model_options.executor = packer.get();
   MOXIE_TRY_LET(const Model model, Model::load(options.common.model, model_options));
   const double load_s = seconds_since(begin);
+  MOXIE_TRY(check_memory(options, model));
   KernelOptions kernel_options{.threads = options.common.threads,
                                .memory_bytes = Budget::kUnlimited,
                                .executor = options.common.executor,

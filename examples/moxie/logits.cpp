@@ -48,6 +48,10 @@ void print_best(ConstRows logits, std::size_t first_position) {
 
 Status run_logits(const LogitsOfTokens& options) {
   MOXIE_TRY_LET(const Model model, Model::load(options.common.model, options.common.model_options()));
+  for (const TokenId id : options.tokens) {
+    if (static_cast<std::size_t>(id) < model.config().vocab_size) continue;
+    return Status(Code::kInvalidArgument, "--tokens", Text("ids below ", model.config().vocab_size), Text(id));
+  }
   MOXIE_TRY_LET(Kernel kernel, Kernel::create({.threads = options.common.threads,
                                                .executor = options.common.executor,
                                                .kv_type = options.common.kv_type}));

@@ -34,8 +34,12 @@ bool reader_is_gone() {
 Status written(bool fine) {
   if (!fine && first_error == 0) first_error = errno;
   if (fine && first_error == 0 && std::ferror(stdout) == 0) return {};
+  if (first_error == 0) {
+    // It failed on the way, while a full buffer was written. What was in the way then most likely is so still.
+    std::clearerr(stdout);
+    if (std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0) first_error = errno;
+  }
   if (first_error == EPIPE || reader_is_gone()) return Status(Code::kIo, kOutput, kOutputNeeded, "");
-  // Without a reason it failed while a full buffer was written on the way.
   return Status(Code::kIo, kOutput, kOutputNeeded,
                 first_error == 0 ? "a failure" : std::generic_category().message(first_error));
 }

@@ -110,6 +110,31 @@ TEST_CASE("a number that is none is refused before anything is loaded, in the us
   }
 }
 
+TEST_CASE("what is wrong is told by the option, not by a function") {
+  const Ran folder = run({"run", "-m", kTiny, "-p", "x", "--tools", "read_file", "--folder", "/nowhere"});
+  CHECK(folder.code == 1);
+  CHECK(folder.err.starts_with("moxie: --folder: needed a folder that can be read, came /nowhere"));
+  const Ran ids = run({"logits", "-m", kTiny, "--tokens", "1,99999999"});
+  CHECK(ids.code == 1);
+  CHECK(ids.err == "moxie: --tokens: needed ids below 4096, came 99999999\n");
+}
+
+TEST_CASE("bench refuses what no machine holds before anything is computed") {
+  for (const Words& wrong : std::vector<Words>{{"-p", "2000000000"},
+                                               {"-n", "2000000000"},
+                                               {"--depth", "2000000000", "-p", "1"},
+                                               {"-p", "100000", "--parallel", "4096"}}) {
+    Words words = {"bench", "-m", "/nowhere"};
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    const Ran ran = run(words);
+    CAPTURE(words, ran.err);
+    CHECK(ran.code == 1);
+    CHECK(has(ran.err,
+              "bench: needed at most 16777216 tokens in all contexts together (--depth, --prompt, --generate, "
+              "--parallel), came "));
+  }
+}
+
 TEST_CASE("memory that is not enough is told in bytes, with the option that gives more") {
   const Ran ran = run({"run", "-m", kTiny, "-p", "Hello", "-n", "4", "--memory", "64K"});
   INFO(ran.err);
@@ -170,6 +195,14 @@ TEST_CASE("a full disk behind standard output is an error") {
     CHECK(ran.code == 1);
     CHECK(ran.err == "moxie: standard output: needed a place for what was written, came No space left on device\n");
   }
+  // More than the output's buffer holds: it fails on the way, and the reason is the same.
+  std::string tokens = "1";
+  for (int i = 0; i < 200; ++i) tokens += ",1";
+  const Ran large =
+      Program{.arguments = {"logits", "-m", kTiny, "--tokens", tokens, "--all", "--json"}, .output_to = "/dev/full"}
+          .run();
+  CHECK(large.code == 1);
+  CHECK(large.err == "moxie: standard output: needed a place for what was written, came No space left on device\n");
   const Ran chat = Program{.arguments = {"chat", "-m", scripted()}, .input = "A\nA\n", .output_to = "/dev/full"}.run();
   CHECK(chat.code == 1);
   CHECK(has(chat.err, "No space left on device"));
