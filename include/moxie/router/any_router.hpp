@@ -33,6 +33,8 @@ struct RouterTable {
   bool (*row_local)(const void* self) noexcept = nullptr;
   /// Optional. Absent: as many as num_experts says.
   std::size_t (*num_logits)(const void* self) noexcept = nullptr;
+  /// Optional. Absent: it cannot weigh what others chose (WeighingRouter).
+  Status (*weigh)(const void* self, const RouteIn& in, RouteOut out, Workspace& ws) noexcept = nullptr;
 };
 
 /// Any router behind one type, chosen at run time. It is a Router itself.
@@ -42,7 +44,8 @@ struct RouterTable {
 /// A copy is a second handle on the same router. There is no empty AnyRouter: a move copies.
 ///
 /// Errors   create: kNoMemory.  share: kInvalidArgument for null.  adopt: as check_table().
-///          route: as the router; kHostException where it throws.
+///          route, weigh: as the router; kHostException where it throws.  weigh: kUnsupported where can_weigh() is
+///          false.
 /// Threads  as Router.
 class AnyRouter {
  public:
@@ -53,7 +56,8 @@ class AnyRouter {
       return router;
     } else {
       MOXIE_TRY_LET(std::shared_ptr<const R> object, make_shared_value("AnyRouter::create", std::move(router)));
-      return AnyRouter(std::move(object), &kTableOf<R>);
+      const RouterTable* const table = table_of(*object);
+      return AnyRouter(std::move(object), table);
     }
   }
 
@@ -61,7 +65,8 @@ class AnyRouter {
   template <Router R>
   MOXIE_OPTION_TAG static Result<AnyRouter> share(std::shared_ptr<const R> router) noexcept {
     if (router == nullptr) return Status(Code::kInvalidArgument, "AnyRouter::share", "a router", "null");
-    return AnyRouter(std::move(router), &kTableOf<R>);
+    const RouterTable* const table = table_of(*router);
+    return AnyRouter(std::move(router), table);
   }
 
   /// Takes a table and its object as they are. The table must live as long as the object.
@@ -92,6 +97,15 @@ class AnyRouter {
   Status route(const RouteIn& in, RouteOut out, Workspace& ws) const noexcept {
     return table_->route(object_.get(), in, out, ws);
   }
+  [[nodiscard]] bool can_weigh() const noexcept { return optional_function(table_, &RouterTable::weigh) != nullptr; }
+  Status weigh(const RouteIn& in, RouteOut out, Workspace& ws) const noexcept {
+    const auto weigh = optional_function(table_, &RouterTable::weigh);
+    if (weigh == nullptr) {
+      return Status(Code::kUnsupported, "AnyRouter::weigh", "a router that weighs what others chose",
+                    "one without weigh()");
+    }
+    return weigh(object_.get(), in, out, ws);
+  }
 
  private:
   AnyRouter(std::shared_ptr<const void> object, const RouterTable* table) noexcept
@@ -109,18 +123,41 @@ class AnyRouter {
   }
 
   template <class R>
+  MOXIE_OPTION_TAG static Status weigh_guarded(const void* self, const RouteIn& in, RouteOut out,
+                                               Workspace& ws) noexcept {
+    return guarded("AnyRouter::weigh", [&] { return as<R>(self).weigh(in, out, ws); });
+  }
+  template <class R, bool kWeighs>
+  MOXIE_OPTION_TAG static constexpr auto weigh_of() noexcept -> decltype(RouterTable::weigh) {
+    if constexpr (kWeighs) {
+      return &weigh_guarded<R>;
+    } else {
+      return nullptr;
+    }
+  }
+  /// A wrapper's router learns at run time whether what it wraps can weigh.
+  template <class R>
+  MOXIE_OPTION_TAG static const RouterTable* table_of(const R& router) noexcept {
+    if constexpr (WeighingRouter<R>) {
+      if (moxie::can_weigh(router)) return &kTableOf<R, true>;
+    }
+    return &kTableOf<R, false>;
+  }
+
+  template <class R, bool kWeighs>
   MOXIE_OPTION_TAG static constexpr RouterTable kTableOf{
       .num_experts = [](const void* self) noexcept { return as<R>(self).num_experts(); },
       .experts_per_token = [](const void* self) noexcept { return as<R>(self).experts_per_token(); },
       .route = &route_guarded<R>,
       .scratch_bytes = [](const void* self, std::size_t T) noexcept { return as<R>(self).scratch_bytes(T); },
       .row_local = [](const void* self) noexcept { return is_row_local(as<R>(self)); },
-      .num_logits = [](const void* self) noexcept { return num_logits_of(as<R>(self)); }};
+      .num_logits = [](const void* self) noexcept { return num_logits_of(as<R>(self)); },
+      .weigh = weigh_of<R, kWeighs>()};
 
   std::shared_ptr<const void> object_;
   const RouterTable* table_;
 };
 
-static_assert(Router<AnyRouter>);
+static_assert(WeighingRouter<AnyRouter>);
 
 }  // namespace moxie

@@ -125,6 +125,30 @@ concept Router = std::destructible<R> && detail::NumLogitsIsANumber<R> &&
   { router.route(in, out, ws) } -> std::same_as<Status>;
 };
 
+/// A router that can also say what its formula gives to a choice that others made: its weights for these experts. What
+/// wraps a router and changes its choice asks for it, so that the weights stay what the checkpoint would give.
+///
+/// weigh() reads out.experts, of any number of slots up to N, used slots first, and writes out.weights. Experts that
+/// route() would not have chosen are fine. A slot that chose nobody gets weight 0.
+///
+/// Shapes   in: as route(); out.experts, out.weights: [T, S] with S at most N.
+/// Errors   as route(), and kInvalidArgument for an id outside [0, N). scratch_bytes(T) are enough.
+/// Threads  as route().
+template <class R>
+concept WeighingRouter = Router<R> && requires(const R& router, const RouteIn& in, RouteOut out, Workspace& ws) {
+  { router.weigh(in, out, ws) } -> std::same_as<Status>;
+};
+
+/// Whether weigh() works: always, but for a router behind a table of functions (AnyRouter) that lacks it.
+template <WeighingRouter R>
+bool can_weigh(const R& router) noexcept {
+  if constexpr (requires { router.can_weigh(); }) {
+    return router.can_weigh();
+  } else {
+    return true;
+  }
+}
+
 /// Whether a row's choice depends on that row alone (DESIGN law 1).
 template <Router R>
 constexpr bool is_row_local(const R& router) noexcept {
@@ -176,6 +200,24 @@ inline Status check_route_shapes(std::string_view where, std::size_t num_logits,
   }
   return {};
 }
+/// How many slots of a row are used: those before the first kNoExpert.
+///
+/// Errors   kInvalidArgument: an id outside [0, num_experts), or one behind kNoExpert.
+inline Result<std::size_t> count_chosen(std::string_view where, std::size_t num_experts, std::size_t row,
+                                        std::span<const std::int32_t> experts) noexcept {
+  std::size_t chosen = 0;
+  for (std::size_t slot = 0; slot < experts.size(); ++slot) {
+    if (experts[slot] == kNoExpert) continue;
+    if (experts[slot] < 0 || static_cast<std::size_t>(experts[slot]) >= num_experts || chosen != slot) {
+      return Status(Code::kInvalidArgument, where,
+                    Text("experts in [0, ", num_experts, "), used slots first, at row ", row),
+                    Text(experts[slot], " in slot ", slot));
+    }
+    ++chosen;
+  }
+  return chosen;
+}
+
 /// Of a router with as many logits as experts.
 inline Status check_route_shapes(std::string_view where, std::size_t num_experts, std::size_t experts_per_token,
                                  const RouteIn& in, const RouteOut& out) noexcept {

@@ -116,7 +116,21 @@ class TopK {
       MOXIE_TRY(score(t, in.logits[t], scores));
       choose_groups(in.logits[t], scores, groups);
       const std::size_t chosen = choose(in.logits[t], scores, groups, out.experts[t]);
-      weigh(scores, out.experts[t], chosen, out.weights[t]);
+      write_weights(scores, out.experts[t], chosen, out.weights[t]);
+    }
+    return {};
+  }
+
+  /// As WeighingRouter: the weights of experts that others chose. Groups and selection bias have no say in it.
+  Status weigh(const RouteIn& in, RouteOut out, Workspace& ws) const noexcept {
+    MOXIE_TRY(check_route_shapes("TopK::weigh", num_experts(), out.experts.width, in, out));
+    if (in.rows() == 0) return {};
+    const Workspace::Frame frame(ws);
+    MOXIE_TRY_LET(const std::span<float> scores, ws.take<float>(num_experts()));
+    for (std::size_t t = 0; t < in.rows(); ++t) {
+      MOXIE_TRY(score(t, in.logits[t], scores));
+      MOXIE_TRY_LET(const std::size_t chosen, count_chosen("TopK::weigh", num_experts(), t, out.experts[t]));
+      write_weights(scores, out.experts[t], chosen, out.weights[t]);
     }
     return {};
   }
@@ -242,8 +256,8 @@ class TopK {
     return chosen;
   }
 
-  void weigh(std::span<const float> scores, std::span<const std::int32_t> experts, std::size_t chosen,
-             std::span<float> weights) const noexcept {
+  void write_weights(std::span<const float> scores, std::span<const std::int32_t> experts, std::size_t chosen,
+                     std::span<float> weights) const noexcept {
     float sum = 0.0f;
     for (std::size_t slot = 0; slot < chosen; ++slot) {
       weights[slot] = scores[static_cast<std::size_t>(experts[slot])];
@@ -259,6 +273,6 @@ class TopK {
   TopKOptions options_;
 };
 
-static_assert(Router<TopK>);
+static_assert(WeighingRouter<TopK>);
 
 }  // namespace moxie
