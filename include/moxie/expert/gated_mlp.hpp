@@ -19,6 +19,7 @@ enum class GatedActivation : std::uint8_t {
   kSilu,           ///< silu(gate) * up
   kClampedSwiglu,  ///< of core/math.hpp: as gpt-oss has it
   kGelu,           ///< gelu(gate) * up, by the tanh
+  kReluSquared,    ///< max(gate, 0)^2 * up
 };
 
 /// y[i] = activation(gate[i], up[i]) over n floats. y may be gate or up.
@@ -26,6 +27,13 @@ inline void gate_times(GatedActivation activation, const float* gate, const floa
                        std::size_t n) noexcept {
   if (activation == GatedActivation::kClampedSwiglu) return clamped_swiglu(gate, up, y, n);
   if (activation == GatedActivation::kGelu) return gelu_times(gate, up, y, n);
+  if (activation == GatedActivation::kReluSquared) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const float positive = gate[i] < 0.0f ? 0.0f : gate[i];  // NaN stays
+      y[i] = positive * positive * up[i];
+    }
+    return;
+  }
   silu_times(gate, up, y, n);
 }
 
