@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 1U << 20;
 constexpr const char* kConfig = "config.json";
+constexpr const char* kAdapter = "adapter_model.safetensors";  // PEFT's names
+constexpr const char* kAdapterConfig = "adapter_config.json";
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
@@ -102,7 +104,8 @@ Result<std::vector<Shard>> open_folder(const fs::path& folder, const LoadOptions
 
 Result<HuggingFaceFiles> open_hugging_face(const fs::path& path, bool is_folder, const LoadOptions& options) {
   HuggingFaceFiles files;
-  MOXIE_TRY_LET(files.config, read_small_file((is_folder ? path : path.parent_path()) / kConfig, kMaxConfigBytes));
+  const char* const config = path.filename() == kAdapter ? kAdapterConfig : kConfig;
+  MOXIE_TRY_LET(files.config, read_small_file((is_folder ? path : path.parent_path()) / config, kMaxConfigBytes));
   MOXIE_TRY_LET(files.shards, is_folder ? open_folder(path, options) : open_all(std::array{path}, options));
   return files;
 }

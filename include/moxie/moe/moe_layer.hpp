@@ -97,17 +97,17 @@ class MoeLayer {
 
   /// Never falls as T grows.
   [[nodiscard]] MoeScratch scratch_bytes(std::size_t T) const noexcept {
-    const MoeScratch chosen = chosen_scratch_bytes(T, K_);
+    const MoeScratch chosen = chosen_scratch_bytes(T, K_, N_);
     return {.own = ScratchSize().table<std::int32_t>(T, K_).rows(T, K_).bytes(chosen.own).total(),
             .worker = std::max(chosen.worker, route_scratch_bytes(router_, T))};
   }
-  /// Of run_chosen(), for decisions of K slots a row. Falls with neither.
-  [[nodiscard]] MoeScratch chosen_scratch_bytes(std::size_t T, std::size_t K) const noexcept {
+  /// Of run_chosen(), for decisions of K slots a row among N experts. Falls with none of them.
+  [[nodiscard]] MoeScratch chosen_scratch_bytes(std::size_t T, std::size_t K, std::size_t N) const noexcept {
     const std::size_t block = std::min(T, kBlockRows);
     const std::size_t pairs = ScratchSize::product(T, K);
     std::size_t inner = bank_.scratch_bytes(block);
     ScratchSize own;
-    own.bytes(Assignment::scratch_bytes(T, N_, K));
+    own.bytes(Assignment::scratch_bytes(T, N, K));
     if (const auto batch = batch_scratch(T, pairs)) {
       own.bytes(batch->own);
       inner = batch->worker;
@@ -140,21 +140,21 @@ class MoeLayer {
     }
     MOXIE_TRY(check_route_shapes("MoeLayer::run", L_, N_, K_, in, routes));
     MOXIE_TRY(route_rows(router_, in, routes, workers));
-    return run_chosen(in.hidden, routes, y, workers);
+    return run_chosen(in.hidden, routes, N_, y, workers);
   }
 
-  /// The second half of run(): what others decided for rows x, in any number of slots.
+  /// The second half of run(): what others decided for rows x, in any number of slots, among N experts.
   /// `elsewhere(assignment, workers)` sees the decision once it is checked. It may compute outputs instead of the bank
   /// and name them by Assignment::set_outputs(); what it takes from the calling thread's workspace stays until y is
-  /// made.
+  /// made. Experts beyond the bank's, from num_experts() on, are its alone: it names the outputs of all their pairs.
   template <class Elsewhere = BankAlone>
-  MOXIE_OPTION_TAG Status run_chosen(ConstRows x, const RouteOut& routes, Rows y, Workers& workers,
+  MOXIE_OPTION_TAG Status run_chosen(ConstRows x, const RouteOut& routes, std::size_t N, Rows y, Workers& workers,
                                      const Elsewhere& elsewhere = {}) const noexcept {
     MOXIE_TRY(check(routes.experts.rows, x, y, workers));
     if (x.rows == 0) return {};
     Workspace& own = workers.own();
     const Workspace::Frame frame(own);
-    MOXIE_TRY_LET(Assignment assignment, Assignment::create("MoeLayer::run", routes, N_, kBlockRows, own));
+    MOXIE_TRY_LET(Assignment assignment, Assignment::create("MoeLayer::run", routes, N, kBlockRows, own));
     MOXIE_TRY(elsewhere(assignment, workers));
     if constexpr (BatchBank<B>) {
       if (bank_.takes_batches()) return bank_.run_batch(x, assignment, y, workers);

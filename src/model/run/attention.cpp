@@ -7,6 +7,7 @@
 
 #include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
+#include "model/run/matrix_changes.hpp"
 
 namespace moxie::inline abi1::model {
 
@@ -41,6 +42,9 @@ Status Attention::project(ConstRows x, const Batch& batch, const RopeRows& rope,
   const auto asked = std::span(products).first(parts_.gate ? 4 : 3);
   batch.enter(Phase::kProjections, x.rows, [&] { return backend::work_of(asked, x.rows); });
   MOXIE_TRY(backend::run_products(x, asked, workers));
+  MOXIE_TRY(add_changes(batch, {}, layer, Matrix::kQuery, x, buffers.query, workers));
+  MOXIE_TRY(add_changes(batch, {}, layer, Matrix::kKey, x, buffers.key, workers));
+  MOXIE_TRY(add_changes(batch, {}, layer, Matrix::kValue, x, buffers.value, workers));
   const auto finish = [&](const std::optional<RmsNorm>& norm, std::size_t heads, std::size_t row, float* all) {
     const std::size_t width = heads * parts_.head_width;
     const auto apply_norm = [&] {
@@ -126,7 +130,8 @@ Status Attention::attend(std::span<const std::size_t> rows, const Batch& batch, 
     }));
   }
   batch.enter(Phase::kProjections, rows.size(), [&] { return BackendAccess::body(parts_.output).work(rows.size()); });
-  return parts_.output.apply(attention_out, y, workers);
+  MOXIE_TRY(parts_.output.apply(attention_out, y, workers));
+  return add_changes(batch, rows, layer, Matrix::kOutput, attention_out, y, workers);
 }
 
 }  // namespace moxie::model

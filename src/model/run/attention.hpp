@@ -46,6 +46,15 @@ class Attention final : public AttentionBlock {
   Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer, const backend::Ops& ops,
                 const Buffers& buffers, Rows y, Workers& workers) const noexcept override;
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override;
+  [[nodiscard]] const Linear* matrix(Matrix matrix) const noexcept override {
+    switch (matrix) {
+      case Matrix::kQuery: return &parts_.query;
+      case Matrix::kKey: return &parts_.key;
+      case Matrix::kValue: return &parts_.value;
+      case Matrix::kOutput: return &parts_.output;
+      default: return nullptr;
+    }
+  }
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     for (const Linear* linear : {&parts_.query, &parts_.key, &parts_.value, &parts_.output}) visit(*linear);
     if (parts_.gate) visit(*parts_.gate);

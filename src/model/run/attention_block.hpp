@@ -13,6 +13,7 @@
 
 #include "backend/cpu/ops.hpp"
 #include "model/run/batch.hpp"
+#include "model/run/matrix.hpp"
 #include "model/run/rope.hpp"
 
 namespace moxie::inline abi1::model {
@@ -87,6 +88,8 @@ class AttentionBlock {
   virtual Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
                         const backend::Ops& ops, const Buffers& buffers, Rows y, Workers& workers) const noexcept = 0;
   [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows) const noexcept = 0;
+  /// Null where adapters cannot change it.
+  [[nodiscard]] virtual const Linear* matrix(Matrix /*matrix*/) const noexcept { return nullptr; }
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };
 

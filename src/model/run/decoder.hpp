@@ -12,6 +12,7 @@
 #include <moxie/core/result.hpp>
 #include <moxie/router/top_k.hpp>
 
+#include "model/run/matrix.hpp"
 #include "model/run/runner.hpp"
 #include "moe/fused_bank.hpp"
 
@@ -20,7 +21,7 @@ namespace moxie::inline abi1::model {
 /// A router and its experts in one layer.
 struct MixtureBlock {
   std::size_t layer = 0;
-  std::size_t num_logits = 0;
+  const Linear* gate = nullptr;  ///< [logits, D]
   const TopK* router = nullptr;
   const moe::FusedBank* bank = nullptr;
 };
@@ -39,6 +40,8 @@ class Decoder {
   /// For batches of at most `max_rows` rows, in memory charged to the budget.
   virtual Result<std::unique_ptr<Runner>> make_runner(std::size_t max_rows, Executor& executor,
                                                       std::shared_ptr<Budget> budget) const = 0;
+  /// A matrix that all rows of the layer pass; null where it has none, or one that is not used as it lies.
+  [[nodiscard]] virtual const Linear* matrix(std::size_t layer, Matrix matrix) const noexcept = 0;
   /// Every matrix, for reports.
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };

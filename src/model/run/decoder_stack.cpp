@@ -73,6 +73,7 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const EditNeeds& needs
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, rope_width());
   const backend::LinearBody& head = BackendAccess::body(*parts_.head);
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
+  if (needs.change_rank > 0) worker = std::max(worker, LowRank::scratch_bytes(needs.change_rank));
   std::size_t inner = 0;
   for (const Step& step : steps_) {
     const Block& block = *step.block;
@@ -141,9 +142,12 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
 Status DecoderStack::run_block(const Step& step, const Batch& batch, State& state, Workers& workers) const noexcept {
   const Block& block = *step.block;
   if (block.attention != nullptr) return run_attention(step, batch, state, workers);
-  return block.feed_forward->run(
-      {.x = state.input_of(block), .positions = state.positions, .rows = state.rows, .batch = batch}, state.delta,
-      workers);
+  return block.feed_forward->run({.layer = step.layer,
+                                  .x = state.input_of(block),
+                                  .positions = state.positions,
+                                  .rows = state.rows,
+                                  .batch = batch},
+                                 state.delta, workers);
 }
 
 void DecoderStack::pass_on(const Block& block, const Block* next, std::size_t row, const State& state) const noexcept {
@@ -226,6 +230,18 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
         each_row(workers, part.rows, [&](std::size_t row) { finish_logits(part.row(row), outputs[row].logits); }));
   }
   return {};
+}
+
+const Linear* DecoderStack::matrix(std::size_t layer, Matrix matrix) const noexcept {
+  for (const Step& step : steps_) {
+    // Attention is asked by its own number, which is the layer's where each layer has one.
+    const std::size_t number = step.block->attention != nullptr ? step.attention : step.layer;
+    if (step.layer != layer || number != layer) continue;
+    const Linear* const found = step.block->attention != nullptr ? step.block->attention->matrix(matrix)
+                                                                 : step.block->feed_forward->matrix(matrix);
+    if (found != nullptr) return found;
+  }
+  return nullptr;
 }
 
 void DecoderStack::each_linear(const std::function<void(const Linear&)>& visit) const {

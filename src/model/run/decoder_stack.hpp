@@ -65,6 +65,7 @@ class DecoderStack final : public Decoder {
   [[nodiscard]] std::span<const MixtureBlock> mixture_blocks() const noexcept override { return mixture_blocks_; }
   Result<std::unique_ptr<Runner>> make_runner(std::size_t max_rows, Executor& executor,
                                               std::shared_ptr<Budget> budget) const override;
+  [[nodiscard]] const Linear* matrix(std::size_t layer, Matrix matrix) const noexcept override;
   void each_linear(const std::function<void(const Linear&)>& visit) const override;
 
   /// One batch, as Runner::forward(). May run on several workers at once, for different contexts.

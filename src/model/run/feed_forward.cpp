@@ -5,6 +5,7 @@
 
 #include "backend/access.hpp"
 #include "backend/linear_parallel.hpp"
+#include "model/run/matrix_changes.hpp"
 #include "model/run/parts.hpp"
 
 namespace moxie::inline abi1::model {
@@ -13,7 +14,11 @@ namespace {
 
 class Dense final : public FeedForward {
  public:
-  explicit Dense(GatedMlp<Linear> mlp) noexcept : mlp_(std::move(mlp)) {}
+  Dense(GatedMlp<Linear> mlp, bool shared) noexcept
+      : mlp_(std::move(mlp)),
+        gate_(shared ? Matrix::kSharedGate : Matrix::kGate),
+        up_(shared ? Matrix::kSharedUp : Matrix::kUp),
+        down_(shared ? Matrix::kSharedDown : Matrix::kDown) {}
 
   Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
     const ConstRows x = in.x;
@@ -27,10 +32,13 @@ class Dense final : public FeedForward {
       return work += BackendAccess::body(mlp_.down()).work(x.rows);
     });
     MOXIE_TRY(backend::run_products(x, products, workers));
+    MOXIE_TRY(add_changes(in.batch, in.rows, in.layer, gate_, x, gated, workers));
+    MOXIE_TRY(add_changes(in.batch, in.rows, in.layer, up_, x, up, workers));
     MOXIE_TRY(each_row(workers, x.rows, [&](std::size_t row) {
       gate_times(mlp_.activation(), gated.row(row), up.row(row), gated.row(row), gated.width);
     }));
-    return mlp_.down().apply(gated, y, workers);
+    MOXIE_TRY(mlp_.down().apply(gated, y, workers));
+    return add_changes(in.batch, in.rows, in.layer, down_, gated, y, workers);
   }
 
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds&) const noexcept override {
@@ -45,12 +53,16 @@ class Dense final : public FeedForward {
     return {.own = own.total(), .worker = worker};
   }
 
+  [[nodiscard]] const Linear* matrix(Matrix matrix) const noexcept override {
+    return matrix == gate_ ? &mlp_.gate() : matrix == up_ ? &mlp_.up() : matrix == down_ ? &mlp_.down() : nullptr;
+  }
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     for (const Linear* linear : {&mlp_.gate(), &mlp_.up(), &mlp_.down()}) visit(*linear);
   }
 
  private:
   GatedMlp<Linear> mlp_;
+  Matrix gate_, up_, down_;
 };
 
 class SharedBeside final : public FeedForward {
@@ -58,7 +70,7 @@ class SharedBeside final : public FeedForward {
   SharedBeside(std::unique_ptr<const FeedForward> experts, GatedMlp<Linear> shared, std::optional<Linear> scale)
       : experts_(std::move(experts)),
         width_(shared.width()),
-        shared_(make_dense(std::move(shared))),
+        shared_(make_dense(std::move(shared), true)),
         scale_(std::move(scale)) {}
 
   Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
@@ -93,6 +105,7 @@ class SharedBeside final : public FeedForward {
     return experts_->mixture_block();
   }
 
+  [[nodiscard]] const Linear* matrix(Matrix matrix) const noexcept override { return shared_->matrix(matrix); }
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
     experts_->each_linear(visit);
     shared_->each_linear(visit);
@@ -108,7 +121,9 @@ class SharedBeside final : public FeedForward {
 
 }  // namespace
 
-std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp) { return std::make_unique<Dense>(std::move(mlp)); }
+std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp, bool shared) {
+  return std::make_unique<Dense>(std::move(mlp), shared);
+}
 
 std::unique_ptr<const FeedForward> make_shared_beside(std::unique_ptr<const FeedForward> experts,
                                                       GatedMlp<Linear> shared, std::optional<Linear> scale) {

@@ -17,6 +17,7 @@ namespace moxie::inline abi1::model {
 
 /// What a feed-forward computes: rows [T, D] of a batch, and where each comes from.
 struct FeedForwardIn {
+  std::size_t layer = 0;
   ConstRows x;
   std::span<const Position> positions;  ///< [T]
   std::span<const std::size_t> rows;    ///< [T] of the batch, ascending
@@ -34,11 +35,13 @@ class FeedForward {
   [[nodiscard]] virtual DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds& needs) const noexcept = 0;
   /// Nothing where it has no experts.
   [[nodiscard]] virtual std::optional<MixtureBlock> mixture_block() const noexcept { return std::nullopt; }
+  /// Null where it has none.
+  [[nodiscard]] virtual const Linear* matrix(Matrix /*matrix*/) const noexcept { return nullptr; }
   virtual void each_linear(const std::function<void(const Linear&)>& visit) const = 0;
 };
 
-/// One gated MLP, its products spread over the workers.
-std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp);
+/// One gated MLP, its products spread over the workers. `shared`: it is the expert that every row passes.
+std::unique_ptr<const FeedForward> make_dense(GatedMlp<Linear> mlp, bool shared = false);
 
 using ExpertLayer = MoeLayer<TopK, moe::FusedBank>;
 /// Router scores by `gate` ([N, D]), then the experts. `block`: its number among the model's mixture blocks.

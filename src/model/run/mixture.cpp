@@ -2,6 +2,7 @@
 // A router and the experts that it chooses from, with what pathways lay over both.
 #include <algorithm>
 
+#include <moxie/backend/matmul.hpp>
 #include <moxie/core/guard.hpp>
 
 #include "backend/access.hpp"
@@ -47,21 +48,22 @@ class Experts final : public FeedForward {
 
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows, const EditNeeds& needs) const noexcept override {
     const std::size_t K = std::max(experts_.experts_per_token(), needs.slots);
-    const MoeScratch chosen = experts_.chosen_scratch_bytes(rows, K);
+    const MoeScratch chosen = experts_.chosen_scratch_bytes(rows, K, experts_.num_experts() + needs.added);
     const DecoderScratch host = host_scratch_bytes(rows, K, needs);
-    const std::size_t together = needs.gathers ? together_bytes(rows, needs.slots) : 0;
+    const std::size_t together = needs.gathers ? together_bytes(rows, needs) : 0;
+    const std::size_t widened = needs.added == 0 ? 0 : ScratchSize().rows(rows, widest_logits(needs)).total();
     const std::size_t after_routing = ScratchSize().bytes(chosen.own).bytes(host.own).total();
     const std::size_t routed =
-        ScratchSize().bytes(routes_bytes(rows, K)).bytes(std::max(together, after_routing)).total();
+        ScratchSize().bytes(widened).bytes(routes_bytes(rows, K)).bytes(std::max(together, after_routing)).total();
     const std::size_t gate = backend::operand_bytes(BackendAccess::body(gate_), rows);
     return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(std::max(routed, gate)).total(),
             .worker = std::max({chosen.worker, host.worker, route_scratch_bytes(experts_.router(), rows), needs.router,
+                                needs.added == 0 ? 0 : matmul_scratch_bytes(experts_.width()),
                                 BackendAccess::body(gate_).scratch_bytes(rows)})};
   }
 
   [[nodiscard]] std::optional<MixtureBlock> mixture_block() const noexcept override {
-    return MixtureBlock{
-        .layer = layer_, .num_logits = gate_.out_width(), .router = &experts_.router(), .bank = &experts_.bank()};
+    return MixtureBlock{.layer = layer_, .gate = &gate_, .router = &experts_.router(), .bank = &experts_.bank()};
   }
 
   void each_linear(const std::function<void(const Linear&)>& visit) const override {
@@ -80,6 +82,8 @@ class Experts final : public FeedForward {
     std::size_t row;
   };
   static constexpr std::size_t kHostRows = Assignment::kBlockRows;
+  static constexpr std::size_t kGuard = 16;  // floats: rows stay aligned where their width is
+  static constexpr float kUnwritten = -0x1.5a5a5ap93f;
 
   /// Of row `row` of the input.
   [[nodiscard]] const BlockEdits* edits_of_row(const FeedForwardIn& in, std::size_t row) const noexcept {
@@ -95,20 +99,27 @@ class Experts final : public FeedForward {
 
   /// The rows' decisions are made by the checkpoint's router, or their pathways', and told to these' sinks. Then all
   /// rows go through the experts together, but for those that the host computes.
-  Status run_routed(const FeedForwardIn& in, const RouteIn& route, Rows y, Workers& workers) const noexcept {
+  Status run_routed(const FeedForwardIn& in, RouteIn route, Rows y, Workers& workers) const noexcept {
     if (in.x.rows == 0) return {};
     const bool edited = any_edited(in.batch.segments, block_);
     std::size_t K = edited ? 0 : experts_.experts_per_token();
+    std::size_t added = 0;
     bool host_experts = false;
     for (const Segment& segment : edited ? in.batch.segments : std::span<const Segment>()) {
       const BlockEdits* edits = edits_of(segment, block_);
       K = std::max(K, slots_of_router(edits == nullptr ? nullptr : edits->router.get()));
-      host_experts = host_experts || (edits != nullptr && !edits->experts.empty());
+      if (edits == nullptr) continue;
+      added = std::max(added, edits->num_added());
+      host_experts = host_experts || !edits->experts.empty();
+    }
+    if (added > 0) {
+      MOXIE_TRY_LET(route.logits, with_added_logits(in, route.logits, added, workers));
     }
     MOXIE_TRY_LET(const RouteOut routes, take_routes(workers.own(), in.x.rows, K));
     MOXIE_TRY(edited ? route_edited(in, route, routes, workers)
                      : route_rows(experts_.router(), route, routes, workers));
-    return experts_.run_chosen(in.x, routes, y, workers, [&](Assignment& assignment, Workers& all) -> Status {
+    const std::size_t N = experts_.num_experts() + added;
+    return experts_.run_chosen(in.x, routes, N, y, workers, [&](Assignment& assignment, Workers& all) -> Status {
       if (edited) MOXIE_TRY(tell_sinks(in, route, routes));
       in.batch.enter(Phase::kExperts, in.x.rows, [&] { return work_of(assignment); });
       return host_experts ? run_host_experts(in, assignment, all) : Status();
@@ -121,6 +132,7 @@ class Experts final : public FeedForward {
     std::size_t last = experts_.num_experts();  // none
     for (std::size_t b = 0; b < assignment.num_tasks(); ++b) {
       const Assignment::Block block = assignment.block(b);
+      if (block.expert >= experts_.num_experts()) break;  // added ones are the host's, and come last
       const GatedMlp<Linear>& expert = experts_.bank()[block.expert];
       for (const Linear* linear : {&expert.gate(), &expert.up(), &expert.down()}) {
         PhaseWork part = BackendAccess::body(*linear).work(block.count);
@@ -130,6 +142,39 @@ class Experts final : public FeedForward {
       last = block.expert;
     }
     return work;
+  }
+
+  /// The gate's logits, and behind them those that router rows of added experts make. What a row's pathway does not
+  /// have is left as it is: its router does not look so far.
+  Result<ConstRows> with_added_logits(const FeedForwardIn& in, ConstRows logits, std::size_t added,
+                                      Workers& workers) const noexcept {
+    MOXIE_TRY_LET(const Rows wide, workers.own().rows(in.x.rows, logits.width + added));
+    const Cut blocks = Cut::of_at_most(in.x.rows, kHostRows);
+    const Status made_all = each_range(workers, blocks, [&](Range range, Workspace& ws) -> Status {
+      for (std::size_t begin = range.begin, end = 0; begin < range.end; begin = end) {
+        const BlockEdits* edits = edits_of_row(in, begin);
+        for (end = begin + 1; end < range.end && edits_of_row(in, end) == edits;) ++end;
+        for (std::size_t row = begin; row < end; ++row) std::ranges::copy(logits[row], wide.row(row));
+        if (edits == nullptr || edits->added == nullptr) continue;
+        const AddedRows& rows = *edits->added;
+        const Rows made(wide.row(begin) + logits.width, end - begin, rows.size(), wide.stride);
+        MOXIE_TRY(matmul(in.x.slice(begin, end - begin), rows.rows(), made, ws));
+        for (std::size_t row = 0; row < made.rows; ++row) {
+          for (std::size_t i = 0; i < rows.size(); ++i) made[row][i] += rows.biases[i];
+        }
+      }
+      return {};
+    });
+    MOXIE_TRY(made_all);
+    return ConstRows(wide);
+  }
+  [[nodiscard]] std::size_t widest_logits(const EditNeeds& needs) const noexcept {
+    return gate_.out_width() + needs.added;
+  }
+  /// What the row's router reads of them.
+  [[nodiscard]] RouteIn for_router(RouteIn route, const HostRouter* router) const noexcept {
+    route.logits.width = router == nullptr ? gate_.out_width() : router->logits;
+    return route;
   }
 
   /// Each row by its pathway's router, those side by side of one router in one go. Slots that it does not have stay
@@ -145,7 +190,7 @@ class Experts final : public FeedForward {
         std::ranges::fill(out.experts[row].subspan(K), kNoExpert);
         std::ranges::fill(out.weights[row].subspan(K), 0.0f);
       }
-      const RouteIn rows = route.slice(begin, end - begin);
+      const RouteIn rows = for_router(route.slice(begin, end - begin), router);
       if (router == nullptr) {
         MOXIE_TRY(route_rows(experts_.router(), rows, slots_of(out, K), workers));
       } else if (router->row_local) {
@@ -167,13 +212,13 @@ class Experts final : public FeedForward {
     const std::size_t T = in.x.rows;
     MOXIE_TRY_LET(std::span<std::size_t> picked, own.take<std::size_t>(T));
     MOXIE_TRY_LET(const std::span<Position> positions, own.take<Position>(T));
-    MOXIE_TRY_LET(const Rows logits, own.rows(T, route.logits.width));
+    MOXIE_TRY_LET(const Rows logits, own.rows(T, router.logits));
     MOXIE_TRY_LET(const Rows hidden, own.rows(T, in.x.width));
     MOXIE_TRY_LET(const RouteOut out, take_routes(own, T, router.slots));
     std::size_t n = 0;
     for (std::size_t row = 0; row < T; ++row) {
       if (router_of(in, row) != &router) continue;
-      std::ranges::copy(route.logits[row], logits.row(n));
+      std::copy_n(route.logits.row(row), router.logits, logits.row(n));
       std::ranges::copy(in.x[row], hidden.row(n));
       positions[n] = route.positions[row];
       picked[n++] = row;
@@ -191,13 +236,13 @@ class Experts final : public FeedForward {
     return {};
   }
   /// What route_together() takes.
-  [[nodiscard]] std::size_t together_bytes(std::size_t rows, std::size_t K) const noexcept {
+  [[nodiscard]] std::size_t together_bytes(std::size_t rows, const EditNeeds& needs) const noexcept {
     return ScratchSize()
         .take<std::size_t>(rows)
         .take<Position>(rows)
-        .rows(rows, gate_.out_width())
+        .rows(rows, widest_logits(needs))
         .rows(rows, experts_.width())
-        .bytes(routes_bytes(rows, K))
+        .bytes(routes_bytes(rows, needs.slots))
         .total();
   }
 
@@ -212,7 +257,7 @@ class Experts final : public FeedForward {
         return edits->sink->take({.layer = layer_,
                                   .host_dependent = segment.edits->host_dependent,
                                   .positions = route.positions.subspan(begin, end - begin),
-                                  .logits = route.logits.slice(begin, end - begin),
+                                  .logits = for_router(route, edits->router.get()).logits.slice(begin, end - begin),
                                   .experts = chosen.experts,
                                   .weights = chosen.weights});
       }));
@@ -229,7 +274,7 @@ class Experts final : public FeedForward {
                        .take<const float*>(pairs)
                        .take<HostPair>(pairs)
                        .take<Range>(pairs)
-                       .rows(pairs, experts_.width())
+                       .rows(ScratchSize::product(rows + 1, K), experts_.width() + kGuard)
                        .total(),
             .worker = ScratchSize().rows(std::min(rows, kHostRows), experts_.width()).bytes(needs.expert).total()};
   }
@@ -250,7 +295,13 @@ class Experts final : public FeedForward {
         const std::size_t row = assignment.rows_of(block)[i];
         const BlockEdits* edits = edits_of_row(in, row);
         const AnyExpert* by = edits == nullptr ? nullptr : edits->replacement_of(block.expert);
-        if (by != nullptr) found[n++] = {by, block.begin + i, row};
+        if (by != nullptr) {
+          found[n++] = {by, block.begin + i, row};
+        } else if (block.expert >= experts_.num_experts()) {  // another pathway of the step has so many
+          return Status(Code::kInvalidArgument, "MoeLayer::run",
+                        Text("an expert in [0, ", experts_.num_experts(), ") or kNoExpert from the router"),
+                        Text(block.expert));
+        }
       }
     }
     if (n == 0) return {};
@@ -263,7 +314,7 @@ class Experts final : public FeedForward {
       while (end < n && end - begin < kHostRows && host[end].by == host[begin].by) ++end;
       tasks[n_tasks] = {begin, end};
     }
-    MOXIE_TRY_LET(const Rows made, own.rows(n, experts_.width()));
+    MOXIE_TRY_LET(const Rows made, take_guarded(n, own));
     MOXIE_TRY(workers.each(n_tasks, [&](std::size_t task, Workspace& ws) -> Status {
       const Range range = tasks[task];
       MOXIE_TRY_LET(const Rows input, ws.rows(range.size(), experts_.width()));
@@ -272,8 +323,27 @@ class Experts final : public FeedForward {
       }
       return host[range.begin].by->run(input, made.slice(range.begin, range.size()), ws);
     }));
+    MOXIE_TRY(check_guards(made));
     for (std::size_t i = 0; i < n; ++i) outputs[host[i].pair] = made.row(i);
     assignment.set_outputs(outputs);
+    return {};
+  }
+
+  /// Rows for host experts, each between numbers that nobody may write: so one that writes beside its rows ends its own
+  /// requests, and not those whose rows lie there.
+  Result<Rows> take_guarded(std::size_t n, Workspace& own) const noexcept {
+    const std::size_t D = experts_.width();
+    MOXIE_TRY_LET(const Rows all, own.rows(n + 1, D + kGuard));
+    for (std::size_t row = 0; row <= n; ++row) std::fill_n(all.row(row), kGuard, kUnwritten);
+    return Rows(all.data + kGuard, n, D, D + kGuard);
+  }
+  Status check_guards(const Rows& made) const noexcept {
+    for (std::size_t row = 0; row <= made.rows; ++row) {
+      const std::span guard(made.data + row * made.stride - kGuard, kGuard);
+      if (std::ranges::all_of(guard, [](float value) { return value == kUnwritten; })) continue;
+      return Status(Code::kHostException, "Pathway::replace_expert",
+                    Text("experts that write their rows alone, in layer ", layer_), "one that wrote beside them");
+    }
     return {};
   }
 

@@ -240,13 +240,13 @@ TEST_CASE("a router may read another number of logits than it has experts") {
 
 TEST_CASE("a decision that others made runs in any number of slots") {
   const auto layer = decimal_layer(3, 1);
-  const MoeScratch bytes = layer.chosen_scratch_bytes(3, 2);
+  const MoeScratch bytes = layer.chosen_scratch_bytes(3, 2, layer.num_experts());
   test::WorkersOf of(SerialExecutor(), bytes.own, bytes.worker);
   Workers workers = of.workers();
   std::vector<std::int32_t> ids = {2, 0, 1, kNoExpert, kNoExpert, kNoExpert};
   std::vector<float> weights = {1, 2, 3, 0, 0, 0}, x = {1, 1, 1}, y(3, -7.0f);
   const RouteOut routes{IdRows(ids.data(), 3, 2), Rows(weights.data(), 3, 2)};
-  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers).message() == "");
+  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, layer.num_experts(), {y.data(), 3, 1}, workers).message() == "");
   CHECK(of.is_intact());
   CHECK(y == std::vector<float>{102, 30, 0});
   const std::vector<float> mine = {5};
@@ -257,10 +257,13 @@ TEST_CASE("a decision that others made runs in any number of slots") {
     assignment.set_outputs(outputs);
     return {};
   };
-  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers, elsewhere).message() == "");
+  CHECK(
+      layer.run_chosen({x.data(), 3, 1}, routes, layer.num_experts(), {y.data(), 3, 1}, workers, elsewhere).message() ==
+      "");
   CHECK(y == std::vector<float>{7, 30, 0});
   ids[3] = 7;
-  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, {y.data(), 3, 1}, workers).code() == Code::kInvalidArgument);
+  CHECK(layer.run_chosen({x.data(), 3, 1}, routes, layer.num_experts(), {y.data(), 3, 1}, workers).code() ==
+        Code::kInvalidArgument);
 }
 
 TEST_CASE("a router gets layer, positions and residency, each row its own") {
