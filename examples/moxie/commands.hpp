@@ -133,6 +133,30 @@ struct ChatCommand {
 };
 Status run_chat(const ChatCommand& options);
 
+/// Which experts worked on which token.
+struct Route {
+  Common common;
+  Answering answering;
+  std::string prompt;
+  std::size_t max_tokens = 128;
+  bool raw = false;
+  std::string domains;            ///< JSON file of texts by domain, instead of a prompt
+  std::vector<std::string> diff;  ///< two JSON files of routes, instead of both
+  std::string html, csv, svg;     ///< files to write
+  bool json = false;
+};
+Status run_route(const Route& options);
+
+/// What experts there are, and which excel at what.
+struct Experts {
+  Common common;
+  std::string corpus;  ///< JSON file of texts by domain
+  bool drop = true;    ///< measure the loss without each expert
+  std::string html;
+  bool json = false;
+};
+Status run_experts(const Experts& options);
+
 struct Tokenize {
   std::string model;
   std::optional<std::string> text;

@@ -218,6 +218,37 @@ CLI::App* add_synth(CLI::App& app, Synth& synth) {
   return command;
 }
 
+CLI::App* add_route(CLI::App& app, Route& route) {
+  CLI::App* command = app.add_subcommand("route", "Show which experts worked on which token, and why");
+  add_model(*command, route.common.model, kModelOrBuiltin);
+  command->add_option("-p,--prompt", route.prompt, "What is asked; the prompt and its answer are shown")
+      ->type_name("TEXT");
+  add_whole(*command, "-n,--max-tokens", route.max_tokens, kOneOrMore, "Tokens of the answer, at most (default: 128)");
+  command->add_flag("--raw", route.raw, "Take the prompt as it is, without the chat template");
+  add_name(*command, "--domains", route.domains, "FILE",
+           "Texts by domain instead of a prompt, as JSON: {\"law\": [\"...\"], \"poems\": [\"...\"]}");
+  command->add_option("--diff", route.diff, "Compare what --json wrote of two runs")->expected(2)->type_name("A B");
+  add_name(*command, "--html", route.html, "FILE", "Write one page: heat map, load, an explanation of each token");
+  add_name(*command, "--csv", route.csv, "FILE", "Write a line for each token, layer and chosen expert");
+  add_name(*command, "--svg", route.svg, "FILE", "Write a heat map");
+  command->add_flag("--json", route.json, "Print all decisions as JSON");
+  add_answering(*command, route.answering);
+  add_computing(*command, route.common);
+  return command;
+}
+
+CLI::App* add_experts(CLI::App& app, Experts& experts) {
+  CLI::App* command = app.add_subcommand("experts", "List a model's experts, and measure which excel at what");
+  add_model(*command, experts.common.model, kModelOrBuiltin);
+  add_name(*command, "--corpus", experts.corpus, "FILE",
+           "Texts by domain, as JSON: {\"law\": [\"...\"], \"poems\": [\"...\"]}");
+  command->add_flag("!--no-drop", experts.drop, "Do not measure the loss without each expert, which takes long");
+  add_name(*command, "--html", experts.html, "FILE", "Write the page that moxie route writes");
+  command->add_flag("--json", experts.json, "Print JSON");
+  add_computing(*command, experts.common);
+  return command;
+}
+
 CLI::App* add_tokenize(CLI::App& app, Tokenize& tokenize) {
   CLI::App* command = app.add_subcommand("tokenize", "Turn text into tokens, or tokens into text");
   add_model(*command, tokenize.model, "Folder with tokenizer.json, or a GGUF file")->required();
@@ -261,6 +292,8 @@ Commands::Commands(CLI::App& app) {
   add(add_convert(app, convert_), convert_, run_convert);
   add(add_pack(app, pack_), pack_, run_pack);
   add(add_synth(app, synth_), synth_, run_synth);
+  add(add_route(app, route_), route_, run_route);
+  add(add_experts(app, experts_), experts_, run_experts);
   add(add_tokenize(app, tokenize_), tokenize_, run_tokenize);
   add(add_template(app, template_), template_, run_template);
   add(add_logits(app, logits_), logits_, run_logits);

@@ -37,6 +37,8 @@ class Commands {
   Pack pack_;
   Synth synth_;
   Convert convert_;
+  Route route_;
+  Experts experts_;
   Tokenize tokenize_;
   RenderTemplate template_;
 };
