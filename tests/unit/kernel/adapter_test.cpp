@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <sstream>
 
 #include <moxie/expert/low_rank.hpp>
 #include <moxie/model/adapter.hpp>
@@ -39,7 +40,9 @@ double apart(const std::vector<float>& came, const std::vector<double>& wanted) 
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 void write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
