@@ -76,21 +76,21 @@ bool write_span(const float* from, std::size_t width, std::int8_t* to, std::size
 }
 
 template <class Type, class Element>
-bool write_both(const KvShape& shape, const KvBlock& block, std::byte* page, std::size_t slot, const float* key,
+bool write_both(const KvLayers& kind, const KvBlock& block, std::byte* page, std::size_t slot, const float* key,
                 const float* value) noexcept {
   auto* keys = reinterpret_cast<Element*>(page + block.keys) + slot;
-  auto* values = reinterpret_cast<Element*>(page + block.values) + slot * shape.value_width;
-  const bool fits = Type::write(key, shape.key_width, keys, kKvPagePositions);
-  return Type::write(value, shape.value_width, values, 1) && fits;
+  auto* values = reinterpret_cast<Element*>(page + block.values) + slot * kind.value_width;
+  const bool fits = Type::write(key, kind.key_width, keys, kKvPagePositions);
+  return Type::write(value, kind.value_width, values, 1) && fits;
 }
 
 template <class Type, class Element>
-void read_both(const KvShape& shape, const KvBlock& block, const std::byte* page, std::size_t slot, float* key,
+void read_both(const KvLayers& kind, const KvBlock& block, const std::byte* page, std::size_t slot, float* key,
                float* value) noexcept {
   const auto* keys = reinterpret_cast<const Element*>(page + block.keys) + slot;
-  const auto* values = reinterpret_cast<const Element*>(page + block.values) + slot * shape.value_width;
-  for (std::size_t c = 0; c < shape.key_width; ++c) key[c] = Type::widen(keys[c * kKvPagePositions]);
-  for (std::size_t c = 0; c < shape.value_width; ++c) value[c] = Type::widen(values[c]);
+  const auto* values = reinterpret_cast<const Element*>(page + block.values) + slot * kind.value_width;
+  for (std::size_t c = 0; c < kind.key_width; ++c) key[c] = Type::widen(keys[c * kKvPagePositions]);
+  for (std::size_t c = 0; c < kind.value_width; ++c) value[c] = Type::widen(values[c]);
 }
 
 struct Q8Position {
@@ -99,10 +99,10 @@ struct Q8Position {
   std::int8_t* values;
   std::uint16_t* value_scales;
 
-  Q8Position(const KvShape& shape, const KvBlock& block, std::byte* page, std::size_t slot) noexcept
+  Q8Position(const KvLayers& kind, const KvBlock& block, std::byte* page, std::size_t slot) noexcept
       : keys(reinterpret_cast<std::int8_t*>(page + block.keys) + slot),
         key_scales(reinterpret_cast<std::uint16_t*>(page + block.key_scales) + slot),
-        values(reinterpret_cast<std::int8_t*>(page + block.values) + slot * shape.value_width),
+        values(reinterpret_cast<std::int8_t*>(page + block.values) + slot * kind.value_width),
         value_scales(reinterpret_cast<std::uint16_t*>(page + block.value_scales) + slot) {}
 };
 
@@ -124,13 +124,13 @@ void read_spans(const std::int8_t* from, std::size_t width, std::size_t stride, 
 }
 
 /// The first number that is not finite, or else the largest: what does not fit.
-float misfit(const KvShape& shape, const float* key, const float* value) noexcept {
+float misfit(const KvLayers& kind, const float* key, const float* value) noexcept {
   float worst = 0.0f;
   const auto look = [&worst](float x) {
     if (std::isfinite(worst) && (!std::isfinite(x) || std::fabs(x) > std::fabs(worst))) worst = x;
   };
-  std::for_each_n(key, shape.key_width, look);
-  std::for_each_n(value, shape.value_width, look);
+  std::for_each_n(key, kind.key_width, look);
+  std::for_each_n(value, kind.value_width, look);
   return worst;
 }
 
@@ -141,36 +141,38 @@ Status KvView::store(std::size_t layer, std::size_t head, std::size_t position, 
   std::byte* page = pages[position / kKvPagePositions];
   const std::size_t slot = position % kKvPagePositions;
   const KvBlock block = shape.block(layer, head);
+  const KvLayers kind = shape.kind_of(layer);
   bool fits = true;
   switch (shape.type) {
-    case KvType::kF32: fits = write_both<F32, float>(shape, block, page, slot, key, value); break;
-    case KvType::kF16: fits = write_both<F16, std::uint16_t>(shape, block, page, slot, key, value); break;
-    case KvType::kBF16: fits = write_both<BF16, std::uint16_t>(shape, block, page, slot, key, value); break;
+    case KvType::kF32: fits = write_both<F32, float>(kind, block, page, slot, key, value); break;
+    case KvType::kF16: fits = write_both<F16, std::uint16_t>(kind, block, page, slot, key, value); break;
+    case KvType::kBF16: fits = write_both<BF16, std::uint16_t>(kind, block, page, slot, key, value); break;
     case KvType::kQ8_0: {
-      const Q8Position at(shape, block, page, slot);
-      fits = write_spans(key, shape.key_width, at.keys, kKvPagePositions, at.key_scales);
-      fits = write_spans(value, shape.value_width, at.values, 1, at.value_scales) && fits;
+      const Q8Position at(kind, block, page, slot);
+      fits = write_spans(key, kind.key_width, at.keys, kKvPagePositions, at.key_scales);
+      fits = write_spans(value, kind.value_width, at.values, 1, at.value_scales) && fits;
       break;
     }
   }
   if (fits) return {};
   return Status(Code::kUnsupported, "KvView::store",
                 Text("keys and values that ", name(shape.type), " pages can hold (f32 pages hold all)"),
-                Text(misfit(shape, key, value), " at position ", position, ", layer ", layer, ", head ", head));
+                Text(misfit(kind, key, value), " at position ", position, ", layer ", layer, ", head ", head));
 }
 
 void KvView::load(std::size_t layer, std::size_t head, std::size_t position, float* key, float* value) const noexcept {
   std::byte* page = pages[position / kKvPagePositions];
   const std::size_t slot = position % kKvPagePositions;
   const KvBlock block = shape.block(layer, head);
+  const KvLayers kind = shape.kind_of(layer);
   switch (shape.type) {
-    case KvType::kF32: return read_both<F32, float>(shape, block, page, slot, key, value);
-    case KvType::kF16: return read_both<F16, std::uint16_t>(shape, block, page, slot, key, value);
-    case KvType::kBF16: return read_both<BF16, std::uint16_t>(shape, block, page, slot, key, value);
+    case KvType::kF32: return read_both<F32, float>(kind, block, page, slot, key, value);
+    case KvType::kF16: return read_both<F16, std::uint16_t>(kind, block, page, slot, key, value);
+    case KvType::kBF16: return read_both<BF16, std::uint16_t>(kind, block, page, slot, key, value);
     case KvType::kQ8_0: {
-      const Q8Position at(shape, block, page, slot);
-      read_spans(at.keys, shape.key_width, kKvPagePositions, at.key_scales, key);
-      return read_spans(at.values, shape.value_width, 1, at.value_scales, value);
+      const Q8Position at(kind, block, page, slot);
+      read_spans(at.keys, kind.key_width, kKvPagePositions, at.key_scales, key);
+      return read_spans(at.values, kind.value_width, 1, at.value_scales, value);
     }
   }
 }

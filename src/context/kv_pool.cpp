@@ -29,25 +29,53 @@ struct KvPool::PageHeader {
   Charge charge;
 };
 
+namespace {
+
+/// Whether no layer has a zero.
+bool is_whole(const KvShape& shape) noexcept {
+  const auto whole = [](const KvLayers& kind) {
+    return kind.layers != 0 && kind.kv_heads != 0 && kind.key_width != 0 && kind.value_width != 0;
+  };
+  bool ended = false;
+  for (const KvLayers& other : shape.others) {
+    ended = ended || other.layers == 0;
+    if (ended ? other.layers != 0 : !whole(other)) return false;
+  }
+  return whole({shape.layers, shape.kv_heads, shape.key_width, shape.value_width});
+}
+
+/// Whether a page and its header have a size. As f32, which takes the most: where that fits, so does what page_bytes()
+/// computes on its way.
+bool fits(const KvShape& shape, std::uint64_t header) noexcept {
+  const auto wide = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
+  const KvLayers first{shape.layers, shape.kv_heads, shape.key_width, shape.value_width};
+  std::optional<std::uint64_t> most = header;
+  const auto add = [&](const KvLayers& kind) {
+    const auto width = checked::add(wide(kind.key_width), wide(kind.value_width));
+    // 64: what a block of a layer and head is rounded up to.
+    const auto bytes = width ? checked::multiply(*width, wide(kKvPagePositions), wide(sizeof(float))) : std::nullopt;
+    const auto block = bytes ? checked::add(*bytes, std::uint64_t{63}) : std::nullopt;
+    const auto all = block ? checked::multiply(wide(kind.layers), wide(kind.kv_heads), *block) : std::nullopt;
+    most = most && all ? checked::add(*most, *all) : std::nullopt;
+  };
+  add(first);
+  for (const KvLayers& other : shape.others) add(other);
+  return most && checked::narrow<std::size_t>(*most);
+}
+
+}  // namespace
+
 Result<std::shared_ptr<KvPool>> KvPool::create(const KvShape& shape, std::shared_ptr<Budget> budget,
                                                KvPoolOptions options) noexcept {
   static_assert(sizeof(PageHeader) <= PageHeader::kBytes && alignof(PageHeader) <= PageHeader::kBytes);
   const Text came = describe(shape);
-  if (shape.layers == 0 || shape.kv_heads == 0 || shape.key_width == 0 || shape.value_width == 0) {
+  if (!is_whole(shape)) {
     return Status(Code::kInvalidArgument, "KvPool::create", "a shape without a zero", came);
   }
   if (budget == nullptr) return Status(Code::kInvalidArgument, "KvPool::create", "a budget", "none");
-
-  const auto wide = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
-  const auto width = checked::add(wide(shape.key_width), wide(shape.value_width));
-  // As f32, which takes the most: where that fits, so does what page_bytes() computes on its way.
-  const auto most = width ? checked::multiply(wide(shape.layers), wide(shape.kv_heads), *width, wide(kKvPagePositions),
-                                              wide(sizeof(float)))
-                          : std::nullopt;
-  const auto bytes = most && checked::add(*most, wide(PageHeader::kBytes))
-                         ? std::optional(wide(shape.page_bytes() + PageHeader::kBytes))
-                         : std::nullopt;
-  const auto plan = bytes ? plan_page_memory(*bytes) : std::nullopt;
+  const auto plan = fits(shape, PageHeader::kBytes)
+                        ? plan_page_memory(std::uint64_t{shape.page_bytes()} + PageHeader::kBytes)
+                        : std::nullopt;
   if (!plan) return Status(Code::kShape, "KvPool::create", "a page that an address space can hold", came);
 
   try {

@@ -19,13 +19,14 @@ void each_run(const KvShape& shape, std::size_t first, std::size_t end, F run) n
     }
   };
   const std::size_t bytes = element_bytes(shape.type);
-  for (std::size_t layer = 0; layer < shape.layers; ++layer) {
-    for (std::size_t head = 0; head < shape.kv_heads; ++head) {
+  for (std::size_t layer = 0; layer < shape.all_layers(); ++layer) {
+    const KvLayers kind = shape.kind_of(layer);
+    for (std::size_t head = 0; head < kind.kv_heads; ++head) {
       const KvBlock block = shape.block(layer, head);
-      lanes(block.keys, shape.key_width, bytes);
-      lanes(block.key_scales, scales_for(shape.type, shape.key_width), 2);
-      run(block.values + first * shape.value_width * bytes, (end - first) * shape.value_width * bytes);
-      lanes(block.value_scales, scales_for(shape.type, shape.value_width), 2);
+      lanes(block.keys, kind.key_width, bytes);
+      lanes(block.key_scales, scales_for(shape.type, kind.key_width), 2);
+      run(block.values + first * kind.value_width * bytes, (end - first) * kind.value_width * bytes);
+      lanes(block.value_scales, scales_for(shape.type, kind.value_width), 2);
     }
   }
 }
@@ -33,8 +34,13 @@ void each_run(const KvShape& shape, std::size_t first, std::size_t end, F run) n
 }  // namespace
 
 Text describe(const KvShape& shape) noexcept {
-  return Text(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
-              shape.value_width, ", ", name(shape.type));
+  Text text(shape.layers, " layers, ", shape.kv_heads, " kv heads, key width ", shape.key_width, ", value width ",
+            shape.value_width);
+  for (const KvLayers& other : shape.others) {
+    if (other.layers == 0) break;
+    text = Text(text, "; ", other.layers, " of ", other.kv_heads, ", ", other.key_width, ", ", other.value_width);
+  }
+  return Text(text, ", ", name(shape.type));
 }
 
 void copy_positions(const KvShape& shape, const std::byte* from, std::byte* to, std::size_t count) noexcept {

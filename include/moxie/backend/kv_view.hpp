@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -40,41 +41,87 @@ constexpr std::size_t scales_for(KvType type, std::size_t width) noexcept {
   return type == KvType::kQ8_0 ? width / kKvSpan + (width % kKvSpan != 0 ? 1 : 0) : 0;
 }
 
+/// Layers that keep alike: so many of them, with these heads.
+struct KvLayers {
+  std::size_t layers = 0;
+  std::size_t kv_heads = 0;     ///< G
+  std::size_t key_width = 0;    ///< C of a key
+  std::size_t value_width = 0;  ///< C of a value
+
+  friend bool operator==(const KvLayers&, const KvLayers&) = default;
+};
+
 /// What one position of a context keeps, in every layer, and how.
 struct KvShape {
-  std::size_t layers = 0;       ///< L
+  std::size_t layers = 0;       ///< L, without those of `others`
   std::size_t kv_heads = 0;     ///< G
   std::size_t key_width = 0;    ///< C of a key
   std::size_t value_width = 0;  ///< C of a value
   KvType type = KvType::kF32;
   /// No row reads further back than this many positions, its own included; 0: a row may read all.
   std::size_t window = 0;
+  /// Layers with other heads, which are numbered on behind those above; the first without layers ends the list.
+  std::array<KvLayers, 3> others = {};
 
   friend bool operator==(const KvShape&, const KvShape&) = default;
 
   /// Bytes of one layer and head in a page: whole lines of 64.
-  [[nodiscard]] constexpr std::size_t block_bytes() const noexcept {
-    return (plane_bytes(key_width) + plane_bytes(value_width) + 63) / 64 * 64;
-  }
+  [[nodiscard]] constexpr std::size_t block_bytes() const noexcept { return block_bytes(first()); }
   /// Bytes of a page; the caller has checked that they fit (KvPool::create does).
-  [[nodiscard]] constexpr std::size_t page_bytes() const noexcept { return layers * kv_heads * block_bytes(); }
+  [[nodiscard]] constexpr std::size_t page_bytes() const noexcept {
+    std::size_t bytes = bytes_of(first());
+    for (const KvLayers& other : others) bytes += bytes_of(other);
+    return bytes;
+  }
+  [[nodiscard]] constexpr std::size_t all_layers() const noexcept {
+    std::size_t count = layers;
+    for (const KvLayers& other : others) count += other.layers;
+    return count;
+  }
+  /// What the layer keeps, `layers` being how many keep alike; layer < all_layers().
+  [[nodiscard]] constexpr KvLayers kind_of(std::size_t layer) const noexcept { return place_of(layer).kind; }
   [[nodiscard]] constexpr KvBlock block(std::size_t layer, std::size_t head) const noexcept {
+    const Place place = place_of(layer);
+    const KvLayers& kind = place.kind;
     KvBlock block;
-    block.keys = (layer * kv_heads + head) * block_bytes();
-    block.key_scales = block.keys + key_width * kKvPagePositions * element_bytes(type);
-    block.values = block.keys + plane_bytes(key_width);
-    block.value_scales = block.values + value_width * kKvPagePositions * element_bytes(type);
+    block.keys = place.begin + (place.layer * kind.kv_heads + head) * block_bytes(kind);
+    block.key_scales = block.keys + kind.key_width * kKvPagePositions * element_bytes(type);
+    block.values = block.keys + plane_bytes(kind.key_width);
+    block.value_scales = block.values + kind.value_width * kKvPagePositions * element_bytes(type);
     return block;
   }
 
  private:
+  /// A layer among those of its kind, which begin at `begin`.
+  struct Place {
+    KvLayers kind;
+    std::size_t layer = 0;
+    std::size_t begin = 0;
+  };
+  [[nodiscard]] constexpr KvLayers first() const noexcept { return {layers, kv_heads, key_width, value_width}; }
+  [[nodiscard]] constexpr Place place_of(std::size_t layer) const noexcept {
+    Place place{first(), layer, 0};
+    for (const KvLayers& other : others) {
+      if (place.layer < place.kind.layers || other.layers == 0) break;
+      place = {other, place.layer - place.kind.layers, place.begin + bytes_of(place.kind)};
+    }
+    return place;
+  }
   // The elements of 32 positions, and their scales of 2 bytes.
   [[nodiscard]] constexpr std::size_t plane_bytes(std::size_t width) const noexcept {
     return kKvPagePositions * (width * element_bytes(type) + 2 * scales_for(type, width));
   }
+  [[nodiscard]] constexpr std::size_t block_bytes(const KvLayers& kind) const noexcept {
+    return (plane_bytes(kind.key_width) + plane_bytes(kind.value_width) + 63) / 64 * 64;
+  }
+  [[nodiscard]] constexpr std::size_t bytes_of(const KvLayers& kind) const noexcept {
+    return kind.layers * kind.kv_heads * block_bytes(kind);
+  }
 };
 
 /// The pages of one context as a device reads and writes them; it owns nothing.
+///
+/// Blocks follow each other by layer, then by head, with the widths that their layer has.
 ///
 ///     block (layer, head)   keys          [key_width][32]            elements of the type
 ///                           key scales    [ceil(key_width / 32)][32] f16, in q8_0 alone

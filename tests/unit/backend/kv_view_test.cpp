@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -46,6 +47,44 @@ TEST_CASE("a shape says where a page has what") {
       CHECK(shape.page_bytes() == bytes.page_bytes());
       CHECK(shape.block(1, 2).keys == 5 * bytes.block_bytes());
     }
+  }
+}
+
+TEST_CASE("layers that are not alike lie behind each other, each as if it were alone") {
+  for (const KvType type : kKvTypes) {
+    const KvShape shape{.layers = 2,
+                        .kv_heads = 3,
+                        .key_width = 5,
+                        .value_width = 4,
+                        .type = type,
+                        .others = {{{.layers = 1, .kv_heads = 1, .key_width = 40, .value_width = 33},
+                                    {.layers = 2, .kv_heads = 2, .key_width = 31, .value_width = 64}}}};
+    std::vector<std::byte> page(shape.page_bytes() + 64);
+    std::byte* const aligned = page.data() + (64 - reinterpret_cast<std::uintptr_t>(page.data()) % 64) % 64;
+    std::byte* const pages[] = {aligned};
+    const KvView view{shape, pages};
+    std::size_t begin = 0;
+    for (std::size_t layer = 0; layer < shape.all_layers(); ++layer) {
+      const KvLayers kind = shape.kind_of(layer);
+      const KvShape alone{1, 1, kind.key_width, kind.value_width, type};
+      for (std::size_t head = 0; head < kind.kv_heads; ++head, begin += alone.page_bytes()) {
+        INFO(name(type) << ", layer " << layer << ", head " << head);
+        CHECK(shape.block(layer, head).keys == begin);
+        const std::vector<float> key = row_of(kind.key_width, begin), value = row_of(kind.value_width, begin + 1);
+        std::vector<std::byte> expected(alone.page_bytes());
+        std::byte* const one[] = {expected.data()};
+        REQUIRE(view.store(layer, head, 9, key.data(), value.data()).ok());
+        REQUIRE(KvView{alone, one}.store(0, 0, 9, key.data(), value.data()).ok());
+        CHECK(std::equal(expected.begin(), expected.end(), aligned + begin));
+        std::vector<float> key_back(kind.key_width), value_back(kind.value_width);
+        std::vector<float> key_alone(kind.key_width), value_alone(kind.value_width);
+        view.load(layer, head, 9, key_back.data(), value_back.data());
+        KvView{alone, one}.load(0, 0, 9, key_alone.data(), value_alone.data());
+        CHECK(key_back == key_alone);
+        CHECK(value_back == value_alone);
+      }
+    }
+    CHECK(begin == shape.page_bytes());
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <fstream>
@@ -50,6 +51,22 @@ TEST_CASE("a page holds what its shape says, and 64 bytes") {
   CHECK(bytes(KvType::kQ8_0, 128, 64) == kRows * (4 * 34 + 2 * 34));
   CHECK(bytes(KvType::kQ8_0, 33, 31) == kRows * (33 + 2 * 2 + 31 + 2));
   CHECK(bytes(KvType::kQ8_0, 5, 4) == 2 * 3 * (32 * (5 + 2 + 4 + 2) + 32));  // rounded up to a line
+}
+
+TEST_CASE("a page of layers that are not alike holds what pages of each kind would") {
+  constexpr KvLayers kWide{.layers = 3, .kv_heads = 1, .key_width = 40, .value_width = 24};
+  constexpr KvLayers kOdd{.layers = 1, .kv_heads = 5, .key_width = 7, .value_width = 33};
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+    const auto only = [&](const KvLayers& kind) {
+      const KvShape shape{kind.layers, kind.kv_heads, kind.key_width, kind.value_width, type};
+      return shape.page_bytes();
+    };
+    const KvShape shape{
+        .layers = 2, .kv_heads = 3, .key_width = 5, .value_width = 4, .type = type, .others = {kWide, kOdd}};
+    const auto pool = KvPool::create(shape, unlimited()).value();
+    CHECK(shape.all_layers() == 6);
+    CHECK(pool->page_bytes() == only({2, 3, 5, 4}) + only(kWide) + only(kOdd) + 64);
+  }
 }
 
 TEST_CASE("pages are aligned, zero and apart") {
@@ -139,6 +156,19 @@ TEST_CASE("a pool refuses a shape with a zero and no budget") {
     CHECK(pool.status().code() == Code::kInvalidArgument);
   }
   CHECK(KvPool::create(kShape, nullptr).status().code() == Code::kInvalidArgument);
+}
+
+TEST_CASE("a pool refuses layers of another kind with a zero, or behind an end of their list") {
+  for (const std::array<KvLayers, 3>& others :
+       {std::array<KvLayers, 3>{{{1, 0, 1, 1}}}, std::array<KvLayers, 3>{{{1, 1, 0, 1}}},
+        std::array<KvLayers, 3>{{{1, 1, 1, 1}, {1, 1, 1, 0}}}, std::array<KvLayers, 3>{{{}, {1, 1, 1, 1}}}}) {
+    KvShape shape{1, 1, 1, 1};
+    shape.others = others;
+    CHECK(KvPool::create(shape, unlimited()).status().code() == Code::kInvalidArgument);
+  }
+  KvShape shape{1, 1, 1, 1};
+  shape.others[0] = {~std::size_t{0} / 256, 1, 1, 1};
+  CHECK(KvPool::create(shape, unlimited()).status().code() == Code::kShape);
 }
 
 TEST_CASE("a pool refuses a page that overflows an address") {
