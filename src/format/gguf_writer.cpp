@@ -206,6 +206,12 @@ Status GgufWriter::set_i32s(std::string_view key, std::span<const std::int32_t> 
     for (const std::int32_t value : values) put(out, static_cast<std::uint32_t>(value), 4);
   });
 }
+Status GgufWriter::set_bools(std::string_view key, const std::vector<bool>& values) noexcept {
+  return set_value(state_, key, MetadataType::kArray, [&](std::string& out) {
+    put_array(out, MetadataType::kBool, values.size());
+    for (const bool value : values) put(out, value ? 1u : 0u, 1);
+  });
+}
 Status GgufWriter::set_f32s(std::string_view key, std::span<const float> values) noexcept {
   return set_value(state_, key, MetadataType::kArray, [&](std::string& out) {
     put_array(out, MetadataType::kF32, values.size());

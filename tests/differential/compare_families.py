@@ -86,7 +86,9 @@ def draw(family: str, seed: int) -> tuple[dict, str]:
         }
     if family == "olmoe":  # most have as many of both, as llama.cpp wants it
         changes["num_key_value_heads"] = int(pick(heads, heads, changes["num_key_value_heads"]))
-    forms = ("published",) if family in random_families.KNOWN_AS else ("published", "transformers")
+    # What transformers writes of Cohere 2 has a rope_theta that it passes over.
+    as_published = family in (*random_families.KNOWN_AS, "cohere2_moe") or "rope_parameters" in changes
+    forms = ("published",) if as_published else ("published", "transformers")
     return random_families.complete(family, changes), pick(*forms)
 
 
@@ -132,6 +134,29 @@ def draw_routed(family: str, changes: dict, pick) -> dict:
                 "sliding_window": int(pick(5, 33)), "num_hidden_layers": int(pick(2, 3, 7)),
                 "tie_word_embeddings": True, "rope_scaling": None if family == "gemma2" else pick(
                     None, {"rope_type": "linear", "factor": 8.0})} | (caps if family == "gemma2" else {})
+    if family == "gemma4_text":
+        return draw_gemma4(changes, pick)
+    if family in ("cohere2_moe", "exaone_moe", "laguna"):
+        return draw_windows(family, changes, pick)
+    if family in ("flex_olmo", "granitemoe"):
+        granite = {"attention_multiplier": pick(0.3, 0.1), "embedding_multiplier": pick(1.0, 3.0),
+                   "logits_scaling": pick(1.0, 2.0), "residual_multiplier": pick(1.0, 0.4),
+                   "attention_bias": bool(pick(True, False))}
+        return {"num_experts_per_tok": int(pick(1, 3))} | (granite if family == "granitemoe" else
+                                                           {"norm_topk_prob": bool(pick(True, False))})
+    if family == "ministral3":
+        return {"head_dim": int(pick(8, 16)), "rope_scaling": ..., "rope_theta": ..., "rope_parameters":
+                random_families.YARN_OF_MISTRAL | {"llama_4_scaling_beta": float(pick(0.1, 0.3)),
+                                                   "factor": float(pick(4.0, 16.0))}}
+    if family == "mistral4":
+        nope, rope = pick((8, 8), (12, 8), (12, 4))
+        heads = changes["num_attention_heads"]
+        return {"num_key_value_heads": heads, "q_lora_rank": pick(None, 20), "kv_lora_rank": int(pick(16, 24)),
+                "qk_nope_head_dim": nope, "qk_rope_head_dim": rope, "v_head_dim": int(pick(8, 12)),
+                "n_shared_experts": int(pick(1, 2)), "num_experts_per_tok": int(pick(1, 3)),
+                "first_k_dense_replace": int(pick(0, layers - 1)), "rms_norm_eps": 1e-6, "rope_scaling": ...,
+                "rope_theta": ..., "norm_topk_prob": bool(pick(True, True, False)), "rope_parameters":
+                random_families.YARN_OF_MISTRAL | {"rope_theta": 10000.0, "partial_rotary_factor": rope / (nope + rope)}}
     if family == "granite":
         return {"attention_multiplier": pick(0.3, 0.1), "embedding_multiplier": pick(1.0, 3.0),
                 "logits_scaling": pick(1.0, 2.0), "residual_multiplier": pick(1.0, 0.4),
@@ -156,6 +181,56 @@ def draw_routed(family: str, changes: dict, pick) -> dict:
         return {"attention_bias": bool(pick(True, True, False)), "attention_out_bias": bool(pick(*[False] * 7, True)),
                 "mlp_bias": bool(pick(*[False] * 7, True))}
     return {}
+
+
+def draw_gemma4(changes: dict, pick) -> dict:
+    """With experts, dense, or small: with inputs for each layer, and keys and values of other layers."""
+    kind = pick("experts", "experts", "dense", "small")
+    kinds = {"s": "sliding_attention", "f": "full_attention"}
+    layers = pick("sf", "ssf", "sffsf") if kind != "small" else pick("sfsf", "ssfsf", "sfssf")
+    heads = changes["num_attention_heads"]
+    same = bool(pick(True, True, False)) if kind != "small" else False
+    part = pick((0.25, 32), (0.5, 16), (1.0, 8), (0.25, 16))
+    ropes = {name: dict(rope) for name, rope in random_families.GEMMA4_ROPES.items()}
+    ropes["full_attention"]["partial_rotary_factor"] = part[0]
+    return {"num_hidden_layers": len(layers), "layer_types": [kinds[kind] for kind in layers],
+            "enable_moe_block": kind == "experts", "attention_k_eq_v": same, "global_head_dim": part[1],
+            "head_dim": int(pick(8, 16)), "rope_parameters": ropes, "rope_scaling": ..., "rope_theta": ...,
+            "num_global_key_value_heads": int(pick(*(g for g in (1, 2, 3) if heads % g == 0))),
+            "sliding_window": int(pick(5, 33)), "top_k_experts": int(pick(1, 3)), "tie_word_embeddings": True,
+            "final_logit_softcapping": pick(6.0, 30.0, None), "vocab_size_per_layer_input": changes["vocab_size"],
+            "hidden_size_per_layer_input": int(pick(8, 16)) if kind == "small" else 0,
+            "num_kv_shared_layers": int(pick(0, 1, 2)) if kind == "small" else 0,
+            "use_double_wide_mlp": bool(pick(True, False)) if kind == "small" else False}
+
+
+def draw_windows(family: str, changes: dict, pick) -> dict:
+    """Of families whose layers with a window differ from the others."""
+    count = int(pick(2, 4, 5))
+    first = 0 if family == "laguna" else 3
+    kinds = ["full_attention" if i % 4 == first else "sliding_attention" for i in range(count)]
+    dense = int(pick(0, 1))
+    common = {"num_hidden_layers": count, "layer_types": kinds, "num_experts_per_tok": int(pick(1, 3)),
+              "mlp_layer_types": ["dense"] * dense + ["sparse"] * (count - dense), "sliding_window": int(pick(5, 33))}
+    if family == "cohere2_moe":
+        return common | {"head_dim": int(pick(8, 16)), "expert_selection_fn": pick("sigmoid", "softmax"),
+                         "norm_topk_prob": bool(pick(True, True, False)), "num_shared_experts": int(pick(0, 1, 2)),
+                         "shared_expert_combination_strategy": pick("average", "average", "sum"),
+                         "rms_norm_eps": pick(..., ..., 1e-5), "logit_scale": pick(0.5, 0.0625),
+                         "prefix_dense_sliding_window_pattern": int(pick(1, 1, 4)),
+                         "attention_bias": False, "rope_scaling": None}
+    plain = {"rope_scaling": ..., "rope_theta": ...}
+    if family == "exaone_moe":
+        return common | plain | {"first_k_dense_replace": dense, "num_shared_experts": int(pick(1, 2)),
+                                 "norm_topk_prob": bool(pick(True, True, False)), "rope_parameters":
+                                 {"rope_type": "default", "rope_theta": float(pick(1e4, 1e6))}}
+    heads, kv = changes["num_attention_heads"], changes["num_key_value_heads"]
+    ropes = {name: dict(rope) for name, rope in random_families.LAGUNA_ROPES.items()}
+    if pick(True, False):
+        ropes["full_attention"] |= {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    return common | plain | {
+        "head_dim": int(pick(8, 16)), "moe_router_logit_softcapping": pick(0.0, 0.0, 2.0), "rope_parameters": ropes,
+        "num_attention_heads_per_layer": [heads if kind == "full_attention" else heads + kv for kind in kinds]}
 
 
 def draw_deepseek(family: str, heads: int, pick) -> dict:

@@ -23,6 +23,9 @@ def watch(mlp, note) -> None:
         return
 
     def hook(_, __, out):
+        if type(router_of(mlp)).__name__ == "GraniteMoeTopKGating":
+            best = out[-1].topk(router_of(mlp).top_k, dim=1)
+            out = (out[-1], best.values.softmax(dim=1), best.indices)
         logits, *rest = out
         weights, experts = sorted(rest, key=lambda tensor: not tensor.is_floating_point())
         heaviest_first(experts, weights, logits)
@@ -47,7 +50,9 @@ def margin(mlp, logits: torch.Tensor) -> float:
     """The smallest gap between the last group or expert chosen and the first one left out, in units of logits. A sigmoid
     is nowhere steeper than 1/4, nor is a softmax: between their scores a gap is at least four times as wide in logits."""
     bias = bias_of(mlp)
-    if bias is None:
+    if type(router_of(mlp)).__name__ == "Gemma4TextRouter":  # which gives the softmax of its logits
+        keys = logits.log()
+    elif bias is None:
         keys = logits
     else:
         scores = logits.softmax(-1) if hasattr(router_of(mlp), "moe_statics") else logits.sigmoid()
@@ -65,7 +70,7 @@ def margin(mlp, logits: torch.Tensor) -> float:
         members = members.masked_fill(~torch.zeros_like(scores).scatter(1, ordered.indices[:, :used], 1).bool()[..., None],
                                       -torch.inf)
     ordered = members.reshape(keys.shape).sort(dim=-1, descending=True).values
-    k = getattr(mlp, "top_k", None) or router_of(mlp).top_k
+    k = getattr(mlp, "top_k", None) or getattr(config, "top_k_experts", None) or router_of(mlp).top_k
     if k < used * (keys.shape[1] // groups):
         gaps.append((ordered[:, k - 1] - ordered[:, k]).min())
     return min((float(gap) for gap in gaps), default=float("inf"))
@@ -80,10 +85,10 @@ def mend_config(config) -> None:
 def mend(model) -> None:
     """Two things that the classes of DeepSeek-V2 in transformers 5.12.1 lack: under yarn with mscale_all_dim, scores are
     multiplied with the square of mscale, as the published code, DeepseekV3Attention and later versions do (pull request
-    47435); and the number of experts, which group_limited_greedy asks for in vain."""
+    47435), which those of Mistral 4 lack too; and the number of experts, which group_limited_greedy asks for in vain."""
     if model.config.model_type == "olmo3":
         mend_olmo3(model)
-    if model.config.model_type != "deepseek_v2":
+    if model.config.model_type not in ("deepseek_v2", "mistral4"):
         return
     from transformers.models.deepseek_v3.modeling_deepseek_v3 import yarn_get_mscale
 
@@ -94,7 +99,7 @@ def mend(model) -> None:
         if scaled:
             mscale = yarn_get_mscale(rope["factor"], rope["mscale_all_dim"])
             attention.scaling = attention.qk_head_dim ** -0.5 * mscale * mscale
-        if hasattr(layer.mlp, "experts"):
+        if hasattr(layer.mlp, "experts") and model.config.model_type == "deepseek_v2":
             layer.mlp.num_experts = layer.mlp.experts.num_experts
 
 

@@ -21,6 +21,8 @@ from torch.utils._pytree import tree_leaves
 
 import routers
 
+torch.set_default_dtype(torch.float64)  # of what whole numbers become where they are divided
+
 
 class WidenCasts(TorchFunctionMode):
     """Turns every request for float32 into one for float64."""
@@ -77,7 +79,8 @@ def load(folder: Path):
     """The model in double; within WidenCasts."""
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     routers.mend_config(config)
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+    model_class = getattr(transformers, config.architectures[0])  # AutoModelForCausalLM does not know Mistral 4
+    model, info = model_class.from_pretrained(
         folder,
         config=config,
         dtype=torch.float64,
@@ -104,8 +107,11 @@ class Choice(NamedTuple):
 def watch(model, routed: dict) -> None:
     """Notes what each layer's router chooses."""
     for i, layer in enumerate(model.model.layers):
-        if hasattr(layer.mlp, "experts"):
-            routers.watch(layer.mlp, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
+        owner = getattr(layer, "mlp", None)
+        if not hasattr(owner, "experts"):
+            owner = getattr(layer, "block_sparse_moe", layer)
+        if hasattr(owner, "experts") or hasattr(owner, "input_linear"):
+            routers.watch(owner, lambda *choice, i=i: routed.__setitem__(i, Choice(*choice)))
 
 
 def compute(folder: Path, tokens: np.ndarray) -> Reference:

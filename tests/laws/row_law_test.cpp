@@ -21,25 +21,11 @@ namespace {
 const std::vector<std::string> kCheckpoints = {"odd_widths",       "bf16",       "biases", "sparse_step_2",
                                                "gqa_6_heads_2_kv", "deepseek_v3"};
 /// One of each kind of family beside; what they add (windows, norms, shared experts) knows nothing of products.
-const std::vector<std::string> kFamilies = {"llama_biases",
-                                            "deepseek_v2",
-                                            "mistral_window",
-                                            "mixtral_window",
-                                            "olmoe",
-                                            "qwen2_window_above",
-                                            "qwen2_moe_mixed",
-                                            "qwen3_yarn",
-                                            "gpt_oss",
-                                            "gpt_oss_mxfp4",
-                                            "glm4_moe",
-                                            "minimax_m2",
-                                            "ernie4_5_moe_step",
-                                            "hunyuan_v1_moe",
-                                            "gemma2",
-                                            "afmoe",
-                                            "gemma3",
-                                            "olmo3",
-                                            "granite"};
+const std::vector<std::string> kFamilies = {
+    "llama_biases",      "deepseek_v2",    "mistral_window", "mixtral_window", "olmoe",    "qwen2_window_above",
+    "qwen2_moe_mixed",   "qwen3_yarn",     "gpt_oss",        "gpt_oss_mxfp4",  "glm4_moe", "minimax_m2",
+    "ernie4_5_moe_step", "hunyuan_v1_moe", "gemma2",         "afmoe",          "gemma3",   "gemma4_moe",
+    "gemma4_small",      "cohere2_moe",    "laguna",         "mistral4",       "olmo3",    "granite"};
 
 /// Of pages of each type; that they widen exactly is the kernels' test.
 const std::vector<std::pair<std::string, KvType>> kTyped = {

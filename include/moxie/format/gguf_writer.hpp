@@ -69,6 +69,7 @@ class MOXIE_API GgufWriter {
   Status set_f32(std::string_view key, float value) noexcept;
   Status set_bool(std::string_view key, bool value) noexcept;
   Status set_string(std::string_view key, std::string_view value) noexcept;
+  Status set_bools(std::string_view key, const std::vector<bool>& values) noexcept;
   Status set_i32s(std::string_view key, std::span<const std::int32_t> values) noexcept;
   Status set_f32s(std::string_view key, std::span<const float> values) noexcept;
   Status set_strings(std::string_view key, std::span<const std::string> values) noexcept;

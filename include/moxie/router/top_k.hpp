@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,10 @@ struct TopKOptions {
   std::size_t num_groups = 1;
   std::size_t groups_per_token = 1;
   GroupScore group_score = GroupScore::kBest;
+  /// Every logit l becomes cap tanh(l / cap) first; 0: as it is.
+  float logit_cap = 0.0f;
+  /// [N] or empty: what an expert's weight is multiplied with, last of all ("per_expert_scale").
+  std::vector<float> expert_scales{};
 };
 
 /// Each row goes to the K experts with the highest scores; the scores are its weights.
@@ -75,20 +80,14 @@ class TopK {
       return Status(Code::kInvalidArgument, "TopK::create", Text("experts_per_token in [1, ", options.num_experts, "]"),
                     Text(options.experts_per_token));
     }
+    if (!(options.logit_cap >= 0.0f && std::isfinite(options.logit_cap))) {
+      return Status(Code::kInvalidArgument, "TopK::create", "a finite logit_cap, not below 0", Text(options.logit_cap));
+    }
     if (!std::isfinite(options.scale)) {
       return Status(Code::kInvalidArgument, "TopK::create", "a finite scale", Text(options.scale));
     }
-    if (!options.selection_bias.empty() && options.selection_bias.size() != options.num_experts) {
-      return Status(Code::kInvalidArgument, "TopK::create",
-                    Text("a selection_bias of ", options.num_experts, " numbers, or none"),
-                    Text(options.selection_bias.size()));
-    }
-    for (std::size_t e = 0; e < options.selection_bias.size(); ++e) {
-      if (!std::isfinite(options.selection_bias[e])) {
-        return Status(Code::kInvalidArgument, "TopK::create", "a finite selection_bias",
-                      Text(options.selection_bias[e], " for expert ", e));
-      }
-    }
+    MOXIE_TRY(check_numbers("selection_bias", options.selection_bias, options.num_experts));
+    MOXIE_TRY(check_numbers("expert_scales", options.expert_scales, options.num_experts));
     MOXIE_TRY(check_groups(options));
     return TopK(std::move(options));
   }
@@ -145,6 +144,21 @@ class TopK {
 
   explicit TopK(TopKOptions options) noexcept : options_(std::move(options)) {}
 
+  /// One for each expert, or none.
+  static Status check_numbers(std::string_view what, std::span<const float> numbers, std::size_t N) noexcept {
+    if (!numbers.empty() && numbers.size() != N) {
+      return Status(Code::kInvalidArgument, "TopK::create", Text("a ", what, " of ", N, " numbers, or none"),
+                    Text(numbers.size()));
+    }
+    for (std::size_t e = 0; e < numbers.size(); ++e) {
+      if (!std::isfinite(numbers[e])) {
+        return Status(Code::kInvalidArgument, "TopK::create", Text("a finite ", what),
+                      Text(numbers[e], " for expert ", e));
+      }
+    }
+    return {};
+  }
+
   static Status check_groups(const TopKOptions& options) noexcept {
     const std::size_t count = options.num_groups;
     if (count == 0 || options.num_experts % count != 0) {
@@ -177,7 +191,8 @@ class TopK {
                       Text("a logit below infinity at row ", row, ", expert ", e), Text(logits[e]));
       }
       any |= may_be_chosen(logits[e]);
-      scores[e] = logits[e];
+      scores[e] =
+          options_.logit_cap > 0.0f && may_be_chosen(logits[e]) ? soft_cap(logits[e], options_.logit_cap) : logits[e];
     }
     if (!any) {
       return Status(Code::kInvalidArgument, "TopK::route", Text("a logit above -infinity at row ", row),
@@ -266,6 +281,9 @@ class TopK {
     for (std::size_t slot = 0; slot < chosen; ++slot) {
       if (options_.normalised && sum > 0.0f) weights[slot] /= sum;
       weights[slot] *= options_.scale;
+      if (!options_.expert_scales.empty()) {
+        weights[slot] *= options_.expert_scales[static_cast<std::size_t>(experts[slot])];
+      }
     }
     for (std::size_t slot = chosen; slot < weights.size(); ++slot) weights[slot] = 0.0f;
   }

@@ -147,9 +147,15 @@ class Converter {
   Status add_all() {
     const std::uint64_t D = config_.hidden_size;
     MOXIE_TRY(add({Part::kEmbedding}, {config_.vocab_size, D}));
-    if (config_.rope_scaling.type == RopeScaling::Type::kLlama3) MOXIE_TRY(add_rope_factors());
+    if (family_.gguf.rope_factors) MOXIE_TRY(add_rope_factors());
+    if (const std::uint64_t width = config_.layer_input_width; width != 0) {
+      const std::uint64_t all = config_.num_hidden_layers * width;
+      MOXIE_TRY(add({Part::kLayerInputs}, {config_.vocab_size, all}));
+      MOXIE_TRY(add({Part::kLayerInputsProjection}, {all, D}));
+      MOXIE_TRY(add_norm({Part::kLayerInputsNorm}, width));
+    }
     for (std::size_t layer = 0; layer < config_.num_hidden_layers; ++layer) MOXIE_TRY(add_layer(layer));
-    MOXIE_TRY(add_norm({Part::kFinalNorm}, D));
+    MOXIE_TRY(add_row_norm({Part::kFinalNorm}));
     return config_.tie_word_embeddings ? Status() : add({Part::kHead}, {config_.vocab_size, D});
   }
 
@@ -170,23 +176,43 @@ class Converter {
                         }});
   }
 
+  Status add_row_norm(const Place& place) {
+    if (config_.norm_kind == NormKind::kLayerBias) MOXIE_TRY(add(place, ".bias", {config_.hidden_size}, 0));
+    return add_norm(place, config_.hidden_size);
+  }
+
   Status add_norms(const Place& before, const Place& behind) {
-    if (config_.block_norms != BlockNorms::kBehind) MOXIE_TRY(add_norm(before, config_.hidden_size));
-    return config_.block_norms == BlockNorms::kBefore ? Status() : add_norm(behind, config_.hidden_size);
+    if (config_.block_norms != BlockNorms::kBehind) MOXIE_TRY(add_row_norm(before));
+    return config_.block_norms == BlockNorms::kBefore ? Status() : add_row_norm(behind);
   }
 
   Status add_layer(std::size_t layer) {
     const std::uint64_t D = config_.hidden_size;
     MOXIE_TRY(add_norms({Part::kAttentionNorm, layer}, {Part::kAttentionPostNorm, layer}));
     MOXIE_TRY(add_attention(layer));
-    MOXIE_TRY(add_norms({Part::kFeedForwardNorm, layer}, {Part::kFeedForwardPostNorm, layer}));
+    if (!config_.parallel_blocks) {
+      MOXIE_TRY(add_norms({Part::kFeedForwardNorm, layer}, {Part::kFeedForwardPostNorm, layer}));
+    }
+    if (const std::uint64_t width = config_.layer_input_width; width != 0) {
+      MOXIE_TRY(add({Part::kLayerInputGate, layer}, {width, D}));
+      MOXIE_TRY(add({Part::kLayerInputUp, layer}, {D, width}));
+      MOXIE_TRY(add_norm({Part::kLayerInputPostNorm, layer}, D));
+    }
+    if (config_.layer_scale) MOXIE_TRY(add({Part::kLayerScale, layer}, {1}));
     if (!config_.moe_layers[layer]) {
-      return add_mlp(layer, Part::kGate, Part::kUp, Part::kDown, config_.intermediate_size, config_.mlp_bias);
+      return add_mlp(layer, Part::kGate, Part::kUp, Part::kDown, config_.dense_sizes[layer], config_.mlp_bias);
     }
     const std::uint64_t H = config_.moe_intermediate_size;
     const std::uint64_t N = config_.num_experts;
     MOXIE_TRY(add({Part::kRouter, layer}, {N, D}, config_.expert_bias));
     if (config_.selection_bias) MOXIE_TRY(add({Part::kSelectionBias, layer}, {N}));
+    if (config_.router_norm) MOXIE_TRY(add({Part::kRouterScale, layer}, {D}));
+    if (config_.expert_scale) MOXIE_TRY(add({Part::kExpertScale, layer}, {N}));
+    if (config_.branch_norms) {
+      MOXIE_TRY(add_norm({Part::kExpertsNorm, layer}, D));
+      MOXIE_TRY(add_norm({Part::kExpertsPostNorm, layer}, D));
+      MOXIE_TRY(add_norm({Part::kSharedPostNorm, layer}, D));
+    }
     MOXIE_TRY(add_experts({Part::kExpertGate, layer}, H, D));
     MOXIE_TRY(add_experts({Part::kExpertUp, layer}, H, D));
     MOXIE_TRY(add_experts({Part::kExpertDown, layer}, D, H));
@@ -199,21 +225,28 @@ class Converter {
   Status add_attention(std::size_t layer) {
     if (config_.kv_lora_rank > 0) return add_latent_attention(layer);
     const std::uint64_t D = config_.hidden_size;
-    const std::uint64_t query = std::uint64_t{config_.num_attention_heads} * config_.head_dim;
-    const std::uint64_t kv = std::uint64_t{config_.num_key_value_heads} * config_.head_dim;
+    const LayerAttention& heads = config_.layer_attention[layer];
+    const std::uint64_t query = std::uint64_t{heads.num_attention_heads} * heads.head_dim;
+    const std::uint64_t keys = std::uint64_t{heads.num_key_value_heads} * heads.head_dim;
+    const std::uint64_t values = std::uint64_t{heads.num_key_value_heads} * heads.value_dim;
+    const std::uint64_t sums = std::uint64_t{heads.num_attention_heads} * heads.value_dim;
+    const bool stores = heads.kv_layer == layer;
     const bool interleaves = family_.gguf.interleaved_rows && !family_.interleaved_rows;
-    const std::size_t head_width = interleaves ? config_.head_dim : 0;
+    const std::size_t head_width = interleaves ? heads.head_dim : 0;
     const bool bias = config_.attention_bias;
     MOXIE_TRY(add({Part::kQuery, layer}, {query, D}, bias, head_width));
-    MOXIE_TRY(add({Part::kKey, layer}, {kv, D}, bias, head_width));
-    MOXIE_TRY(add({Part::kValue, layer}, {kv, D}, bias));
-    MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, query}, config_.attention_output_bias));
-    if (config_.attention_gate != AttentionGate::kNone) MOXIE_TRY(add({Part::kAttentionGate, layer}, {query, D}));
-    if (config_.attention_sinks) MOXIE_TRY(add({Part::kAttentionSinks, layer}, {config_.num_attention_heads}));
+    if (stores) MOXIE_TRY(add({Part::kKey, layer}, {keys, D}, bias, head_width));
+    if (stores && !heads.value_is_key) MOXIE_TRY(add({Part::kValue, layer}, {values, D}, bias));
+    MOXIE_TRY(add({Part::kAttentionOutput, layer}, {D, sums}, config_.attention_output_bias));
+    if (config_.attention_gate != AttentionGate::kNone) {
+      const bool of_heads = config_.attention_gate == AttentionGate::kHead;
+      MOXIE_TRY(add({Part::kAttentionGate, layer}, {of_heads ? heads.num_attention_heads : sums, D}));
+    }
+    if (config_.attention_sinks) MOXIE_TRY(add({Part::kAttentionSinks, layer}, {heads.num_attention_heads}));
     if (config_.query_key_norm == QueryKeyNorm::kNone) return {};
     const bool whole = config_.query_key_norm == QueryKeyNorm::kWhole;
-    MOXIE_TRY(add_norm({Part::kQueryNorm, layer}, whole ? query : config_.head_dim));
-    return add_norm({Part::kKeyNorm, layer}, whole ? kv : config_.head_dim);
+    MOXIE_TRY(add_norm({Part::kQueryNorm, layer}, whole ? query : heads.head_dim));
+    return stores ? add_norm({Part::kKeyNorm, layer}, whole ? keys : heads.head_dim) : Status();
   }
 
   Status add_latent_attention(std::size_t layer) {
@@ -256,7 +289,7 @@ class Converter {
 
   Status add_experts(Place place, std::uint64_t out, std::uint64_t in) {
     const std::uint64_t N = config_.num_experts;
-    if (!family_.stacked_experts) return add(place, {N, out, in}, config_.expert_bias);
+    if (!names_.take_turns()) return add(place, {N, out, in}, config_.expert_bias);
     place.n_experts = config_.num_experts;
     if (config_.expert_bias) MOXIE_TRY(add_stacked_biases(place, out));
     const std::string name = family_.gguf.names.tensor(place, ".weight");
@@ -297,10 +330,10 @@ class Converter {
     const std::span<const std::uint64_t> old_dims = std::span(dims).subspan(dims.size() == 3 ? 1 : 0);
     std::vector<Tensor> parts;
     for (place.expert = 0; place.expert < (dims.size() == 3 ? dims[0] : 1); ++place.expert) {
-      const std::string name = names_.tensor(place, kind);
-      MOXIE_TRY_LET(Tensor part, find(name, old_dims));
+      MOXIE_TRY_LET(Tensor part,
+                    dims.size() == 3 ? find_expert(place, kind, dims) : find(names_.tensor(place, kind), old_dims));
       if (!parts.empty() && part.type != parts[0].type) {
-        return Status(Code::kUnsupported, name, Text(moxie::name(parts[0].type), ", as the experts before it"),
+        return Status(Code::kUnsupported, part.name, Text(moxie::name(parts[0].type), ", as the experts before it"),
                       moxie::name(part.type));
       }
       parts.push_back(part);
@@ -315,6 +348,25 @@ class Converter {
     return writer_.add({name, type, std::move(dims), [source](std::uint64_t first_row, std::span<std::byte> rows) {
                           return source->fill(first_row, rows);
                         }});
+  }
+
+  /// `dims`: [N, out, in], whether the checkpoint has a tensor for each expert, one for all, or one for all gates and
+  /// ups.
+  [[nodiscard]] Result<Tensor> find_expert(const Place& place, std::string_view kind,
+                                           std::span<const std::uint64_t> dims) const {
+    const auto part_of = [&](const std::string& name, std::uint64_t each, std::size_t number) -> Result<Tensor> {
+      MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 3>{dims[0], each * dims[1], dims[2]}));
+      const std::size_t bytes = all.bytes.size() / static_cast<std::size_t>(dims[0] * each);
+      all.bytes = all.bytes.subspan(number * bytes, bytes);
+      return all;
+    };
+    const bool gate_or_up = place.part == Part::kExpertGate || place.part == Part::kExpertUp;
+    const std::string joined = names_.tensor({Part::kExpertGateUp, place.layer}, kind);
+    if (gate_or_up && !names_.pattern(Part::kExpertGateUp).empty() && checkpoint_.contains(joined)) {
+      return part_of(joined, 2, 2 * place.expert + (place.part == Part::kExpertUp ? 1 : 0));
+    }
+    const std::string name = names_.tensor(place, kind);
+    return names_.is_fused(place.part) ? part_of(name, 1, place.expert) : find(name, dims.subspan(1));
   }
 
   [[nodiscard]] Result<Tensor> find(const std::string& name, std::span<const std::uint64_t> dims) const {
@@ -337,7 +389,9 @@ class Converter {
   }
 
   Status add_rope_factors() {
-    std::vector<float> factors = frequency_factors(config_.rope_scaling, config_.head_dim, config_.rope_theta);
+    const RopeScaling::Type type = config_.rope_scaling.type;
+    if (type != RopeScaling::Type::kLlama3 && type != RopeScaling::Type::kFactors) return {};
+    std::vector<float> factors = frequency_factors(config_.rope_scaling, config_.rotary_dim, config_.rope_theta);
     std::vector<std::uint64_t> dims = {factors.size()};
     return writer_.add({kGgufNames.name({Part::kRopeFactors}) + ".weight", ElementType::kF32, std::move(dims),
                         [factors = std::move(factors)](std::uint64_t, std::span<std::byte> rows) {
@@ -361,6 +415,9 @@ Status convert(const std::filesystem::path& from, const std::filesystem::path& t
   }
   MOXIE_TRY_LET(const ModelConfig config, read_config(checkpoint.config_json()));
   const Family& family = *find_family(config.model_type);
+  if (family.gguf.architecture.empty()) {
+    return cannot_say("a family that GGUF has an architecture for", config.model_type);
+  }
   MOXIE_TRY(check_gguf_can_say(family, config));
   std::error_code ignored;
   const std::filesystem::path folder = std::filesystem::is_directory(from, ignored) ? from : from.parent_path();

@@ -35,16 +35,18 @@ Status check_biases(const Family& family, const ModelConfig& config) {
 
 Status check_rope(const Family& family, const ModelConfig& config) {
   const RopeScaling& scaling = config.rope_scaling;
-  if (scaling.type == Type::kLlama3 && !family.gguf.rope_factors) {
+  if ((scaling.type == Type::kLlama3 || scaling.type == Type::kFactors) && !family.gguf.rope_factors) {
     return cannot_say(Text("rope of type default, linear or yarn, as GGUF's ", family.gguf.architecture, " has"),
-                      "llama3");
+                      scaling.type == Type::kLlama3 ? "llama3" : "proportional");
   }
   if (scaling.type != Type::kYarn) return {};
-  if (!scaling.truncate && !family.gguf.truncate_key) {
+  if (!scaling.truncate && !family.gguf.has_yarn_key("yarn_truncate")) {
     return cannot_say("truncate true, as GGUF's yarn means", "false");
   }
   if (family.latent_attention) return {};  // check_gguf_can_say_latent() knows
-  if (const double usual = yarn_attention_factor(scaling.factor); scaling.attention_factor != usual) {
+  const double all = family.gguf.has_yarn_key("yarn_log_multiplier") ? yarn_mscale_all_dim(scaling) : 0;
+  const double usual = yarn_attention_factor(scaling.factor) / yarn_attention_factor(scaling.factor, all);
+  if (scaling.attention_factor != usual) {
     return cannot_say(Text("attention_factor ", usual, ", as GGUF's yarn has for factor ", scaling.factor),
                       Text(scaling.attention_factor));
   }
@@ -59,7 +61,12 @@ Status set_rope(GgufKeyWriter& keys, const Family& family, const ModelConfig& co
   MOXIE_TRY(keys.number("rope.scaling.factor", scaling.factor));
   if (scaling.type != Type::kYarn) return {};
   MOXIE_TRY(keys.size("rope.scaling.original_context_length", scaling.original_max_position_embeddings));
-  if (family.gguf.truncate_key) MOXIE_TRY(keys.flag("rope.scaling.yarn_truncate", scaling.truncate));
+  if (family.gguf.has_yarn_key("yarn_truncate")) {
+    MOXIE_TRY(keys.flag("rope.scaling.yarn_truncate", scaling.truncate));
+  }
+  if (family.gguf.has_yarn_key("yarn_log_multiplier")) {
+    MOXIE_TRY(keys.number("rope.scaling.yarn_log_multiplier", yarn_mscale_all_dim(scaling)));
+  }
   MOXIE_TRY(keys.number("rope.scaling.yarn_beta_fast", scaling.beta_fast));
   return keys.number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
 }
@@ -70,6 +77,24 @@ std::uint64_t dense_width(const Family& family, const ModelConfig& config) {
   if (family.gguf.expert_width == "feed_forward_length" || family.gguf.routing_keys)
     return config.moe_intermediate_size;
   return checked::multiply(config.moe_intermediate_size, config.num_experts_per_tok).value_or(UINT64_MAX);
+}
+
+/// Widths are those of layers without a window, where there are some: keys that end in _swa say the others'.
+Status set_heads(GgufKeyWriter& keys, const ModelConfig& config) {
+  std::vector<std::size_t> heads, kv_heads;
+  for (const LayerAttention& layer : config.layer_attention) {
+    heads.push_back(layer.num_attention_heads);
+    kv_heads.push_back(layer.num_key_value_heads);
+  }
+  const auto whole = std::ranges::find(config.sliding_windows, std::size_t{0});
+  const LayerAttention& layer =
+      config.layer_attention[whole == config.sliding_windows.end()
+                                 ? 0
+                                 : static_cast<std::size_t>(whole - config.sliding_windows.begin())];
+  MOXIE_TRY(keys.sizes("attention.head_count", heads));
+  MOXIE_TRY(keys.sizes("attention.head_count_kv", kv_heads));
+  MOXIE_TRY(keys.size("attention.key_length", layer.head_dim));
+  return keys.size("attention.value_length", layer.value_dim);
 }
 
 /// In architectures that have no key for windows.
@@ -88,7 +113,8 @@ Status check_gguf_can_say(const Family& family, const ModelConfig& config) {
   const std::string_view name = family.gguf.architecture;
   if (family.latent_attention) MOXIE_TRY(check_gguf_can_say_latent(config));
   if (family.gguf.routing_keys) MOXIE_TRY(check_gguf_can_say_routing(family, config));
-  if (family.experts && !family.gguf.routing_keys) {
+  // A model without any is the family's business: some architectures have dense ones too.
+  if (config.num_experts != 0 && !family.gguf.routing_keys) {
     if (std::ranges::find(config.moe_layers, false) != config.moe_layers.end()) {
       return cannot_say(Text("experts in every layer, as GGUF's ", name, " has"), "a layer without");
     }
@@ -117,14 +143,17 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
   MOXIE_TRY(keys.size("block_count", config.num_hidden_layers));
   MOXIE_TRY(keys.size("context_length", config.max_position_embeddings));
   MOXIE_TRY(keys.size("embedding_length", config.hidden_size));
-  MOXIE_TRY(keys.size("feed_forward_length", dense_width(family, config)));
-  MOXIE_TRY(keys.size("attention.head_count", config.num_attention_heads));
-  MOXIE_TRY(keys.size("attention.head_count_kv", config.num_key_value_heads));
+  if (std::ranges::adjacent_find(config.dense_sizes, std::not_equal_to()) != config.dense_sizes.end()) {
+    MOXIE_TRY(keys.sizes("feed_forward_length", config.dense_sizes));
+  } else {
+    MOXIE_TRY(keys.size("feed_forward_length", dense_width(family, config)));
+  }
   if (family.latent_attention) {
+    MOXIE_TRY(keys.size("attention.head_count", config.num_attention_heads));
+    MOXIE_TRY(keys.size("attention.head_count_kv", config.num_key_value_heads));
     MOXIE_TRY(set_gguf_latent(keys, config));
   } else {
-    MOXIE_TRY(keys.size("attention.key_length", config.head_dim));
-    MOXIE_TRY(keys.size("attention.value_length", config.head_dim));
+    MOXIE_TRY(set_heads(keys, config));
   }
   MOXIE_TRY(keys.size("rope.dimension_count", config.rotary_dim));
   if (family.gguf.write != nullptr) MOXIE_TRY(family.gguf.write(keys, config));
@@ -134,12 +163,11 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
     if (family.gguf.expert_width != "feed_forward_length") {
       MOXIE_TRY(keys.size(family.gguf.expert_width, config.moe_intermediate_size));
     }
-    if (family.gguf.routing_keys) MOXIE_TRY(set_gguf_routing(keys, family, config));
-    if (family.shared_expert) {
-      MOXIE_TRY(keys.size("expert_shared_feed_forward_length", config.shared_expert_intermediate_size));
-    }
+    if (family.gguf.routing_keys) MOXIE_TRY(set_gguf_routing(keys, config));
   }
-  MOXIE_TRY(keys.number("attention.layer_norm_rms_epsilon", config.rms_norm_eps));
+  const bool rms = config.norm_kind == NormKind::kRms;
+  MOXIE_TRY(
+      keys.number(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", config.rms_norm_eps));
   return set_rope(keys, family, config);
 }
 

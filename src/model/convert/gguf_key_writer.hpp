@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <moxie/core/checked.hpp>
 #include <moxie/core/text.hpp>
@@ -32,6 +36,16 @@ class GgufKeyWriter {
   }
   Status text(std::string_view key, std::string_view value) {
     return writer_.set_string(prefix_ + std::string(key), value);
+  }
+  /// One for each layer; one for all where they are equal.
+  Status sizes(std::string_view key, std::span<const std::size_t> values) {
+    if (std::ranges::adjacent_find(values, std::not_equal_to()) == values.end()) return size(key, values[0]);
+    std::vector<std::int32_t> list;
+    for (const std::size_t value : values) list.push_back(static_cast<std::int32_t>(value));
+    return writer_.set_i32s(prefix_ + std::string(key), list);
+  }
+  Status flags(std::string_view key, const std::vector<bool>& values) {
+    return writer_.set_bools(prefix_ + std::string(key), values);
   }
   Status flag(std::string_view key, bool value) { return writer_.set_bool(prefix_ + std::string(key), value); }
 

@@ -35,7 +35,7 @@ Status set_gguf_configuration(GgufWriter& writer, const Family& family, const Mo
 Status check_gguf_can_say_routing(const Family& family, const ModelConfig& config);
 
 /// Those keys.
-Status set_gguf_routing(GgufKeyWriter& keys, const Family& family, const ModelConfig& config);
+Status set_gguf_routing(GgufKeyWriter& keys, const ModelConfig& config);
 
 /// Whether llama.cpp's deepseek2 would run the model and not another.
 ///

@@ -30,10 +30,8 @@ Status check_gguf_can_say_routing(const Family& family, const ModelConfig& confi
   return {};
 }
 
-Status set_gguf_routing(GgufKeyWriter& keys, const Family& family, const ModelConfig& config) {
+Status set_gguf_routing(GgufKeyWriter& keys, const ModelConfig& config) {
   MOXIE_TRY(keys.size("leading_dense_block_count", leading_dense(config)));
-  // Without it llama.cpp takes no file; where it is more, it looks for tensors that are not there.
-  if (family.gguf.layer_step) MOXIE_TRY(keys.size("interleave_moe_layer_step", 1));
   // Some architectures read the number of those beside the experts, some their width.
   MOXIE_TRY(keys.size("expert_shared_count", config.shared_expert_intermediate_size / config.moe_intermediate_size));
   if (config.shared_expert_intermediate_size > 0) {

@@ -25,11 +25,13 @@ namespace {
 /// Tiles of a tensor's matrices, one matrix after the other.
 class TileSource {
  public:
-  /// `head_width`: rows are put in order within heads of so many (interleaved_rows.hpp); 0: they are.
-  TileSource(const Checkpoint& checkpoint, const Tensor& tensor, std::size_t head_width, Executor* executor)
-      : checkpoint_(checkpoint), tensor_(tensor), executor_(executor), head_width_(head_width) {
+  /// `head_width`: rows are put in order within heads of so many (interleaved_rows.hpp); 0: they are. `joined`:
+  /// matrices that lie one behind the other as one.
+  TileSource(const Checkpoint& checkpoint, const Tensor& tensor, std::size_t head_width, std::size_t joined,
+             Executor* executor)
+      : checkpoint_(checkpoint), tensor_(tensor), executor_(executor), head_width_(head_width), matrices_(joined) {
     const std::span<const std::uint64_t> dims = tensor.dims;
-    rows_ = static_cast<std::size_t>(dims[dims.size() - 2]);
+    rows_ = static_cast<std::size_t>(dims[dims.size() - 2]) / joined;
     width_ = static_cast<std::size_t>(dims.back());
     for (const std::uint64_t dim : dims.first(dims.size() - 2)) matrices_ *= static_cast<std::size_t>(dim);
     tiles_ = (rows_ + 15) / 16;
@@ -81,12 +83,13 @@ class TileSource {
   Executor* executor_;
   std::size_t head_width_;
   std::vector<std::byte> apart_;
-  std::size_t rows_ = 0, width_ = 0, matrices_ = 1, tiles_ = 0;
+  std::size_t matrices_;
+  std::size_t rows_ = 0, width_ = 0, tiles_ = 0;
 };
 
 Status add_tiles(GgufWriter& writer, std::string name, const Checkpoint& checkpoint, const Tensor& tensor,
-                 std::size_t head_width, Executor* executor) {
-  const auto source = std::make_shared<TileSource>(checkpoint, tensor, head_width, executor);
+                 std::size_t head_width, std::size_t joined, Executor* executor) {
+  const auto source = std::make_shared<TileSource>(checkpoint, tensor, head_width, joined, executor);
   return writer.add(
       {.name = std::move(name),
        .type = tensor.type,
@@ -131,18 +134,22 @@ Status pack(const std::filesystem::path& from, const std::filesystem::path& to, 
   const std::string embedding = kGgufNames.name({Part::kEmbedding}) + ".weight";
   for (const Tensor& tensor : checkpoint.tensors()) {
     // An unsplit kv_b is cut and turned when it is loaded.
-    const bool cut = tensor.name.ends_with(".attn_kv_b.weight");
-    if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding || cut) {
+    const bool gate_up = tensor.name.ends_with(".ffn_gate_up_exps.weight");
+    // Tiles have 16 rows: each of two matrices that lie in one tensor must have whole ones.
+    const bool cut = tensor.name.ends_with(".attn_kv_b.weight") ||
+                     (gate_up && (tensor.dims.size() != 3 || tensor.dims[1] % 32 != 0));
+    if (tensor.dims.size() < 2 || !has_tiles(tensor.type) || tensor.name == embedding ||
+        tensor.name == kGgufNames.name({Part::kLayerInputs}) + ".weight" || cut) {
       MOXIE_TRY(add_as_it_is(writer, checkpoint, tensor));
     } else {
-      MOXIE_TRY(
-          add_tiles(writer, std::string(tensor.name), checkpoint, tensor, head_width(tensor.name), options.executor));
+      MOXIE_TRY(add_tiles(writer, std::string(tensor.name), checkpoint, tensor, head_width(tensor.name),
+                          gate_up ? 2 : 1, options.executor));
     }
   }
   if (config.tie_word_embeddings) {
     MOXIE_TRY_LET(const Tensor head, checkpoint.find(embedding));
     const std::string name = kGgufNames.name({Part::kHead}) + ".weight";
-    if (has_tiles(head.type)) MOXIE_TRY(add_tiles(writer, name, checkpoint, head, 0, options.executor));
+    if (has_tiles(head.type)) MOXIE_TRY(add_tiles(writer, name, checkpoint, head, 0, 1, options.executor));
   }
   return writer.write(to, options.callbacks);
 }

@@ -21,13 +21,6 @@ constexpr std::size_t kEvery = 4;  // of the layers, those without a window
 
 double root_of_width(const ModelConfig& config) { return std::sqrt(static_cast<double>(config.hidden_size)); }
 
-void rotate_in_windows(ModelConfig& config) {
-  config.layer_ropes.resize(config.num_hidden_layers);
-  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    config.layer_ropes[layer] = config.sliding_windows[layer] != 0 ? 0 : kNoRope;
-  }
-}
-
 void read(ConfigFields& fields, ModelConfig& config) {
   fields.require_one_of("score_func", {"sigmoid"});
   fields.require("route_norm", true);
@@ -75,6 +68,7 @@ Status write_gguf(GgufKeyWriter& keys, const ModelConfig& config) {
 constexpr Family kAfmoe{
     .model_type = "afmoe",
     .architecture = "AfmoeForCausalLM",
+    .models = "Trinity Mini, Large",
     .names = kDeepseekNames.with({{Part::kAttentionGate, "model.layers.{l}.self_attn.gate_proj"},
                                   {Part::kAttentionPostNorm, "model.layers.{l}.post_attention_layernorm"},
                                   {Part::kFeedForwardNorm, "model.layers.{l}.pre_mlp_layernorm"},

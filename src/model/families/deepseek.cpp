@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeepSeek-V2 (and V2-Lite) and V3 (and R1), Kimi K2 and GLM-4.7-Flash: latent attention; behind a few dense layers
-// experts, beside which one MLP sees every row. V2's router takes the softmax, the others' the sigmoid with a bias for
-// choosing. Layers that predict further tokens lie behind these and are not read.
+// DeepSeek-V2 (and V2-Lite) and V3 (and R1), Kimi K2, GLM-4.7-Flash and Mistral Small 4: latent attention; behind a few
+// dense layers experts, beside which one MLP sees every row. V2's router takes the softmax, the others' the sigmoid
+// with a bias for choosing. Layers that predict further tokens lie behind these and are not read.
 #include <moxie/core/text.hpp>
 
+#include "model/convert/gguf_key_writer.hpp"
 #include "model/families/family.hpp"
 #include "model/load/config_fields.hpp"
+#include "model/load/gguf_keys.hpp"
 #include "model/load/hugging_face_names.hpp"
 
 namespace moxie::inline abi1::model {
@@ -50,47 +52,69 @@ void read_glm(ConfigFields& fields, ModelConfig& config) {
   read_sigmoid_router(fields, config, {.scale = 1.8, .shared = 1});
 }
 
-constexpr GgufForm kGguf{.architecture = "deepseek2", .routing_keys = true};
+/// Scores are multiplied by the square of mscale, as transformers has it since after 5.12.1, and llama.cpp.
+void read_mistral4(ConfigFields& fields, ModelConfig& config) {
+  config.rope_interleave = fields.flag_or("rope_interleave", true);
+  read_common(fields, config, 0);
+  read_routed_experts(fields, config, {.shared = 1});
+  if (config.num_experts == 0) return;
+  config.norm_topk_prob = fields.flag_or("norm_topk_prob", true);
+  config.group_score = GroupScore::kBestTwo;
+  read_groups(fields, config, {});
+}
+
+void read_gguf_mistral4(const Checkpoint&, GgufKeys& keys, ModelConfig& config) {
+  config.group_score = GroupScore::kBestTwo;
+  config.query_scale_beta = keys.number_or("attention.temperature_scale", 0, 0, kMaxRopeFactor);
+  if (config.rope_scaling.type == RopeScaling::Type::kYarn) {
+    config.query_scale_length = config.rope_scaling.original_max_position_embeddings;
+  }
+}
+
+Status write_gguf_mistral4(GgufKeyWriter& keys, const ModelConfig& config) {
+  return keys.number("attention.temperature_scale", config.query_scale_beta);
+}
+
+using Read = void (*)(ConfigFields&, ModelConfig&);
+
+/// What all of them have.
+constexpr Family latent(std::string_view model_type, std::string_view architecture, std::string_view models,
+                        Scores scoring_func, Read read) {
+  return {.model_type = model_type,
+          .architecture = architecture,
+          .models = models,
+          .names = kDeepseekNames,
+          .experts = true,
+          .latent_attention = true,
+          .scoring_func = scoring_func,
+          .rope = {.default_theta = 10000},
+          .read = read,
+          .gguf = {.architecture = "deepseek2", .routing_keys = true}};
+}
+
+constexpr Family mistral4() {
+  Family family = latent("mistral4", "Mistral4ForCausalLM", "Mistral Small 4", Scores::kSoftmax, read_mistral4);
+  family.names = kDeepseekNames.with({{Part::kExpertGateUp, "model.layers.{l}.mlp.experts.gate_up_proj{}"},
+                                      {Part::kExpertDown, "model.layers.{l}.mlp.experts.down_proj{}"}});
+  family.rope.query_scale = true;
+  family.gguf = {.architecture = "mistral4",
+                 .routing_keys = true,
+                 .read = read_gguf_mistral4,
+                 .write = write_gguf_mistral4,
+                 .keys = {"attention.temperature_scale"}};
+  return family;
+}
 
 }  // namespace
 
-constexpr Family kDeepseekV2{.model_type = "deepseek_v2",
-                             .architecture = "DeepseekV2ForCausalLM",
-                             .names = kDeepseekNames,
-                             .experts = true,
-                             .latent_attention = true,
-                             .rope = {.default_theta = 10000},
-                             .read = read_v2,
-                             .gguf = kGguf};
-
-constexpr Family kDeepseekV3{.model_type = "deepseek_v3",
-                             .architecture = "DeepseekV3ForCausalLM",
-                             .names = kDeepseekNames,
-                             .experts = true,
-                             .latent_attention = true,
-                             .scoring_func = Scores::kSigmoid,
-                             .rope = {.default_theta = 10000},
-                             .read = read_v3,
-                             .gguf = kGguf};
-
-constexpr Family kKimiK2{.model_type = "kimi_k2",
-                         .architecture = "DeepseekV3ForCausalLM",
-                         .names = kDeepseekNames,
-                         .experts = true,
-                         .latent_attention = true,
-                         .scoring_func = Scores::kSigmoid,
-                         .rope = {.default_theta = 10000},
-                         .read = read_v3,
-                         .gguf = kGguf};
-
-constexpr Family kGlm4MoeLite{.model_type = "glm4_moe_lite",
-                              .architecture = "Glm4MoeLiteForCausalLM",
-                              .names = kDeepseekNames,
-                              .experts = true,
-                              .latent_attention = true,
-                              .scoring_func = Scores::kSigmoid,
-                              .rope = {.default_theta = 10000},
-                              .read = read_glm,
-                              .gguf = kGguf};
+constexpr Family kDeepseekV2 =
+    latent("deepseek_v2", "DeepseekV2ForCausalLM", "DeepSeek-V2, V2-Lite, V2.5, Coder-V2", Scores::kSoftmax, read_v2);
+constexpr Family kDeepseekV3 =
+    latent("deepseek_v3", "DeepseekV3ForCausalLM", "DeepSeek-V3, V3.1, R1", Scores::kSigmoid, read_v3);
+constexpr Family kKimiK2 = latent("kimi_k2", "DeepseekV3ForCausalLM",
+                                  "Kimi K2, K2-Thinking; the text model of K2.5, K2.6", Scores::kSigmoid, read_v3);
+constexpr Family kGlm4MoeLite =
+    latent("glm4_moe_lite", "Glm4MoeLiteForCausalLM", "GLM-4.7-Flash", Scores::kSigmoid, read_glm);
+constexpr Family kMistral4 = mistral4();
 
 }  // namespace moxie::model

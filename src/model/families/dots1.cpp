@@ -33,6 +33,7 @@ Status check_gguf(const ModelConfig& config) {
 
 constexpr Family kDots1{.model_type = "dots1",
                         .architecture = "Dots1ForCausalLM",
+                        .models = "dots.llm1",
                         .names = kDeepseekNames,
                         .experts = true,
                         .scoring_func = Scores::kSigmoid,

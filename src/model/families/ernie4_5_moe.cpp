@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/convert/gguf_key_writer.hpp"
 #include "model/families/family.hpp"
 #include "model/load/config_fields.hpp"
 #include "model/load/hugging_face_names.hpp"
@@ -36,11 +37,15 @@ void read(ConfigFields& fields, ModelConfig& config) {
   config.selection_bias = true;
 }
 
+/// Without the key llama.cpp takes no file; where it is more, it looks for tensors that are not there.
+Status write_gguf(GgufKeyWriter& keys, const ModelConfig&) { return keys.size("interleave_moe_layer_step", 1); }
+
 }  // namespace
 
 constexpr Family kErnie45Moe{
     .model_type = "ernie4_5_moe",
     .architecture = "Ernie4_5_MoeForCausalLM",
+    .models = "ERNIE 4.5 21B-A3B, 300B-A47B",
     .names =
         kDeepseekNames.with({{Part::kSelectionBias, "model.layers.{l}.mlp.moe_statics.e_score_correction_bias{}"}}),
     .experts = true,
@@ -52,6 +57,6 @@ constexpr Family kErnie45Moe{
              .norm_topk_prob = true,
              .interleaved_rows = true,
              .routing_keys = true,
-             .layer_step = true}};
+             .write = write_gguf}};
 
 }  // namespace moxie::model

@@ -11,12 +11,15 @@ namespace {
 
 /// Where several share an architecture of GGUF, and no key tells them apart, a file is taken for the first's.
 constexpr const Family* kFamilies[] = {
-    &kAfmoe,   &kDeepseekV2,  &kDeepseekV3, &kDots1,    &kErnie45Moe,   &kGemma2,  &kGemma3,
-    &kGlm4Moe, &kGlm4MoeLite, &kGptOss,     &kGranite,  &kHunyuanV1Moe, &kHyV3,    &kKimiK2,
-    &kLlama,   &kMinimaxM2,   &kMistral,    &kMixtral,  &kOlmo2,        &kOlmo3,   &kOlmoe,
-    &kQwen2,   &kQwen2Moe,    &kQwen3,      &kQwen3Moe, &kSeedOss,      &kSmollm3, &kSolarOpen};
+    &kAfmoe,       &kDeepseekV2, &kDeepseekV3, &kDots1,        &kErnie45Moe, &kExaoneMoe, &kFlexOlmo, &kCohere2Moe,
+    &kLaguna,      &kGraniteMoe, &kMinistral3, &kMistral4,     &kGemma2,     &kGemma3,    &kGemma4,   &kGlm4Moe,
+    &kGlm4MoeLite, &kGptOss,     &kGranite,    &kHunyuanV1Moe, &kHyV3,       &kKimiK2,    &kLlama,    &kMinimaxM2,
+    &kMistral,     &kMixtral,    &kOlmo2,      &kOlmo3,        &kOlmoe,      &kQwen2,     &kQwen2Moe, &kQwen3,
+    &kQwen3Moe,    &kSeedOss,    &kSmollm3,    &kSolarOpen};
 
 constexpr Wrapper kWrappers[] = {{.model_type = "gemma3", .architecture = "Gemma3ForConditionalGeneration"},
+                                 {.model_type = "gemma4", .architecture = "Gemma4ForConditionalGeneration"},
+                                 {.model_type = "mistral3", .architecture = "Mistral3ForConditionalGeneration"},
                                  {.model_type = "kimi_k25", .architecture = "KimiK25ForConditionalGeneration"}};
 
 std::string listed(std::vector<std::string_view> names) {
@@ -41,6 +44,8 @@ ModelConfig config_of(const Family& family) {
   config.norm_after_rope = family.norm_after_rope;
   config.block_norms = family.block_norms;
   config.attention_gate = family.attention_gate;
+  config.parallel_blocks = family.parallel_blocks;
+  config.gate_softplus = family.gate_softplus;
   config.expert_bias = family.expert_bias;
   config.attention_sinks = family.attention_sinks;
   config.activation = family.activation;
@@ -63,7 +68,7 @@ const Family* find_gguf_family(std::string_view architecture, bool experts, Scor
     return (family.experts == experts ? 2 : 0) + (family.scoring_func == scoring_func ? 1 : 0);
   };
   for (const Family* family : kFamilies) {
-    if (family->gguf.architecture != architecture) continue;
+    if (architecture.empty() || family->gguf.architecture != architecture) continue;
     if (best == nullptr || matches(*family) > matches(*best)) best = family;
   }
   return best;
@@ -78,7 +83,9 @@ std::string known_model_types() {
 
 std::string known_gguf_architectures() {
   std::vector<std::string_view> names;
-  for (const Family* family : kFamilies) names.push_back(family->gguf.architecture);
+  for (const Family* family : kFamilies) {
+    if (!family->gguf.architecture.empty()) names.push_back(family->gguf.architecture);
+  }
   return listed(std::move(names));
 }
 

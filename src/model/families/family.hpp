@@ -25,7 +25,10 @@ struct RopeForm {
   double default_theta = 0;  ///< where there is no rope_theta, as in early files; 0: it must be there
   double part = 0;     ///< of a head that is turned, where no field says how much; 0: all, and no field may say less
   bool alpha = false;  ///< "dynamic" may have an `alpha`, which changes theta
-  double local_theta = 0;  ///< of layers with a window, which have a rope of their own; 0: they have that of all
+  bool query_scale = false;      ///< `llama_4_scaling_beta` scales queries by their position
+  std::string_view width_key{};  ///< the field that has the width of heads in layers without a window; none: head_dim
+  double local_theta = 0;        ///< of layers with a window, which have a rope of their own; 0: they have that of all
+  double local_part = 0;         ///< as `part`, of those
 };
 
 /// Of a shape, what config.json may leave out; 0: it must be there.
@@ -43,7 +46,7 @@ struct GgufForm {
   /// Biases that it knows: a model with others, or without those that must be there, cannot be said.
   enum class Biases : std::uint8_t { kNone, kQueryKeyValue, kMaybeQueryKeyValue, kAttention, kAny };
 
-  std::string_view architecture;  ///< `general.architecture`
+  std::string_view architecture{};  ///< `general.architecture`; empty: there is none
   TensorNames names = kGgufNames;
   Biases biases = Biases::kNone;
   bool norm_topk_prob = false;
@@ -56,13 +59,14 @@ struct GgufForm {
   bool own_head = false;
   /// Keys say how experts are chosen and weighted, how many are shared, and how many layers before have none.
   bool routing_keys = false;
-  /// `interleave_moe_layer_step` must be there.
-  bool layer_step = false;
   /// Frequencies may have factors of their own, in a tensor.
   bool rope_factors = false;
-  /// `rope.scaling.yarn_truncate` says whether the bounds of yarn are whole; where it is not there, they are not, as in
-  /// the models that there are. Other architectures have whole ones and no key.
-  bool truncate_key = false;
+  /// Keys of yarn that not all architectures have, behind `rope.scaling.`. yarn_truncate: whether its bounds are whole;
+  /// where it is not there, they are not, and without such a key they are. yarn_log_multiplier: mscale_all_dim.
+  std::array<std::string_view, 2> yarn_keys{};
+  [[nodiscard]] constexpr bool has_yarn_key(std::string_view key) const noexcept {
+    return yarn_keys[0] == key || yarn_keys[1] == key;
+  }
   /// kUnsupported for what llama.cpp would not load besides.
   Status (*check)(const ModelConfig& config) = nullptr;
   /// Reads what no key says and not all files of the architecture have.
@@ -78,19 +82,21 @@ struct GgufForm {
 struct Family {
   std::string_view model_type;    ///< in config.json
   std::string_view architecture;  ///< the class that config.json's `architectures` names
+  std::string_view models;        ///< that people know, for docs
   TensorNames names;              ///< what Hugging Face calls its tensors
   bool experts = false;           ///< at least some layers have them
-  bool shared_expert = false;     ///< beside them one for every row, scaled by a gate of its own
   bool latent_attention = false;  ///< keys and values are made of one latent: latent_attention.hpp
   Scores scoring_func = Scores::kSoftmax;
-  bool stacked_experts = false;  ///< safetensors keep all experts in one tensor: stacked_experts.hpp
-  bool expert_bias = false;      ///< router and experts have biases
+  bool expert_bias = false;  ///< router and experts have biases
   bool attention_sinks = false;
   GatedActivation activation = GatedActivation::kSilu;
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   bool norm_after_rope = false;   ///< queries and keys pass their norms behind the rotary embedding
   bool interleaved_rows = false;  ///< safetensors have rows so that the rotary embedding turns neighbours
-  bool norms_above_one = false;   ///< safetensors have of every norm's weight what it is more than 1
+  bool layer_norms = false;       ///< rows may be normed by layer norms, where a file says so
+  bool parallel_blocks = false;   ///< attention and feed-forward read one normed row
+  bool gate_softplus = false;
+  bool norms_above_one = false;  ///< safetensors have of every norm's weight what it is more than 1
   BlockNorms block_norms = BlockNorms::kBefore;
   AttentionGate attention_gate = AttentionGate::kNone;
   RopeForm rope{};
@@ -129,20 +135,28 @@ struct Wrapper {
 extern const Family kAfmoe;
 extern const Family kDeepseekV2;
 extern const Family kDeepseekV3;
+extern const Family kCohere2Moe;
 extern const Family kDots1;
 extern const Family kErnie45Moe;
+extern const Family kExaoneMoe;
+extern const Family kFlexOlmo;
 extern const Family kGemma2;
 extern const Family kGemma3;
+extern const Family kGemma4;
 extern const Family kGlm4Moe;
 extern const Family kGlm4MoeLite;
 extern const Family kGptOss;
 extern const Family kGranite;
+extern const Family kGraniteMoe;
 extern const Family kHunyuanV1Moe;
 extern const Family kHyV3;
 extern const Family kKimiK2;
+extern const Family kLaguna;
 extern const Family kLlama;
 extern const Family kMinimaxM2;
+extern const Family kMinistral3;
 extern const Family kMistral;
+extern const Family kMistral4;
 extern const Family kMixtral;
 extern const Family kOlmo2;
 extern const Family kOlmo3;

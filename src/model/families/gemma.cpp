@@ -124,6 +124,7 @@ constexpr TensorNames kNames = kNormsBehind.with({{Part::kAttentionNorm, "model.
 constexpr Family kGemma2{
     .model_type = "gemma2",
     .architecture = "Gemma2ForCausalLM",
+    .models = "Gemma 2",
     .names = kNames,
     .activation = GatedActivation::kGelu,
     .norms_above_one = true,
@@ -141,6 +142,7 @@ constexpr Family kGemma2{
 constexpr Family kGemma3{
     .model_type = "gemma3_text",
     .architecture = "Gemma3ForCausalLM",
+    .models = "Gemma 3, 270M to 27B",
     .names = kNames,
     .activation = GatedActivation::kGelu,
     .query_key_norm = QueryKeyNorm::kHead,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Granite 3 and 4, dense: Llama with factors on the embedding, on what blocks give, on scores and under logits.
+// Granite 3 and 4, dense and with experts: Llama with factors on the embedding, on what blocks give, on scores and
+// under logits.
 
 #include <moxie/core/text.hpp>
 
@@ -38,10 +39,38 @@ Status write_gguf(GgufKeyWriter& keys, const ModelConfig& config) {
   return keys.number("logit_scale", 1 / config.logit_scale);
 }
 
+void read_moe(ConfigFields& fields, ModelConfig& config) {
+  read(fields, config);
+  config.moe_layers.assign(config.num_hidden_layers, true);
+  read_experts(fields, config, "intermediate_size");
+  config.norm_topk_prob = true;
+}
+
 }  // namespace
+
+constexpr Family kGraniteMoe{
+    .model_type = "granitemoe",
+    .architecture = "GraniteMoeForCausalLM",
+    .models = "Granite 3 MoE",
+    .names = kHuggingFaceNames.with({{Part::kRouter, "model.layers.{l}.block_sparse_moe.router.layer"},
+                                     {Part::kExpertGateUp, "model.layers.{l}.block_sparse_moe.input_linear"},
+                                     {Part::kExpertDown, "model.layers.{l}.block_sparse_moe.output_linear"}}),
+    .experts = true,
+    .rope = {.default_theta = 10000},
+    .read = read_moe,
+    .gguf = {.architecture = "granitemoe",
+             .biases = GgufForm::Biases::kAny,
+             .norm_topk_prob = true,
+             .expert_width = "feed_forward_length",
+             .interleaved_rows = true,
+             .rope_factors = true,
+             .read = read_gguf,
+             .write = write_gguf,
+             .keys = {"embedding_scale", "residual_scale", "attention.scale", "logit_scale"}}};
 
 constexpr Family kGranite{.model_type = "granite",
                           .architecture = "GraniteForCausalLM",
+                          .models = "Granite 3 and 4, dense",
                           .names = kHuggingFaceNames,
                           .rope = {.default_theta = 10000},
                           .read = read,

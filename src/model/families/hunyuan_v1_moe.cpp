@@ -30,6 +30,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 constexpr Family kHunyuanV1Moe{
     .model_type = "hunyuan_v1_moe",
     .architecture = "HunYuanMoEV1ForCausalLM",
+    .models = "Hunyuan-A13B",
     .names = kHuggingFaceNames.with({{Part::kQueryNorm, "model.layers.{l}.self_attn.query_layernorm"},
                                      {Part::kKeyNorm, "model.layers.{l}.self_attn.key_layernorm"},
                                      {Part::kRouter, "model.layers.{l}.mlp.gate.wg"},

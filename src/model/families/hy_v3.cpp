@@ -34,6 +34,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 constexpr Family kHyV3{
     .model_type = "hy_v3",
     .architecture = "HYV3ForCausalLM",
+    .models = "Hy3",
     .names = kHuggingFaceNames.with({{Part::kRouter, "model.layers.{l}.mlp.router.gate"},
                                      {Part::kSelectionBias, "model.layers.{l}.mlp.expert_bias{}"},
                                      {Part::kSharedGate, "model.layers.{l}.mlp.shared_mlp.gate_proj"},

@@ -25,6 +25,7 @@ void read_mistral(ConfigFields& fields, ModelConfig& config) { read_window_of_al
 
 constexpr Family kLlama{.model_type = "llama",
                         .architecture = "LlamaForCausalLM",
+                        .models = "Llama 1 to 3.3, and many that share its form",
                         .names = kHuggingFaceNames,
                         .rope = {.default_theta = 10000},
                         .read = read_llama,
@@ -32,6 +33,7 @@ constexpr Family kLlama{.model_type = "llama",
 
 constexpr Family kMistral{.model_type = "mistral",
                           .architecture = "MistralForCausalLM",
+                          .models = "Mistral 7B, Nemo, Small 3",
                           .names = kHuggingFaceNames,
                           .rope = {.default_theta = 10000},
                           .read = read_mistral,

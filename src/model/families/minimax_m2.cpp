@@ -36,6 +36,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 constexpr Family kMinimaxM2{
     .model_type = "minimax_m2",
     .architecture = "MiniMaxM2ForCausalLM",
+    .models = "MiniMax-M2, M2.1, M2.5, M2.7",
     .names =
         kMixtralNames.with({{Part::kSelectionBias, "model.layers.{l}.block_sparse_moe.e_score_correction_bias{}"}}),
     .experts = true,

@@ -20,6 +20,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 constexpr Family kMixtral{.model_type = "mixtral",
                           .architecture = "MixtralForCausalLM",
+                          .models = "Mixtral 8x7B, 8x22B",
                           .names = kMixtralNames,
                           .experts = true,
                           .rope = {.default_theta = 1e6},

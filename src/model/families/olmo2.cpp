@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OLMo 2 and 3: norms behind attention and feed-forward alone, and over all heads of queries and keys. OLMo 3 has a
-// window in most layers; its yarn stretches the others.
+// OLMo 2 and 3, FlexOlmo: norms behind attention and feed-forward alone, and over all heads of queries and keys. OLMo 3
+// has a window in most layers; its yarn stretches the others.
 
 #include <moxie/core/text.hpp>
 
@@ -29,6 +29,13 @@ void read_olmo3(ConfigFields& fields, ModelConfig& config) {
   read_olmo2(fields, config);
   read_windows_but_every(fields, config, kEvery);
   use_plain_rope_in_windows(config);
+}
+
+void read_flex(ConfigFields& fields, ModelConfig& config) {
+  read_olmo2(fields, config);
+  config.moe_layers.assign(config.num_hidden_layers, true);
+  read_experts(fields, config, "intermediate_size");
+  config.norm_topk_prob = fields.flag_or("norm_topk_prob", false);
 }
 
 /// A file with a window is of OLMo 3.
@@ -66,6 +73,7 @@ Status write_olmo3(GgufKeyWriter& keys, const ModelConfig& config) {
 
 constexpr Family kOlmo2{.model_type = "olmo2",
                         .architecture = "Olmo2ForCausalLM",
+                        .models = "OLMo 2",
                         .names = kNormsBehind,
                         .query_key_norm = QueryKeyNorm::kWhole,
                         .block_norms = BlockNorms::kBehind,
@@ -77,8 +85,20 @@ constexpr Family kOlmo2{.model_type = "olmo2",
                                  .read = read_gguf,
                                  .keys = {"attention.sliding_window"}}};
 
+constexpr Family kFlexOlmo{.model_type = "flex_olmo",
+                           .architecture = "FlexOlmoForCausalLM",
+                           .models = "FlexOlmo 7x7B",
+                           .names = kNormsBehind,
+                           .experts = true,
+                           .query_key_norm = QueryKeyNorm::kWhole,
+                           .block_norms = BlockNorms::kBehind,
+                           .rope = {.default_theta = 500000},
+                           .read = read_flex,
+                           .gguf = {}};
+
 constexpr Family kOlmo3{.model_type = "olmo3",
                         .architecture = "Olmo3ForCausalLM",
+                        .models = "OLMo 3",
                         .names = kNormsBehind,
                         .query_key_norm = QueryKeyNorm::kWhole,
                         .block_norms = BlockNorms::kBehind,

@@ -33,6 +33,7 @@ Status check_gguf(const ModelConfig& config) {
 constexpr Family kOlmoe{
     .model_type = "olmoe",
     .architecture = "OlmoeForCausalLM",
+    .models = "OLMoE 1B-7B",
     .names = kHuggingFaceNames,
     .experts = true,
     .query_key_norm = QueryKeyNorm::kWhole,

@@ -19,6 +19,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 constexpr Family kQwen2{.model_type = "qwen2",
                         .architecture = "Qwen2ForCausalLM",
+                        .models = "Qwen2, Qwen2.5",
                         .names = kHuggingFaceNames,
                         .read = read,
                         .gguf = {.architecture = "qwen2", .biases = GgufForm::Biases::kQueryKeyValue}};

@@ -17,6 +17,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 constexpr Family kQwen3{.model_type = "qwen3",
                         .architecture = "Qwen3ForCausalLM",
+                        .models = "Qwen3, dense",
                         .names = kHuggingFaceNames,
                         .query_key_norm = QueryKeyNorm::kHead,
                         .read = read,

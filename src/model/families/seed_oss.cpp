@@ -21,6 +21,7 @@ void read(ConfigFields& fields, ModelConfig& config) {
 
 constexpr Family kSeedOss{.model_type = "seed_oss",
                           .architecture = "SeedOssForCausalLM",
+                          .models = "Seed-OSS 36B",
                           .names = kHuggingFaceNames,
                           .rope = {.default_theta = 10000},
                           .read = read,

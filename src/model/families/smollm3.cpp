@@ -60,6 +60,7 @@ Status check_gguf(const ModelConfig& config) {
 constexpr Family kSmollm3{
     .model_type = "smollm3",
     .architecture = "SmolLM3ForCausalLM",
+    .models = "SmolLM3 3B",
     .names = kHuggingFaceNames,
     .rope = {.default_theta = 10000},
     .tied = true,

@@ -53,12 +53,12 @@ Result<std::unique_ptr<const AttentionBlock>> make_latent_attention(const ModelC
   const std::size_t narrow = config.q_lora_rank;
   const bool bias = config.attention_bias;
   std::optional<Linear> query_down;
-  RmsNorm query_norm;
+  Norm query_norm;
   if (narrow != 0) {
     MOXIE_TRY_LET(Linear down, weights.linear({Part::kQueryDown, layer}, narrow, D, bias));
     MOXIE_TRY_LET(std::vector<float> norm, weights.vector({Part::kQueryDownNorm, layer}, narrow));
     query_down = std::move(down);
-    query_norm = RmsNorm(std::move(norm), kInnerNormEpsilon);
+    query_norm = Norm(std::move(norm), kInnerNormEpsilon);
   }
   MOXIE_TRY_LET(Linear query, narrow != 0 ? weights.linear({Part::kQueryUp, layer}, A * width, narrow)
                                           : weights.linear({Part::kQuery, layer}, A * width, D));
@@ -73,13 +73,14 @@ Result<std::unique_ptr<const AttentionBlock>> make_latent_attention(const ModelC
                              .query_norm = std::move(query_norm),
                              .query = std::move(query),
                              .latent = std::move(latent),
-                             .latent_norm = RmsNorm(std::move(latent_norm), kInnerNormEpsilon),
+                             .latent_norm = Norm(std::move(latent_norm), kInnerNormEpsilon),
                              .keys = std::move(heads.keys),
                              .values = std::move(heads.values),
                              .output = std::move(output),
                              .rope_width = rope,
                              .rotates_neighbours = config.rope_interleave,
-                             .scale = static_cast<float>(scale)}));
+                             .scale = static_cast<float>(scale),
+                             .query_scale = {config.query_scale_beta, config.query_scale_length}}));
 }
 
 }  // namespace moxie::model

@@ -50,10 +50,10 @@ std::size_t size_of(ConfigFields& fields, std::string_view key, std::size_t othe
 void check_quantization(ConfigFields& fields, const Family& family) {
   const JsonValue quantized = fields.find("quantization_config");
   if (fields.has("quantization_config") &&
-      !(family.stacked_experts && quantized.find("quant_method").as_string() == "mxfp4")) {
+      !(family.names.take_turns() && quantized.find("quant_method").as_string() == "mxfp4")) {
     fields.fail(Code::kUnsupported,
                 Text("weights of F32, BF16 or F16 without quantization_config",
-                     family.stacked_experts ? ", or one of quant_method mxfp4" : ""),
+                     family.names.take_turns() ? ", or one of quant_method mxfp4" : ""),
                 quantized.find("quant_method") ? quantized.find("quant_method").describe() : quantized.describe());
   }
 }
@@ -148,10 +148,13 @@ Result<ModelConfig> read_config(std::string_view json) {
   MOXIE_TRY(fields.status());
   config.moe_layers.assign(config.num_hidden_layers, false);
   config.sliding_windows.assign(config.num_hidden_layers, 0);
+  make_layers_alike(config);
   family->read(fields, config);
   for (const bool moe : config.moe_layers) {
     if (!moe && config.intermediate_size == 0) config.intermediate_size = fields.size("intermediate_size", 1, kMaxSize);
   }
+  if (config.dense_sizes.empty()) config.dense_sizes.assign(config.num_hidden_layers, config.intermediate_size);
+  check_layers(fields, config);
   MOXIE_TRY(fields.status());
   return config;
 }

@@ -55,6 +55,62 @@ void check_groups(Fields& fields, const ModelConfig& config, std::string_view gr
   }
 }
 
+/// Attention of all layers as the configuration has it for all, for a family to change.
+inline void make_layers_alike(ModelConfig& config) {
+  config.layer_attention.clear();
+  if (config.kv_lora_rank > 0) return;
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    config.layer_attention.push_back({.num_attention_heads = config.num_attention_heads,
+                                      .num_key_value_heads = config.num_key_value_heads,
+                                      .head_dim = config.head_dim,
+                                      .value_dim = config.head_dim,
+                                      .value_is_key = false,
+                                      .kv_layer = layer});
+  }
+}
+
+/// The last `count` layers read the keys and values of the last layer before them that has a window, or has none, as
+/// they do.
+template <class Fields>
+void share_keys_and_values(Fields& fields, ModelConfig& config, std::size_t count, std::string_view key) {
+  const std::size_t own = config.num_hidden_layers - count;
+  for (std::size_t layer = own; layer < config.num_hidden_layers; ++layer) {
+    const bool slides = config.sliding_windows[layer] != 0;
+    std::size_t from = own;
+    while (from > 0 && (config.sliding_windows[from - 1] != 0) != slides) --from;
+    if (from == 0) {
+      return fields.fail(Code::kFormat, Text("a layer of each kind before the last ", count, " of ", key), "none");
+    }
+    config.layer_attention[layer].kv_layer = from - 1;
+  }
+}
+
+/// What must hold of each layer's heads, whoever says them.
+template <class Fields>
+void check_layers(Fields& fields, const ModelConfig& config) {
+  for (const LayerAttention& layer : config.layer_attention) {
+    const std::size_t A = layer.num_attention_heads;
+    const std::size_t G = layer.num_key_value_heads;
+    const std::size_t C = std::max(layer.head_dim, layer.value_dim);
+    if (A == 0 || G == 0 || A % G != 0) {
+      return fields.fail(Code::kFormat, "heads of a layer as a multiple of its key and value heads",
+                         Text(A, " and ", G));
+    }
+    if (layer.head_dim == 0 || layer.head_dim % 2 != 0 || layer.value_dim == 0) {
+      return fields.fail(Code::kFormat, "heads of an even width (rotary embedding rotates pairs)",
+                         Text(layer.head_dim));
+    }
+    if (C > kMaxAttentionWidth / A) {
+      return fields.fail(Code::kFormat, Text("heads times their width at most ", kMaxAttentionWidth),
+                         Text(A, " * ", C));
+    }
+    const LayerAttention& owner = config.layer_attention[layer.kv_layer];
+    if (owner.num_key_value_heads != G || owner.head_dim != layer.head_dim || owner.value_dim != layer.value_dim) {
+      return fields.fail(Code::kFormat, "key and value heads as in the layer that a layer shares them with", "others");
+    }
+  }
+}
+
 template <class Fields>
 void check_latent_attention(Fields& fields, const ModelConfig& config) {
   if (config.qk_rope_head_dim % 2 != 0) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <moxie/core/status.hpp>
+#include <moxie/core/text.hpp>
 #include <moxie/model/model_config.hpp>
 
 #include "format/json.hpp"
@@ -37,6 +38,24 @@ class ConfigFields {
   bool flag_or(std::string_view key, bool otherwise);
   /// Of a number, or of a list with the same for each layer.
   std::size_t size_of_all(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most);
+  /// Calls set(layer, number) for each of a list; where there is none, for nothing.
+  template <class F>
+  void each_layer_size(std::string_view key, std::size_t layers, std::uint64_t least, std::uint64_t most, F set) {
+    if (!has(key)) return;
+    const format::JsonValue list = find(key);
+    if (!list.is_array() || list.size() != layers) {
+      return fail(Code::kFormat, Text(key, " as a list of ", layers), list.describe());
+    }
+    std::size_t layer = 0;
+    for (const format::JsonValue::Member& member : list) {
+      const auto number = member.value.as_u64();
+      if (!number || *number < least || *number > most) {
+        return fail(Code::kFormat, Text(key, " of whole numbers in [", least, ", ", most, "]"),
+                    member.value.describe());
+      }
+      set(layer++, static_cast<std::size_t>(*number));
+    }
+  }
   /// Infinity is one where `most` is.
   double number_or(std::string_view key, double otherwise, double least, double most) {
     return has(key) ? number(find(key), key, least, most) : otherwise;
@@ -105,5 +124,7 @@ void read_used_windows(ConfigFields& fields, ModelConfig& config, WindowRule rul
 void read_windows_but_every(ConfigFields& fields, ModelConfig& config, std::size_t every);
 /// Layers with a window have the rope that is theirs.
 void use_local_rope(ModelConfig& config);
+/// Layers without a window have no rope.
+void rotate_in_windows(ModelConfig& config);
 
 }  // namespace moxie::model

@@ -70,11 +70,14 @@ void read_experts(ConfigFields& fields, ModelConfig& config, std::string_view wi
 
 void read_routed_experts(ConfigFields& fields, ModelConfig& config, const RoutedDefaults& defaults) {
   if (!any_experts(config)) return;
-  config.num_experts = fields.size("n_routed_experts", "num_local_experts", 1, kMaxSize);
+  config.num_experts = fields.has("num_experts") ? fields.size("num_experts", 1, kMaxSize)
+                                                 : fields.size("n_routed_experts", "num_local_experts", 1, kMaxSize);
   config.num_experts_per_tok = fields.size("num_experts_per_tok", 1, config.num_experts);
   config.moe_intermediate_size = fields.size("moe_intermediate_size", 1, kMaxSize);
   config.shared_expert_intermediate_size =
-      config.moe_intermediate_size * fields.size_or("n_shared_experts", defaults.shared, 0, kMaxSize);
+      config.moe_intermediate_size *
+      fields.size_or(fields.has("num_shared_experts") ? "num_shared_experts" : "n_shared_experts", defaults.shared, 0,
+                     kMaxSize);
   config.routed_scaling_factor = defaults.scale;
   if (fields.has("routed_scaling_factor")) {
     config.routed_scaling_factor =
@@ -160,6 +163,13 @@ void read_windows_but_every(ConfigFields& fields, ModelConfig& config, std::size
   if (listed) return read_layer_types(fields, config, window, "there is no sliding_window");
   for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
     if ((layer + 1) % every != 0) config.sliding_windows[layer] = window;
+  }
+}
+
+void rotate_in_windows(ModelConfig& config) {
+  config.layer_ropes.resize(config.num_hidden_layers);
+  for (std::size_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    config.layer_ropes[layer] = config.sliding_windows[layer] != 0 ? 0 : kNoRope;
   }
 }
 

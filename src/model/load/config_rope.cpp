@@ -19,10 +19,23 @@ using format::JsonValue;
 using Type = RopeScaling::Type;
 
 /// Fields that a scaling may have, whether or not its type uses them.
-constexpr std::array<std::string_view, 15> kKnown = {
-    "rope_type",        "type",           "rope_theta", "factor",           "low_freq_factor",
-    "high_freq_factor", "beta_fast",      "beta_slow",  "attention_factor", "original_max_position_embeddings",
-    "mscale",           "mscale_all_dim", "truncate",   "finetuned",        "partial_rotary_factor"};
+constexpr std::array<std::string_view, 17> kKnown = {"rope_type",
+                                                     "type",
+                                                     "rope_theta",
+                                                     "factor",
+                                                     "low_freq_factor",
+                                                     "high_freq_factor",
+                                                     "beta_fast",
+                                                     "beta_slow",
+                                                     "attention_factor",
+                                                     "original_max_position_embeddings",
+                                                     "mscale",
+                                                     "mscale_all_dim",
+                                                     "truncate",
+                                                     "finetuned",
+                                                     "partial_rotary_factor",
+                                                     "llama_4_scaling_beta",
+                                                     "max_position_embeddings"};
 
 /// With `alpha`, "dynamic" is none: stretch_theta() knows what it is.
 std::optional<Type> parse_type(JsonValue value, bool static_alpha) {
@@ -31,6 +44,7 @@ std::optional<Type> parse_type(JsonValue value, bool static_alpha) {
   if (name == "linear") return Type::kLinear;
   if (name == "llama3") return Type::kLlama3;
   if (name == "yarn") return Type::kYarn;
+  if (name == "proportional") return Type::kFactors;
   if (name == "dynamic" && static_alpha) return Type::kNone;
   return std::nullopt;
 }
@@ -39,7 +53,7 @@ std::optional<Type> parse_type(JsonValue value, bool static_alpha) {
 /// none but gives parameters means one that it does not say.
 std::optional<Type> read_type(ConfigFields& fields, std::string_view key, JsonValue rope, const RopeForm& form) {
   if (!rope || rope.is_null()) return std::nullopt;
-  const Text needed(key, " of type default, linear, llama3 or yarn, or none");
+  const Text needed(key, " of type default, linear, llama3, yarn or proportional, or none");
   const auto refuse = [&](std::string_view wanted, std::string_view came) {
     fields.fail(Code::kUnsupported, wanted, came);
     return std::nullopt;
@@ -87,23 +101,42 @@ std::optional<Type> read_types(ConfigFields& fields, const Places& at, const Rop
   return newer ? newer : older;
 }
 
+/// Of the pairs of a whole head, the first are turned, as if all were.
+/// Source   _compute_proportional_rope_parameters of transformers
+void read_proportional(ConfigFields& fields, const Places& at, RopeConfig& rope) {
+  const double part = fields.agreed({at.newer, at.older}, "partial_rotary_factor", 0, 1).value_or(1);
+  const double factor = fields.agreed({at.newer, at.older}, "factor", 1, kMaxRopeFactor).value_or(1);
+  const auto turned = static_cast<std::size_t>(part * static_cast<double>(rope.rotary_dim)) / 2;
+  std::vector<float>& factors = rope.scaling.frequency_factors;
+  factors.assign(rope.rotary_dim / 2, kNeverTurned);
+  std::fill_n(factors.begin(), turned, static_cast<float>(factor));
+}
+
 /// Of a head's elements, how many are turned.
 void read_rotary_dim(ConfigFields& fields, const Places& at, const ModelConfig& config, const RopeForm& form,
                      RopeConfig& rope) {
-  rope.rotary_dim = config.head_dim;
+  const std::size_t width =
+      form.width_key.empty() ? config.head_dim : fields.size_or(form.width_key, config.head_dim, 2, kMaxSize);
+  rope.rotary_dim = width;
+  if (rope.scaling.type == Type::kFactors) return read_proportional(fields, at, rope);
   const std::optional<double> said =
       fields.agreed({at.newer, at.older, at.root}, "partial_rotary_factor", 0, kMaxRopeFactor);
+  // Of latent attention, some files say it of a whole head, of which what is turned is a part by itself.
+  const auto rope_width = static_cast<double>(config.qk_rope_head_dim);
+  if (config.kv_lora_rank > 0 && said == rope_width / (static_cast<double>(config.qk_nope_head_dim) + rope_width)) {
+    return;
+  }
   if (form.part == 0) {
     if (said.value_or(1) == 1) return;
     return fields.fail(Code::kUnsupported, Text("partial_rotary_factor 1, as the family ", config.model_type, " has"),
                        Text(*said));
   }
   const double part = said.value_or(form.part);
-  rope.rotary_dim = static_cast<std::size_t>(static_cast<double>(config.head_dim) * std::min(part, 2.0));
+  rope.rotary_dim = static_cast<std::size_t>(static_cast<double>(width) * std::min(part, 2.0));
   // transformers takes this field of those that have it for nothing; the published weights do not.
-  if (fields.has("rotary_dim")) rope.rotary_dim = fields.size("rotary_dim", 2, config.head_dim);
-  if (rope.rotary_dim < 2 || rope.rotary_dim > config.head_dim || rope.rotary_dim % 2 != 0) {
-    fields.fail(Code::kFormat, Text("a rotary embedding of an even number of elements up to ", config.head_dim),
+  if (fields.has("rotary_dim")) rope.rotary_dim = fields.size("rotary_dim", 2, width);
+  if (rope.rotary_dim < 2 || rope.rotary_dim > width || rope.rotary_dim % 2 != 0) {
+    fields.fail(Code::kFormat, Text("a rotary embedding of an even number of elements up to ", width),
                 Text(rope.rotary_dim));
   }
 }
@@ -133,7 +166,7 @@ RopeConfig read_one(ConfigFields& fields, const Places& at, const ModelConfig& c
                                          : fields.number(root.find("rope_theta"), "rope_theta", kMinTheta, kMaxTheta);
   read_rotary_dim(fields, at, config, form, rope);
   stretch_theta(fields, at, config, rope);
-  if (scaling.type == Type::kNone) return rope;
+  if (scaling.type == Type::kNone || scaling.type == Type::kFactors) return rope;
 
   const auto number = [&](std::string_view key, double least, std::optional<double> otherwise) {
     const std::optional<double> found = fields.agreed({at.newer, at.older}, key, least, kMaxRopeFactor);
@@ -179,7 +212,7 @@ void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) 
   const JsonValue newer = fields.find("rope_parameters");
   Places all{newer, fields.find("rope_scaling"), fields.root()};
   if (form.local_theta != 0) {
-    RopeForm local{.default_theta = form.local_theta};
+    RopeForm local{.default_theta = form.local_theta, .part = form.local_part};
     Places at;  // the older form has a theta of it alone
     if (newer.find("full_attention") || newer.find("sliding_attention")) {
       all = {newer.find("full_attention"), {}, {}};
@@ -190,6 +223,13 @@ void read_rope(ConfigFields& fields, ModelConfig& config, const RopeForm& form) 
     config.other_ropes.push_back(read_one(fields, at, config, local));
   }
   const RopeConfig rope = read_one(fields, all, config, form);
+  const std::optional<double> beta = fields.agreed({all.newer, all.older}, "llama_4_scaling_beta", 0, kMaxRopeFactor);
+  if (beta && form.query_scale && rope.scaling.type == Type::kYarn) {
+    config.query_scale_beta = *beta;
+    config.query_scale_length = rope.scaling.original_max_position_embeddings;
+  } else if (beta.value_or(0) != 0) {
+    fields.fail(Code::kUnsupported, "no llama_4_scaling_beta", Text(*beta));
+  }
   config.rope_theta = rope.theta;
   config.rotary_dim = rope.rotary_dim;
   config.rope_scaling = rope.scaling;

@@ -36,8 +36,10 @@ void read_rope_factors(const Checkpoint& checkpoint, ModelConfig& config, GgufKe
   factors.resize(static_cast<std::size_t>(count));
   std::memcpy(factors.data(), tensor.bytes.data(), tensor.bytes.size());
   for (const float factor : factors) {
-    if (const double value = static_cast<double>(factor); value >= kMinRopeFactor && value <= kMaxRopeFactor) continue;
-    return keys.fail(Code::kFormat, Text(name, " in [", kMinRopeFactor, ", ", kMaxRopeFactor, "]"), Text(factor));
+    const auto value = static_cast<double>(factor);
+    if ((value >= kMinRopeFactor && value <= kMaxRopeFactor) || factor == kNeverTurned) continue;
+    return keys.fail(Code::kFormat, Text(name, " in [", kMinRopeFactor, ", ", kMaxRopeFactor, "], or ", kNeverTurned),
+                     Text(factor));
   }
   config.rope_scaling.type = RopeScaling::Type::kFactors;
 }
@@ -50,7 +52,7 @@ void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, 
       keys.size_or("rope.scaling.original_context_length", config.max_position_embeddings, 1, kMaxPositions);
   scaling.beta_fast = keys.number_or("rope.scaling.yarn_beta_fast", 32, kMinRopeFactor, kMaxRopeFactor);
   scaling.beta_slow = keys.number_or("rope.scaling.yarn_beta_slow", 1, kMinRopeFactor, kMaxRopeFactor);
-  if (family.gguf.truncate_key) {
+  if (family.gguf.has_yarn_key("yarn_truncate")) {
     const MetadataValue truncate = keys.find("rope.scaling.yarn_truncate");
     scaling.truncate = truncate.as_bool().value_or(false);
     if (truncate && !truncate.as_bool()) {
@@ -58,7 +60,11 @@ void read_yarn(RopeScaling& scaling, const ModelConfig& config, GgufKeys& keys, 
     }
   }
   if (!family.latent_attention) {
-    scaling.attention_factor = yarn_attention_factor(scaling.factor);
+    const double all = family.gguf.has_yarn_key("yarn_log_multiplier")
+                           ? keys.number_or("rope.scaling.yarn_log_multiplier", 0, 0, kMaxRopeFactor)
+                           : 0;
+    scaling.attention_factor = yarn_attention_factor(scaling.factor) / yarn_attention_factor(scaling.factor, all);
+    scaling.yarn_log_multiplier = static_cast<float>(0.1 * all);
     return;
   }
   // Then it is the scores that are scaled. Without the key llama.cpp scales twice, which no model means.
@@ -81,7 +87,7 @@ void read_rope(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys& keys
     const bool known = key == "type" || key == "factor" || key == "finetuned" || key == "original_context_length";
     const bool of_yarn = key.starts_with("yarn_beta_") || (family.latent_attention && key == "yarn_log_multiplier");
     if (scaling.type != RopeScaling::Type::kNone && (known || (yarn && of_yarn))) continue;
-    if (yarn && family.gguf.truncate_key && key == "yarn_truncate") continue;
+    if (yarn && family.gguf.has_yarn_key(key)) continue;
     keys.fail(Code::kUnsupported,
               Text(prefix, "type none, linear or yarn, and no other key of rope.scaling than theirs"),
               Text(entry.key.substr(0, 100), ' ', entry.value.describe().view()));
@@ -118,6 +124,15 @@ void check_routing(const Family& family, GgufKeys& keys) {
   }
 }
 
+double gating_of(const Family& family) {
+  return family.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating;
+}
+
+/// Which keys of routing may say as well.
+double other_gating(const Family& family) {
+  return family.scoring_func == Scores::kSigmoid ? kSoftmaxGating : kSigmoidGating;
+}
+
 void check_supported(const Family& family, GgufKeys& keys) {
   for (const std::string_view key :
        {"attention.scale", "attention.clamp_kqv", "attention.sliding_window", "attn_logit_softcapping",
@@ -125,7 +140,10 @@ void check_supported(const Family& family, GgufKeys& keys) {
     if (std::ranges::find(family.gguf.keys, key) == family.gguf.keys.end()) keys.require(key, 0);
   }
   if (!family.experts) keys.require("expert_count", 0);
-  keys.require("expert_gating_func", family.scoring_func == Scores::kSigmoid ? kSigmoidGating : kSoftmaxGating);
+  if (const MetadataValue gating = keys.find("expert_gating_func");
+      !family.gguf.routing_keys || gating.as_double() != other_gating(family)) {
+    keys.require("expert_gating_func", gating_of(family));
+  }
   if (!family.gguf.routing_keys) check_routing(family, keys);
   if (const MetadataValue layout = keys.metadata().find("moxie.layout")) {
     if (layout.as_string() != kTileLayout) {
@@ -168,9 +186,11 @@ void read_vocabulary(const Checkpoint& checkpoint, ModelConfig& config, GgufKeys
 }
 
 void read_attention(ModelConfig& config, GgufKeys& keys) {
-  config.num_attention_heads = keys.size("attention.head_count", 1, kMaxSize);
-  config.num_key_value_heads =
-      keys.size_or("attention.head_count_kv", config.num_attention_heads, 1, config.num_attention_heads);
+  config.num_attention_heads = keys.sizes("attention.head_count", config.num_hidden_layers, 1, kMaxSize)[0];
+  config.num_key_value_heads = config.num_attention_heads;
+  if (keys.find("attention.head_count_kv")) {
+    config.num_key_value_heads = keys.sizes("attention.head_count_kv", config.num_hidden_layers, 1, kMaxSize)[0];
+  }
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
     keys.fail(Code::kFormat,
               Text(keys.full("attention.head_count"), " as a multiple of head_count_kv ", config.num_key_value_heads),
@@ -193,6 +213,20 @@ void read_attention(ModelConfig& config, GgufKeys& keys) {
   }
 }
 
+/// Lists where most files have one number for all layers.
+void read_layer_heads(ModelConfig& config, GgufKeys& keys) {
+  make_layers_alike(config);
+  if (config.layer_attention.empty()) return;
+  const std::size_t L = config.num_hidden_layers;
+  const std::vector<std::size_t> heads = keys.sizes("attention.head_count", L, 1, kMaxSize);
+  const std::vector<std::size_t> kv_heads =
+      keys.find("attention.head_count_kv") ? keys.sizes("attention.head_count_kv", L, 1, kMaxSize) : heads;
+  for (std::size_t layer = 0; layer < L; ++layer) {
+    config.layer_attention[layer].num_attention_heads = heads[layer];
+    config.layer_attention[layer].num_key_value_heads = kv_heads[layer];
+  }
+}
+
 /// A layer has experts where it has a router: no key says it.
 void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig& config, GgufKeys& keys) {
   bool any_moe = false;
@@ -204,18 +238,19 @@ void read_layers(const Checkpoint& checkpoint, const Family& family, ModelConfig
     config.moe_layers[layer] = moe;
     (moe ? any_moe : any_dense) = true;
   }
-  if (any_dense) config.intermediate_size = keys.size("feed_forward_length", 1, kMaxSize);
+  config.dense_sizes.assign(config.num_hidden_layers, 0);
+  if (any_dense) config.dense_sizes = keys.sizes("feed_forward_length", config.num_hidden_layers, 1, kMaxSize);
+  config.intermediate_size = config.dense_sizes[0];
   if (!any_moe) return;
   config.num_experts = keys.size("expert_count", 1, kMaxSize);
   config.num_experts_per_tok = keys.size("expert_used_count", 1, config.num_experts);
   config.moe_intermediate_size = keys.size(family.gguf.expert_width, 1, kMaxSize);
   config.scoring_func = family.scoring_func;
+  if (keys.find("expert_gating_func").as_double() == other_gating(family)) {
+    config.scoring_func = family.scoring_func == Scores::kSigmoid ? Scores::kSoftmax : Scores::kSigmoid;
+  }
   config.norm_topk_prob = family.gguf.norm_topk_prob;
   if (family.gguf.routing_keys) return read_gguf_routing(checkpoint, family.gguf.names, config, keys);
-  if (family.shared_expert) {
-    config.shared_expert_gate = true;
-    config.shared_expert_intermediate_size = keys.size("expert_shared_feed_forward_length", 1, kMaxSize);
-  }
 }
 
 /// Biases are there or not; no key says it.
@@ -252,7 +287,14 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   } else {
     read_attention(config, keys);
   }
-  config.rms_norm_eps = keys.number("attention.layer_norm_rms_epsilon", kMinEpsilon, kMaxEpsilon);
+  // Without it, norms are those of another kind, with an epsilon of that.
+  if (!keys.find("attention.layer_norm_rms_epsilon") && keys.find("attention.layer_norm_epsilon") &&
+      family->layer_norms) {
+    config.norm_kind = NormKind::kLayer;
+    config.rms_norm_eps = keys.number("attention.layer_norm_epsilon", kMinEpsilon, kMaxEpsilon);
+  } else {
+    config.rms_norm_eps = keys.number("attention.layer_norm_rms_epsilon", kMinEpsilon, kMaxEpsilon);
+  }
   // Without the key, llama.cpp takes the value that most models have.
   config.rope_theta = keys.number_or("rope.freq_base", 10000, kMinTheta, kMaxTheta);
   read_rope(checkpoint, config, keys, *family);
@@ -263,7 +305,10 @@ Result<ModelConfig> read_gguf_config(const Checkpoint& checkpoint) {
   read_biases(checkpoint, config);
   config.tie_word_embeddings = !checkpoint.contains(kGgufNames.name({Part::kHead}) + ".weight");
   read_layers(checkpoint, *family, config, keys);
+  read_layer_heads(config, keys);
+  MOXIE_TRY(keys.status());
   if (family->gguf.read != nullptr) family->gguf.read(checkpoint, keys, config);
+  check_layers(keys, config);
   MOXIE_TRY(keys.status());
   return config;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <moxie/core/status.hpp>
 #include <moxie/core/text.hpp>
@@ -38,6 +39,23 @@ class GgufKeys {
   }
   std::size_t size_or(std::string_view key, std::size_t otherwise, std::uint64_t least, std::uint64_t most) {
     return find(key) ? size(key, least, most) : otherwise;
+  }
+  /// A number for all of `count` layers, or a list with one for each.
+  std::vector<std::size_t> sizes(std::string_view key, std::size_t count, std::uint64_t least, std::uint64_t most) {
+    const MetadataValue value = find(key);
+    if (!value.is_array()) return std::vector(count, size(key, least, most));
+    std::vector<std::size_t> list;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::optional<std::uint64_t> number = value[i].as_u64();
+      if (number && *number >= least && *number <= most) list.push_back(static_cast<std::size_t>(*number));
+    }
+    // A list may go on for layers that predict further tokens.
+    if (list.size() != value.size() || list.size() < count) {
+      fail(Code::kFormat, Text(full(key), " as ", count, " whole numbers in [", least, ", ", most, "]"),
+           value.describe());
+    }
+    list.resize(count, least);
+    return list;
   }
   double number(std::string_view key, double least, double most) {
     const MetadataValue value = find(key);

@@ -44,6 +44,19 @@ enum class Part : std::uint8_t {
   kSharedUp,
   kSharedDown,
   kSharedScale,
+  kExpertsNorm,      ///< before experts, where those and what is beside them have norms of their own
+  kExpertsPostNorm,  ///< behind them
+  kSharedPostNorm,   ///< behind what is beside them
+  kRouterScale,      ///< of the norm that the router reads through
+  kExpertScale,
+  kLayerScale,
+  kLayerInputs,  ///< the embedding of what layers get of a token
+  kLayerInputsProjection,
+  kLayerInputsNorm,
+  kLayerInputGate,
+  kLayerInputUp,
+  kLayerInputPostNorm,
+  kExpertGateUp,  ///< of all experts: each one's gate rows, then its up rows
   kExpertGate,
   kExpertUp,
   kExpertDown,
@@ -98,6 +111,10 @@ class TensorNames {
   /// Whether one tensor holds the part of all experts.
   [[nodiscard]] constexpr bool is_fused(Part part) const noexcept {
     return part >= Part::kExpertGate && pattern(part).find("{e}") == std::string_view::npos;
+  }
+  /// Whether one tensor has the rows of all experts' gates and ups, which take turns: stacked_experts.hpp.
+  [[nodiscard]] constexpr bool take_turns() const noexcept {
+    return !pattern(Part::kExpertGate).empty() && pattern(Part::kExpertGate) == pattern(Part::kExpertUp);
   }
   [[nodiscard]] std::string name(const Place& place) const;
   /// The same with what follows, ".weight" or ".bias".

@@ -29,7 +29,7 @@ WeightSource::WeightSource(const Checkpoint& checkpoint, const Family& family, c
     : checkpoint_(checkpoint),
       names_((checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.names : family.names).in(checkpoint)),
       interleaved_(checkpoint.kind() == CheckpointKind::kGguf ? family.gguf.interleaved_rows : family.interleaved_rows),
-      stacked_(checkpoint.kind() == CheckpointKind::kSafetensors && family.stacked_experts),
+      stacked_(names_.take_turns()),
       norms_above_one_(checkpoint.kind() == CheckpointKind::kSafetensors && family.norms_above_one),
       backend_(backend),
       options_(options),
@@ -57,6 +57,16 @@ Result<Tensor> WeightSource::find_matrix(const Place& place, const std::string& 
   // A matrix of one row may be written as a vector: GGUF's converters do so.
   if (const Result<Tensor> vector = checkpoint_.find(name); rows == 1 && vector.ok() && vector->dims.size() == 1) {
     return find(name, std::array<std::uint64_t, 1>{width});
+  }
+  if (place.part == Part::kExpertGate || place.part == Part::kExpertUp) {
+    const std::string joined = names_.tensor({Part::kExpertGateUp, place.layer}, ".weight");
+    if (!names_.pattern(Part::kExpertGateUp).empty() && checkpoint_.contains(joined)) {
+      MOXIE_TRY_LET(Tensor all, find(joined, std::array<std::uint64_t, 3>{place.n_experts, 2 * rows, width}));
+      const std::size_t bytes = all.bytes.size() / place.n_experts / 2;
+      const std::size_t number = 2 * place.expert + (place.part == Part::kExpertUp ? 1 : 0);
+      all.bytes = all.bytes.subspan(number * bytes, bytes);
+      return all;
+    }
   }
   if (!names_.is_fused(place.part)) return find(name, std::array<std::uint64_t, 2>{rows, width});
   MOXIE_TRY_LET(Tensor all, find(name, std::array<std::uint64_t, 3>{place.n_experts, rows, width}));
@@ -215,7 +225,7 @@ Result<Linear> WeightSource::heads(const Place& place, std::size_t out, std::siz
 Result<Linear> WeightSource::linear(const Place& place, std::size_t out, std::size_t in, std::size_t head_width,
                                     bool with_bias) {
   const std::string base = names_.name(place);
-  const std::string name = base + ".weight";
+  const std::string name = names_.tensor(place, ".weight");
   const std::string bias_name = base + ".bias";
   MOXIE_TRY_LET(const Tensor tensor, find_matrix(place, name, out, in));
   std::vector<float> bias;

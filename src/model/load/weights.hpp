@@ -44,6 +44,10 @@ class WeightSource {
   Result<std::vector<float>> vector(const Place& place, std::size_t width);
   /// A vector that is the weight of a norm, as it is multiplied with.
   Result<std::vector<float>> norm(const Place& place, std::size_t width);
+  /// The bias of a norm.
+  Result<std::vector<float>> bias(const Place& place, std::size_t width) {
+    return floats(names_.tensor(place, ".bias"), width);
+  }
   /// The bytes of a matrix of [rows, width], as they lie in the file.
   Result<Weights> matrix(const Place& place, std::size_t rows, std::size_t width);
   /// Tied embeddings are the head as well. Some writers store them under both names: kFormat where those differ,

@@ -35,25 +35,25 @@ struct DecoderStack::State {
   Rows normed;                    // [T, D] input of the next block, where it has a norm before
   Rows delta;                     // [T, D] its output
   Rows rope_tables;               // [T, all ropes] for all rows of the batch
+  Rows layer_inputs;              // [T, all layers] likewise
 
-  [[nodiscard]] ConstRows input_of(const Block& block) const noexcept { return block.before ? normed : hidden; }
+  [[nodiscard]] ConstRows input_of(const Block& block) const noexcept {
+    return block.before || block.reads_same ? normed : hidden;
+  }
 };
 
 DecoderStack::DecoderStack(Parts parts) : parts_(std::move(parts)) {
-  std::size_t attentions = 0;
   for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
     for (const Block& block : parts_.layers[layer].blocks) {
-      steps_.push_back({.block = &block, .layer = layer, .attention = attentions});
-      if (block.attention != nullptr) {
-        ++attentions;
-        continue;
-      }
+      steps_.push_back({.block = &block, .layer = layer});
+      if (block.attention != nullptr) continue;
       if (const auto mixture = block.feed_forward->mixture_block()) mixture_blocks_.push_back(*mixture);
     }
   }
-  for (Step& step : steps_) {
-    step.last_attention = step.block->attention != nullptr && step.attention + 1 == attentions;
-  }
+  const auto last = std::find_if(steps_.rbegin(), steps_.rend(), [](const Step& step) {
+    return step.block->attention != nullptr && step.block->attention->stores();
+  });
+  if (last != steps_.rend()) last->stores_last = true;
 }
 
 std::size_t DecoderStack::rope_width() const noexcept {
@@ -71,10 +71,16 @@ DecoderScratch DecoderStack::scratch_bytes(std::size_t T, const EditNeeds& needs
   const std::size_t D = hidden_width();
   ScratchSize own;
   own.take<std::size_t>(T).take<Position>(T).rows(T, D).rows(T, D).rows(T, D).rows(T, rope_width());
+  own.rows(T, layer_inputs_width());
   const backend::LinearBody& head = BackendAccess::body(*parts_.head);
   std::size_t worker = head.scratch_bytes(std::min(T, kOutputRows));
   if (needs.change_rank > 0) worker = std::max(worker, LowRank::scratch_bytes(needs.change_rank));
   std::size_t inner = 0;
+  if (parts_.layer_inputs) {
+    const backend::LinearBody& projection = BackendAccess::body(*parts_.layer_inputs->projection);
+    inner = ScratchSize().rows(T, layer_inputs_width()).bytes(backend::operand_bytes(projection, T)).total();
+    worker = std::max(worker, projection.scratch_bytes(T));
+  }
   for (const Step& step : steps_) {
     const Block& block = *step.block;
     const bool attends = block.attention != nullptr;
@@ -106,6 +112,7 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
   MOXIE_TRY_LET(state.normed, own.rows(T, D));
   MOXIE_TRY_LET(state.delta, own.rows(T, D));
   MOXIE_TRY_LET(state.rope_tables, own.rows(T, rope_width()));
+  MOXIE_TRY_LET(state.layer_inputs, own.rows(T, layer_inputs_width()));
 
   batch.enter(Phase::kEmbedding, T, [&] { return PhaseWork{.bytes = T * parts_.embedding.rows.row_bytes()}; });
   MOXIE_TRY(each_row(workers, T, [&](std::size_t row) {
@@ -123,6 +130,7 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
       table += rope.table_width();
     }
   }));
+  if (parts_.layer_inputs) MOXIE_TRY(make_layer_inputs(batch, state, workers));
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     if ((i == 0 || steps_[i - 1].layer != step.layer) && batch.stop()) {
@@ -139,11 +147,28 @@ Status DecoderStack::forward(const Batch& batch, Workers& workers) const noexcep
   return write_logits(batch, state, workers);
 }
 
+Status DecoderStack::make_layer_inputs(const Batch& batch, State& state, Workers& workers) const noexcept {
+  const LayerInputs& make = *parts_.layer_inputs;
+  const Workspace::Frame frame(workers.own());
+  MOXIE_TRY_LET(const Rows projected, workers.own().rows(state.hidden.rows, layer_inputs_width()));
+  MOXIE_TRY(make.projection->apply(state.hidden, projected, workers));
+  return each_row(workers, state.hidden.rows, [&](std::size_t row) {
+    float* const inputs = state.layer_inputs.row(row);
+    float* const from = projected.row(row);
+    make.rows.read(batch.tokens[row], inputs);
+    for (std::size_t i = 0; i < projected.width; ++i) from[i] *= make.projection_scale;
+    for (std::size_t at = 0; at < projected.width; at += make.norm.width()) make.norm.apply(from + at, from + at);
+    for (std::size_t i = 0; i < projected.width; ++i) inputs[i] = (from[i] + inputs[i] * make.scale) * make.sum_scale;
+  });
+}
+
 Status DecoderStack::run_block(const Step& step, const Batch& batch, State& state, Workers& workers) const noexcept {
   const Block& block = *step.block;
   if (block.attention != nullptr) return run_attention(step, batch, state, workers);
   return block.feed_forward->run({.layer = step.layer,
                                   .x = state.input_of(block),
+                                  .stream = state.hidden,
+                                  .layer_inputs = state.layer_inputs,
                                   .positions = state.positions,
                                   .rows = state.rows,
                                   .batch = batch},
@@ -159,6 +184,9 @@ void DecoderStack::pass_on(const Block& block, const Block* next, std::size_t ro
   } else {
     fma_into(block.scale, delta, hidden, state.hidden.width);
   }
+  if (block.row_scale != 1) {
+    for (std::size_t i = 0; i < state.hidden.width; ++i) hidden[i] *= block.row_scale;
+  }
   if (next == nullptr) {
     parts_.final_norm.apply(hidden, state.normed.row(row));
   } else if (next->before) {
@@ -171,7 +199,7 @@ Status DecoderStack::run_attention(const Step& step, const Batch& batch, State& 
                                    Workers& workers) const noexcept {
   const AttentionBlock& attention = *step.block->attention;
   const Workspace::Frame frame(workers.own());
-  MOXIE_TRY_LET(const AttentionBlock::Buffers buffers,
+  MOXIE_TRY_LET(AttentionBlock::Buffers buffers,
                 AttentionBlock::Buffers::take(attention.widths(), state.hidden.rows, workers.own()));
   RopeRows rope;
   if (step.block->rope != kNoRope) {
@@ -181,19 +209,21 @@ Status DecoderStack::run_attention(const Step& step, const Batch& batch, State& 
     rope.table = ConstRows(state.rope_tables.data + begin, state.rope_tables.rows, rope.rope->table_width(),
                            state.rope_tables.stride);
   }
-  MOXIE_TRY(attention.project(state.input_of(*step.block), batch, rope, step.attention, buffers, workers));
-  if (step.last_attention) keep_outputs(batch, state);
+  const AttentionBlock::Where at{.layer = step.layer, .cache = step.block->cache};
+  MOXIE_TRY(attention.project(state.input_of(*step.block), state.rows, batch, rope, at, buffers, workers));
+  if (step.stores_last) keep_outputs(batch, state, buffers);
   if (state.rows.empty()) return {};
-  return attention.attend(state.rows, batch, step.attention, BackendAccess::ops(backend()), buffers, state.delta,
-                          workers);
+  return attention.attend(state.rows, batch, at, BackendAccess::ops(backend()), buffers, state.delta, workers);
 }
 
 /// From here on only for those who want logits.
-void DecoderStack::keep_outputs(const Batch& batch, State& state) noexcept {
+void DecoderStack::keep_outputs(const Batch& batch, State& state, AttentionBlock::Buffers& buffers) noexcept {
   const std::size_t count = batch.outputs.size();
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t row = batch.outputs[i].row;
-    if (row != i) std::copy_n(state.hidden.row(row), state.hidden.width, state.hidden.row(i));
+    for (Rows* rows : {&state.hidden, &state.normed, &buffers.query, &buffers.gate}) {
+      if (row != i) std::copy_n(rows->row(row), rows->width, rows->row(i));
+    }
     state.rows[i] = row;
     state.positions[i] = batch.positions[row];
   }
@@ -234,9 +264,7 @@ Status DecoderStack::write_logits(const Batch& batch, State& state, Workers& wor
 
 const Linear* DecoderStack::matrix(std::size_t layer, Matrix matrix) const noexcept {
   for (const Step& step : steps_) {
-    // Attention is asked by its own number, which is the layer's where each layer has one.
-    const std::size_t number = step.block->attention != nullptr ? step.attention : step.layer;
-    if (step.layer != layer || number != layer) continue;
+    if (step.layer != layer) continue;
     const Linear* const found = step.block->attention != nullptr ? step.block->attention->matrix(matrix)
                                                                  : step.block->feed_forward->matrix(matrix);
     if (found != nullptr) return found;
@@ -245,6 +273,7 @@ const Linear* DecoderStack::matrix(std::size_t layer, Matrix matrix) const noexc
 }
 
 void DecoderStack::each_linear(const std::function<void(const Linear&)>& visit) const {
+  if (parts_.layer_inputs) visit(*parts_.layer_inputs->projection);
   for (const Step& step : steps_) {
     if (step.block->attention != nullptr) {
       step.block->attention->each_linear(visit);

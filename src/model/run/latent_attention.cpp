@@ -64,8 +64,9 @@ void LatentAttention::rotate(const RopeRows& rope, std::size_t row, float* head)
   }
 }
 
-Status LatentAttention::project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer,
-                                const Buffers& buffers, Workers& workers) const noexcept {
+Status LatentAttention::project(ConstRows x, std::span<const std::size_t> rows, const Batch& batch,
+                                const RopeRows& rope, const Where& at, const Buffers& buffers,
+                                Workers& workers) const noexcept {
   const Rows& narrow = buffers.value;
   const backend::Product query = parts_.query_down
                                      ? backend::Product{&BackendAccess::body(*parts_.query_down), narrow}
@@ -82,28 +83,31 @@ Status LatentAttention::project(ConstRows x, const Batch& batch, const RopeRows&
         each_row(workers, x.rows, [&](std::size_t row) { parts_.query_norm.apply(narrow.row(row), narrow.row(row)); }));
     MOXIE_TRY(parts_.query.apply(narrow, buffers.query, workers));
   }
-  return each_row(workers, x.rows, [&](std::size_t row) -> Status {
-    float* const queries = buffers.query.row(row);
+  return each_row(workers, x.rows, [&](std::size_t i) -> Status {
+    const std::size_t row = rows[i];
+    float* const queries = buffers.query.row(i);
     for (std::size_t h = 0; h < heads(); ++h) {
       rotate(rope, row, queries + h * head_width() + nope_width());
     }
-    float* const key = buffers.key.row(row);
+    if (const float scale = parts_.query_scale.at(batch.positions[row]); scale != 1) {
+      for (float& q : std::span(queries, buffers.query.width)) q *= scale;
+    }
+    float* const key = buffers.key.row(i);
     parts_.latent_norm.apply(key, key);
     rotate(rope, row, key + rank());
     const Segment& segment = batch.segment_of(row);
-    return segment.kv.store(layer, 0, segment.position_of(row), key, key);  // values are the latents
+    return segment.kv.store(at.cache, 0, segment.position_of(row), key, key);  // values are the latents
   });
 }
 
 /// Queries as the cache's keys want them: what a head would multiply its own key with goes through its key matrix.
-Status LatentAttention::absorb(const Task& task, const Buffers& buffers, Rows queries,
-                               Workspace& workspace) const noexcept {
+Status LatentAttention::absorb(const Task& task, Rows queries, Workspace& workspace) const noexcept {
   const Workspace::Frame frame(workspace);
   MOXIE_TRY_LET(const Rows plain, workspace.rows(task.rows.size(), nope_width()));
   for (std::size_t h = 0; h < task.heads; ++h) {
     float* const head = queries.data + h * key_width();
     for (std::size_t i = 0; i < task.rows.size(); ++i) {
-      const float* const query = buffers.query.row(task.rows[i]) + (task.head + h) * head_width();
+      const float* const query = task.queries.row(i) + (task.head + h) * head_width();
       std::copy_n(query, nope_width(), plain.row(i));
       std::copy_n(query + nope_width(), parts_.rope_width, head + i * queries.stride + rank());
     }
@@ -140,12 +144,12 @@ void LatentAttention::attend_pages(const Task& task, const Batch& batch, std::si
 }
 
 Status LatentAttention::run_task(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
-                                 const Buffers& buffers, Rows attention_out, Workspace& workspace) const noexcept {
+                                 Rows attention_out, Workspace& workspace) const noexcept {
   const std::size_t n = task.rows.size();
   MOXIE_TRY_LET(const Rows queries, workspace.rows(n, task.heads * key_width()));
   MOXIE_TRY_LET(const Rows sums, workspace.rows(n, task.heads * rank()));
   MOXIE_TRY_LET(const Rows segment_sums, workspace.rows(n, task.heads * rank()));
-  MOXIE_TRY(absorb(task, buffers, queries, workspace));
+  MOXIE_TRY(absorb(task, queries, workspace));
   attend_pages(task, batch, layer, ops, queries, sums, segment_sums);
   for (std::size_t h = 0; h < task.heads; ++h) {
     const ConstRows sum(sums.data + h * rank(), n, rank(), sums.stride);
@@ -155,7 +159,7 @@ Status LatentAttention::run_task(const Task& task, const Batch& batch, std::size
   return {};
 }
 
-Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer,
+Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& batch, const Where& at,
                                const backend::Ops& ops, const Buffers& buffers, Rows y,
                                Workers& workers) const noexcept {
   const Rows attention_out(buffers.attention_out.data, rows.size(), heads() * value_width());
@@ -166,7 +170,7 @@ Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& b
   while (per_task > 1 && blocks.size() * Cut::of_at_most(heads(), per_task).size() < workers.width()) per_task /= 2;
   const Cut groups = Cut::of_at_most(heads(), per_task);
   batch.enter(Phase::kAttention, rows.size(), [&] {
-    PhaseWork work = attention_work(rows, batch, 0, 2 * heads() * (key_width() + rank()));
+    PhaseWork work = attention_work(rows, batch, at.cache, 0, 2 * heads() * (key_width() + rank()));
     for (const auto* matrices : {&parts_.keys, &parts_.values}) {
       for (const Linear& matrix : *matrices) work += BackendAccess::body(matrix).work(rows.size());
     }
@@ -175,8 +179,11 @@ Status LatentAttention::attend(std::span<const std::size_t> rows, const Batch& b
   MOXIE_TRY(workers.each(blocks.size() * groups.size(), [&](std::size_t index, Workspace& workspace) -> Status {
     const Range block = blocks[index / groups.size()];
     const Range group = groups[index % groups.size()];
-    const Task task{.rows = rows.subspan(block.begin, block.size()), .head = group.begin, .heads = group.size()};
-    return run_task(task, batch, layer, ops, buffers, attention_out.slice(block.begin, block.size()), workspace);
+    const Task task{.rows = rows.subspan(block.begin, block.size()),
+                    .queries = buffers.query.slice(block.begin, block.size()),
+                    .head = group.begin,
+                    .heads = group.size()};
+    return run_task(task, batch, at.cache, ops, attention_out.slice(block.begin, block.size()), workspace);
   }));
   batch.enter(Phase::kProjections, rows.size(), [&] { return BackendAccess::body(parts_.output).work(rows.size()); });
   return parts_.output.apply(attention_out, y, workers);

@@ -26,31 +26,33 @@ class LatentAttention final : public AttentionBlock {
  public:
   struct Parts {
     std::optional<Linear> query_down;  ///< [q_lora_rank, D]; without it, queries are made of x
-    RmsNorm query_norm;                ///< over q_lora_rank
+    Norm query_norm;                   ///< over q_lora_rank
     Linear query;                      ///< [A (nope + rope), D or q_lora_rank]
     Linear latent;                     ///< [rank + rope, D]
-    RmsNorm latent_norm;               ///< over rank
+    Norm latent_norm;                  ///< over rank
     std::vector<Linear> keys;          ///< [rank, nope] for each head: its key matrix, transposed
     std::vector<Linear> values;        ///< [value width, rank] for each head
     Linear output;                     ///< [D, A value width]
     std::size_t rope_width = 0;
     bool rotates_neighbours = true;  ///< the rotary embedding rotates (2i, 2i + 1), else halves
     float scale = 1;                 ///< of every score
+    QueryScale query_scale{};
   };
   explicit LatentAttention(Parts parts) noexcept : parts_(std::move(parts)) {}
 
   [[nodiscard]] Widths widths() const noexcept override;
-  Status project(ConstRows x, const Batch& batch, const RopeRows& rope, std::size_t layer, const Buffers& buffers,
-                 Workers& workers) const noexcept override;
-  Status attend(std::span<const std::size_t> rows, const Batch& batch, std::size_t layer, const backend::Ops& ops,
+  Status project(ConstRows x, std::span<const std::size_t> rows, const Batch& batch, const RopeRows& rope,
+                 const Where& at, const Buffers& buffers, Workers& workers) const noexcept override;
+  Status attend(std::span<const std::size_t> rows, const Batch& batch, const Where& at, const backend::Ops& ops,
                 const Buffers& buffers, Rows y, Workers& workers) const noexcept override;
   [[nodiscard]] DecoderScratch scratch_bytes(std::size_t rows) const noexcept override;
   void each_linear(const std::function<void(const Linear&)>& visit) const override;
 
  private:
-  /// What one task works on: rows [begin, end) of those that go on, and heads [head, head + heads).
+  /// What one task works on: some rows of those that go on, with what projected them, and heads [head, head + heads).
   struct Task {
     std::span<const std::size_t> rows;
+    ConstRows queries;
     std::size_t head = 0;
     std::size_t heads = 0;
   };
@@ -63,11 +65,11 @@ class LatentAttention final : public AttentionBlock {
   [[nodiscard]] std::size_t value_width() const noexcept { return parts_.values[0].out_width(); }
 
   void rotate(const RopeRows& rope, std::size_t row, float* head) const noexcept;
-  Status absorb(const Task& task, const Buffers& buffers, Rows queries, Workspace& workspace) const noexcept;
+  Status absorb(const Task& task, Rows queries, Workspace& workspace) const noexcept;
   void attend_pages(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops, ConstRows queries,
                     Rows sums, Rows segment_sums) const noexcept;
-  Status run_task(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops,
-                  const Buffers& buffers, Rows attention_out, Workspace& workspace) const noexcept;
+  Status run_task(const Task& task, const Batch& batch, std::size_t layer, const backend::Ops& ops, Rows attention_out,
+                  Workspace& workspace) const noexcept;
 
   Parts parts_;
 };

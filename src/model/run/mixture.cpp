@@ -34,14 +34,26 @@ RouteOut slots_of(RouteOut routes, std::size_t K) noexcept {
 
 class Experts final : public FeedForward {
  public:
-  Experts(std::size_t layer, std::size_t block, Linear gate, ExpertLayer experts) noexcept
-      : layer_(layer), block_(block), gate_(std::move(gate)), experts_(std::move(experts)) {}
+  Experts(std::size_t layer, std::size_t block, Linear gate, ExpertLayer experts,
+          std::optional<Norm> router_norm) noexcept
+      : layer_(layer),
+        block_(block),
+        gate_(std::move(gate)),
+        experts_(std::move(experts)),
+        router_norm_(std::move(router_norm)) {}
 
   Status run(const FeedForwardIn& in, Rows y, Workers& workers) const noexcept override {
     const Workspace::Frame frame(workers.own());
     MOXIE_TRY_LET(const Rows logits, workers.own().rows(in.x.rows, gate_.out_width()));
+    ConstRows read = in.x;
+    if (router_norm_) {
+      MOXIE_TRY_LET(const Rows normed, workers.own().rows(in.x.rows, in.x.width));
+      MOXIE_TRY(each_row(workers, in.x.rows,
+                         [&](std::size_t row) { router_norm_->apply(in.stream.row(row), normed.row(row)); }));
+      read = normed;
+    }
     in.batch.enter(Phase::kRouting, in.x.rows, [&] { return BackendAccess::body(gate_).work(in.x.rows); });
-    MOXIE_TRY(gate_.apply(in.x, logits, workers));
+    MOXIE_TRY(gate_.apply(read, logits, workers));
     return run_routed(
         in, {.logits = logits, .hidden = in.x, .layer = layer_, .positions = in.positions, .resident = {}}, y, workers);
   }
@@ -56,7 +68,8 @@ class Experts final : public FeedForward {
     const std::size_t routed =
         ScratchSize().bytes(widened).bytes(routes_bytes(rows, K)).bytes(std::max(together, after_routing)).total();
     const std::size_t gate = backend::operand_bytes(BackendAccess::body(gate_), rows);
-    return {.own = ScratchSize().rows(rows, gate_.out_width()).bytes(std::max(routed, gate)).total(),
+    const std::size_t normed = router_norm_ ? router_norm_->width() : 0;
+    return {.own = ScratchSize().rows(rows, gate_.out_width()).rows(rows, normed).bytes(std::max(routed, gate)).total(),
             .worker = std::max({chosen.worker, host.worker, route_scratch_bytes(experts_.router(), rows), needs.router,
                                 needs.added == 0 ? 0 : matmul_scratch_bytes(experts_.width()),
                                 BackendAccess::body(gate_).scratch_bytes(rows)})};
@@ -351,13 +364,14 @@ class Experts final : public FeedForward {
   std::size_t block_;
   Linear gate_;
   ExpertLayer experts_;
+  std::optional<Norm> router_norm_;
 };
 
 }  // namespace
 
-std::unique_ptr<const FeedForward> make_experts(std::size_t layer, std::size_t block, Linear gate,
-                                                ExpertLayer experts) {
-  return std::make_unique<Experts>(layer, block, std::move(gate), std::move(experts));
+std::unique_ptr<const FeedForward> make_experts(std::size_t layer, std::size_t block, Linear gate, ExpertLayer experts,
+                                                std::optional<Norm> router_norm) {
+  return std::make_unique<Experts>(layer, block, std::move(gate), std::move(experts), std::move(router_norm));
 }
 
 }  // namespace moxie

@@ -84,7 +84,8 @@ Rope::Rope(std::size_t rotary_width, double theta, std::span<const float> factor
     : frequencies_(rotary_width / 2), scale_(scale) {
   for (std::size_t i = 0; i < frequencies_.size(); ++i) {
     frequencies_[i] = frequency(i, rotary_width, theta);
-    if (!factors.empty()) frequencies_[i] /= static_cast<double>(factors[i]);
+    if (factors.empty()) continue;
+    frequencies_[i] = factors[i] >= kNeverTurned ? 0 : frequencies_[i] / static_cast<double>(factors[i]);
   }
 }
 

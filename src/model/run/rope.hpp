@@ -20,6 +20,10 @@ std::vector<float> frequency_factors(const RopeScaling& scaling, std::size_t rot
 /// What yarn multiplies queries and keys with where a configuration does not say it.
 /// Source   Peng et al., "YaRN", 2023, section 3.4
 double yarn_attention_factor(double factor, double mscale = 1) noexcept;
+/// What a configuration says of `mscale_all_dim`.
+inline double yarn_mscale_all_dim(const RopeScaling& scaling) noexcept {
+  return static_cast<double>(static_cast<float>(10 * static_cast<double>(scaling.yarn_log_multiplier)));
+}
 /// What yarn multiplies scores with besides, in families with latent attention; 1 where nothing says so.
 /// Source   DeepseekV3Attention of transformers: the square of mscale, by `mscale_all_dim`
 double yarn_softmax_factor(const RopeScaling& scaling) noexcept;

@@ -35,7 +35,7 @@ TEST_CASE("the newer form of rope is read") {
 }
 
 TEST_CASE("rope of another type is refused by its name, wherever it is written") {
-  for (const std::string type : {"dynamic", "longrope", "mrope", "proportional", "YARN", ""}) {
+  for (const std::string type : {"dynamic", "longrope", "mrope", "YARN", ""}) {
     const std::string quoted = '"' + type + '"';
     for (const std::string key : {"rope_type", "type"}) {
       const std::string object = "{\"" + key + "\": " + quoted + ", \"factor\": 4.0, \"rope_theta\": 1000000}";

@@ -56,14 +56,15 @@ std::unique_ptr<const AttentionBlock> attention(const Backend& backend, std::uin
                        .key_norm = {},
                        .heads = heads,
                        .kv_heads = 1,
-                       .head_width = kC});
+                       .head_width = kC,
+                       .value_width = kC});
 }
 
 /// Layers of so many heads each, of which one counts.
 DecoderStack stack_of(const std::vector<std::size_t>& heads) {
   const Backend backend = Backend::create({.matmul = MatmulPath::kNative}).value();
   const auto embedding = std::make_shared<std::vector<float>>(random_matrix(kVocabulary, kD, 7));
-  const RmsNorm norm(std::vector<float>(kD, 1.0f), 1e-6);
+  const Norm norm(std::vector<float>(kD, 1.0f), 1e-6);
   DecoderStack::Parts parts;
   parts.embedding = {
       .owner = embedding,
@@ -80,7 +81,8 @@ DecoderStack stack_of(const std::vector<std::size_t>& heads) {
                             .behind = std::nullopt,
                             .attention = attention(backend, l + 1, heads[l], 1),
                             .feed_forward = nullptr,
-                            .rope = 0});
+                            .rope = 0,
+                            .cache = l});
     layer.blocks.push_back(
         {.before = norm, .behind = std::nullopt, .attention = nullptr, .feed_forward = make_dense(std::move(mlp))});
     parts.layers.push_back(std::move(layer));

@@ -31,25 +31,33 @@ struct Sayable {
   const char* model_type = nullptr;  ///< that the file's architecture stands for, where it is another
 };
 const Sayable kSayable[] = {{"afmoe"},
+                            {"cohere2_moe"},
                             {"deepseek_v2_lite"},
                             {"deepseek_v3"},
                             {"dots1"},
                             {"ernie4_5_moe"},
                             {"gemma2"},
                             {"gemma3"},
+                            {"gemma4_moe"},
+                            {"gemma4_small"},
+                            {"exaone_moe"},
                             {"glm4_moe"},
                             {"glm4_moe_lite", "deepseek_v3"},
                             {"gpt_oss"},
                             {"gpt_oss_mxfp4"},
                             {"granite"},
+                            {"granitemoe"},
                             {"hunyuan_v1_moe"},
                             {"hy_v3"},
                             {"kimi_k25", "deepseek_v3"},
+                            {"laguna"},
                             {"llama_biases"},
                             {"llama_early"},
                             {"llama3_rope"},
                             {"llama_linear_rope"},
                             {"minimax_m2"},
+                            {"ministral3"},
+                            {"mistral4"},
                             {"mixtral"},
                             {"olmo2"},
                             {"olmo3"},
@@ -96,6 +104,11 @@ TEST_CASE("a family gives the same bits from GGUF as from safetensors") {
     CHECK(a.attention_sinks == b.attention_sinks);
     CHECK(a.activation == b.activation);
     CHECK(a.sliding_windows == b.sliding_windows);
+    CHECK(a.layer_attention == b.layer_attention);
+    CHECK(a.layer_ropes == b.layer_ropes);
+    CHECK(a.dense_sizes == b.dense_sizes);
+    CHECK(a.norm_kind == b.norm_kind);
+    CHECK(a.attention_gate == b.attention_gate);
     CHECK(a.rope_scaling.truncate == b.rope_scaling.truncate);
   }
 }
@@ -117,7 +130,8 @@ TEST_CASE("yarn gives the same bits from GGUF as from safetensors") {
 }
 
 TEST_CASE("rows that llama.cpp interleaves are put in order when a file is packed") {
-  for (const std::string name : {"llama3_rope", "mixtral", "qwen2_moe", "deepseek_v2_lite", "ernie4_5_moe"}) {
+  for (const std::string name :
+       {"llama3_rope", "mixtral", "qwen2_moe", "deepseek_v2_lite", "ernie4_5_moe", "ministral3"}) {
     const TemporaryFolder folder;
     REQUIRE(convert(name, folder / "m.gguf", GgufFileType::kQ8_0).ok());
     const Status status = pack_gguf(folder / "m.gguf", folder / "packed.gguf", {});
@@ -245,7 +259,7 @@ TEST_CASE("factors of frequencies are the right number of good floats, in a file
   made.parts.tensor(tensor).dims = {4};
   made.parts.tensor(tensor).bytes.resize(16);
   refused(made, Code::kFormat, tensor);
-  for (const float wrong : {0.0f, -1.0f, NAN, INFINITY, 1e30f}) {
+  for (const float wrong : {0.0f, -1.0f, NAN, INFINITY, 1e29f}) {
     made = good;
     std::memcpy(made.parts.tensor(tensor).bytes.data() + 12, &wrong, sizeof(wrong));
     refused(made, Code::kFormat, tensor);
@@ -375,8 +389,9 @@ TEST_CASE("norms on queries and keys are as the file of glm4moe has them, in all
 TEST_CASE("a file of an unknown architecture is refused with those that are known") {
   Converted made("qwen3");
   made.parts.set("general.architecture", gguf_string("general.architecture", "gemma"));
-  refused(
-      made, Code::kUnsupported,
-      "afmoe, deepseek2, dots1, ernie4_5-moe, gemma2, gemma3, glm4moe, gpt-oss, granite, hunyuan-moe, hy_v3, llama, "
-      "minimax-m2, olmo2, olmoe, qwen2, qwen2moe, qwen3, qwen3moe, seed_oss or smollm3");
+  refused(made, Code::kUnsupported,
+          "afmoe, cohere2moe, deepseek2, dots1, ernie4_5-moe, exaone-moe, gemma2, gemma3, gemma4, glm4moe, gpt-oss, "
+          "granite, "
+          "granitemoe, hunyuan-moe, hy_v3, laguna, llama, minimax-m2, mistral3, mistral4, olmo2, olmoe, qwen2, "
+          "qwen2moe, qwen3, qwen3moe, seed_oss or smollm3");
 }

@@ -14,7 +14,7 @@
 #include "support/catch.hpp"
 
 using namespace moxie;
-using model::RmsNorm;
+using model::Norm;
 using model::Rope;
 
 namespace {
@@ -116,7 +116,7 @@ TEST_CASE("a norm is what double says, within the roundings it has") {
         const std::vector<float> x = noise(n, n, scale);
         const std::vector<float> weight = noise(n, n + 1, 3.0f);
         std::vector<float> y(n);
-        RmsNorm(weight, eps).apply(x.data(), y.data());
+        Norm(weight, eps).apply(x.data(), y.data());
         CHECK(norm_error(y, norm_in_double(x, weight, eps)) <= 1.0);
       }
     }
@@ -125,7 +125,7 @@ TEST_CASE("a norm is what double says, within the roundings it has") {
 
 TEST_CASE("a norm of zeros is zeros, in place is as beside, and a row is by itself") {
   const std::size_t n = 44;
-  const RmsNorm norm(noise(n, 7), 1e-6);
+  const Norm norm(noise(n, 7), 1e-6);
   CHECK(norm.width() == n);
   std::vector<float> zeros(n, 0.0f);
   norm.apply(zeros.data(), zeros.data());
@@ -146,14 +146,14 @@ TEST_CASE("a norm of zeros is zeros, in place is as beside, and a row is by itse
 
 TEST_CASE("a norm of a row that is not finite has NaN where that was") {
   const std::size_t n = 20;
-  const RmsNorm norm(std::vector<float>(n, 1.0f), 1e-6);
+  const Norm norm(std::vector<float>(n, 1.0f), 1e-6);
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> x(n, 1.0f);
     x[17] = value;
     norm.apply(x.data(), x.data());
     CHECK(std::isnan(x[17]));
   }
-  RmsNorm({}, 1e-6).apply(nullptr, nullptr);  // a width of 0 reads nothing
+  Norm({}, 1e-6).apply(nullptr, nullptr);  // a width of 0 reads nothing
 }
 
 TEST_CASE("a rotary table is right to half a unit of a float, up to a million positions and at the last one") {
