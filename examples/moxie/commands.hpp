@@ -122,6 +122,9 @@ struct Run {
   std::size_t max_tokens = SIZE_MAX;
   std::vector<std::string> stop;
   std::string trace;  ///< a file for the phases of its steps; empty: none
+  // What the answer has to be; at most one of them.
+  std::string schema;  ///< a file
+  std::string regex;
   bool raw = false;
   bool json = false;
 };
@@ -167,6 +170,27 @@ struct Tokenize {
   std::size_t repeat = 0;  ///< encode so many times and print how long each took
 };
 Status run_tokenize(const Tokenize& options);
+
+/// A JSON value against a schema, or the official test suite.
+struct Validate {
+  std::string schema;
+  std::string instance;
+  std::string suite;  ///< a folder, instead of the two
+  bool json = false;
+  mutable int exit_code = 0;  ///< what the program ends with: 0 valid, 1 not, 2 the schema is not supported
+};
+Status run_validate(const Validate& options);
+
+/// JSON values, one a line, through the masks of a schema.
+struct Constrain {
+  std::string model;
+  std::string schema;
+  std::string instances;
+  bool any_order = false;
+  std::size_t max_blanks = 0;
+  bool json = false;
+};
+Status run_constrain(const Constrain& options);
 
 /// A chat as the prompt that a checkpoint's template makes of it.
 struct RenderTemplate {

@@ -115,11 +115,11 @@ int run(int argc, char** argv) {
     return answer_misuse(app, error, json);
   }
   const Status status = act(commands);
-  if (status.ok()) return 0;
+  if (status.ok()) return commands.exit_code();
   if (is_output_error(status)) return kFailed;  // main() says it
   if (json) print_json_error(status);
   std::fprintf(stderr, "moxie: %s\n", sentence(status).c_str());
-  return kFailed;
+  return std::max(kFailed, commands.exit_code());
 }
 
 void say(std::string_view what) { std::fprintf(stderr, "moxie: %.*s\n", static_cast<int>(what.size()), what.data()); }

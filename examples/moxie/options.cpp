@@ -144,6 +144,10 @@ CLI::App* add_run(CLI::App& app, Run& run) {
   command->add_option("--stop", run.stop, "End the answer at this text; may be given several times")
       ->allow_extra_args(false)
       ->check([](const std::string& text) { return text.empty() ? "needed a text, came an empty one" : ""; });
+  auto& shape = *command->add_option_group("What the answer is", "At most one; the model cannot answer anything else");
+  add_name(shape, "--schema", run.schema, "FILE", "A value of this JSON schema (moxie constrain looks at one alone)");
+  add_name(shape, "--regex", run.regex, "EXPRESSION", "A text that this regular expression matches as a whole");
+  shape.require_option(0, 1);
   command->add_flag("--raw", run.raw, "Go on with the prompt as it is, without the checkpoint's chat template");
   command->add_option("--trace", run.trace, "Write what the time went to, for a viewer of Chrome's traces");
   command->add_flag("--json", run.json, "Print JSON: text, tokens, stop reason, timings, tool calls");
@@ -277,6 +281,35 @@ CLI::App* add_template(CLI::App& app, RenderTemplate& chat) {
   return command;
 }
 
+CLI::App* add_validate(CLI::App& app, Validate& validate) {
+  CLI::App* command = app.add_subcommand(
+      "validate",
+      "Check a JSON value by a schema: ends with 0 where it is valid, 1 where it is not, 2 where the schema is "
+      "not supported");
+  auto* schema = add_name(*command, "--schema", validate.schema, "FILE", "The schema, of draft 2020-12 or before");
+  auto* instance = add_name(*command, "--instance", validate.instance, "FILE", "The value");
+  auto* suite = add_name(*command, "--suite", validate.suite, "FOLDER",
+                         "Instead of the two: tests in the form of JSON-Schema-Test-Suite");
+  schema->needs(instance)->excludes(suite);
+  instance->needs(schema)->excludes(suite);
+  command->require_option(1, 0);
+  command->add_flag("--json", validate.json, "Print JSON: what is wrong, and where");
+  return command;
+}
+
+CLI::App* add_constrain(CLI::App& app, Constrain& constrain) {
+  CLI::App* command =
+      app.add_subcommand("constrain", "Take JSON values through the masks of a schema, and say how long each took");
+  add_model(*command, constrain.model, "Folder with tokenizer.json, or a GGUF file")->required();
+  add_name(*command, "--schema", constrain.schema, "FILE", "The schema")->required();
+  add_name(*command, "--instances", constrain.instances, "FILE", "Values, one a line")->required();
+  command->add_flag("--any-order", constrain.any_order, "Members in any order, not in the schema's");
+  add_whole(*command, "--blanks", constrain.max_blanks, {.least = 0, .most = 64},
+            "Blanks and line breaks at each gap at most (default: 0)");
+  command->add_flag("--json", constrain.json, "Print JSON");
+  return command;
+}
+
 }  // namespace
 
 template <class Options>
@@ -297,6 +330,8 @@ Commands::Commands(CLI::App& app) {
   add(add_tokenize(app, tokenize_), tokenize_, run_tokenize);
   add(add_template(app, template_), template_, run_template);
   add(add_logits(app, logits_), logits_, run_logits);
+  add(add_validate(app, validate_), validate_, run_validate);
+  add(add_constrain(app, constrain_), constrain_, run_constrain);
 }
 
 Status Commands::run() const {

@@ -19,6 +19,8 @@ class Commands {
 
   /// Does what was asked for.
   Status run() const;
+  /// What the program ends with after a command that went well.
+  [[nodiscard]] int exit_code() const noexcept { return validate_.exit_code; }
 
  private:
   struct Command {
@@ -41,6 +43,8 @@ class Commands {
   Experts experts_;
   Tokenize tokenize_;
   RenderTemplate template_;
+  Validate validate_;
+  Constrain constrain_;
 };
 
 }  // namespace moxie::program

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include "answering.hpp"
 #include "builtin_model.hpp"
+#include "files.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
 
@@ -195,14 +195,6 @@ Status export_all(const Route& options, const RouteTrace& trace, const std::stri
 }
 
 }  // namespace
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::kNotFound, path, "a file that can be read", "none");
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) return Status(Code::kIo, path, "a file that can be read", "an error while it was read");
-  return text;
-}
 
 Status write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

@@ -21,7 +21,6 @@ struct LabelledText {
 
 /// {"DOMAIN": ["TEXT", ...], ...}
 Result<std::vector<LabelledText>> read_domains(const std::string& path);
-Result<std::string> read_file(const std::string& path);
 Status write_file(const std::string& path, const std::string& text);
 
 /// Computes all rows of `tokens` on the pathway, and hands over each block of rows: the tokens from `begin` on, and

@@ -10,6 +10,7 @@
 #include "answering.hpp"
 #include "builtin_model.hpp"
 #include "failure.hpp"
+#include "files.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
 #include "phase_trace.hpp"
@@ -108,6 +109,20 @@ Result<bool> takes_template(const Run& options, const Model& model) {
   return false;
 }
 
+/// What the answer has to be; null: anything.
+Result<std::shared_ptr<const TokenConstraint>> constraint_of(const Run& options, const Model& model) {
+  if (options.schema.empty() && options.regex.empty()) return std::shared_ptr<const TokenConstraint>();
+  MOXIE_TRY(model.tokenizer().status());
+  const auto grammar = [&]() -> Result<Grammar> {
+    if (!options.regex.empty()) return Grammar::regex(options.regex);
+    MOXIE_TRY_LET(const std::string schema, read_file(options.schema));
+    return Grammar::json_schema(schema);
+  }();
+  MOXIE_TRY(grammar.status());
+  MOXIE_TRY_LET(const Vocabulary vocabulary, Vocabulary::create(*model.tokenizer()));
+  return make_constraint(*grammar, vocabulary);
+}
+
 }  // namespace
 
 Status run_run(const Run& asked) {
@@ -131,6 +146,7 @@ Status run_run(const Run& asked) {
   MOXIE_TRY_LET(generation.sampling, options.answering.sampling(answerer.model));
   generation.max_tokens = options.max_tokens;
   generation.stop = options.stop;
+  MOXIE_TRY_LET(generation.constraint, constraint_of(options, answerer.model));
   generation.cancel = &Interrupt::asked();
   Reasoning reasoning;
   generation.on_event = [&](const AnswerEvent& event) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +11,7 @@
 
 #include "answering.hpp"
 #include "commands.hpp"
+#include "files.hpp"
 #include "output.hpp"
 
 namespace moxie::program {
@@ -20,15 +19,6 @@ namespace moxie::program {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::kNotFound, path, "a file that can be read", "none");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad()) return Status(Code::kIo, path, "a file that can be read", "an error");
-  return text.str();
-}
 
 void print_spans(const Rendered& rendered) {
   Json spans = Json::array();

@@ -8,21 +8,12 @@
 #include <moxie/text/tokenizer.hpp>
 
 #include "commands.hpp"
+#include "files.hpp"
 #include "output.hpp"
 
 namespace moxie::program {
 
 namespace {
-
-Status read_file(const std::string& path, std::string& text) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return Status(Code::kNotFound, path, "a file that can be read", "none");
-  char block[65536];
-  while (const std::size_t bytes = std::fread(block, 1, sizeof(block), file)) text.append(block, bytes);
-  const bool failed = std::ferror(file) != 0;
-  std::fclose(file);
-  return failed ? Status(Code::kIo, path, "a file that can be read", "an error") : Status();
-}
 
 Status print_text(const Tokenizer& tokenizer, const Tokenize& options) {
   MOXIE_TRY_LET(const std::string text, tokenizer.decode(*options.decode, {.skip_special = options.no_special}));
@@ -52,7 +43,9 @@ Status run_tokenize(const Tokenize& options) {
 
   std::string text;
   if (options.text) text = *options.text;
-  if (options.file) MOXIE_TRY(read_file(*options.file, text));
+  if (options.file) {
+    MOXIE_TRY_LET(text, read_file(*options.file));
+  }
   if (options.repeat > 0) return print_times(tokenizer, text, options);
 
   MOXIE_TRY_LET(const std::vector<TokenId> ids, tokenizer.encode(text, {.add_special = !options.no_special}));

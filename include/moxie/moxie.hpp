@@ -5,8 +5,10 @@
 // an expert needs, are in the headers of their layers.
 
 #include <moxie/chat/chat.hpp>
+#include <moxie/constraint/matcher.hpp>
 #include <moxie/context/context.hpp>
 #include <moxie/core/units.hpp>
+#include <moxie/kernel/grammar_constraint.hpp>
 #include <moxie/kernel/kernel.hpp>
 #include <moxie/model/model.hpp>
 #include <moxie/model/pathway.hpp>

@@ -483,3 +483,35 @@ TEST_CASE("run writes what its steps did, for a viewer of traces") {
   CHECK(refused.code == 1);
   CHECK(has(refused.err, "/nowhere/trace.json"));
 }
+
+TEST_CASE("validate says by its code and in words whether a value fits a schema") {
+  const TemporaryFolder folder;
+  const auto file = [&](const char* name, const std::string& text) {
+    write_file(folder / name, text);
+    return (folder / name).string();
+  };
+  const std::string schema = file("schema.json", R"({"properties":{"age":{"maximum":120}}})");
+  const auto validate = [&](const std::string& of, const std::string& text, Words more = {}) {
+    Words words = {"validate", "--schema", of, "--instance", file("value.json", text)};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  CHECK(validate(schema, R"({"age":12})").code == 0);
+  const Ran wrong = validate(schema, R"({"age":130})");
+  CHECK(wrong.code == 1);
+  CHECK(has(wrong.out, "/age: needed at most 120, came 130"));
+  const Ran json = validate(schema, R"({"age":130})", {"--json"});
+  CHECK(json.code == 1);
+  CHECK(nlohmann::json::parse(json.out)["problems"][0]["schema"] == "#/properties/age/maximum");
+  const Ran unsupported = validate(file("look.json", R"x({"pattern":"(?=a)"})x"), "\"a\"");
+  CHECK(unsupported.code == 2);
+  CHECK(has(unsupported.err, "#/pattern"));
+  CHECK(run({"validate", "--schema", schema}).code == 2);
+}
+
+TEST_CASE("run holds an answer to a regular expression") {
+  const Ran one = run({"run", "-m", kTiny, "-p", "A fox.", "--regex", "(red|blue) [a-z]{3}", "-n", "40"});
+  CHECK(one.code == 0);
+  CHECK((one.out.starts_with("red ") || one.out.starts_with("blue ")));
+  CHECK(one.err == "");
+}
