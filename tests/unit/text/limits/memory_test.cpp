@@ -65,9 +65,9 @@ TEST_CASE("messages in JSON stay within their memory") {
 TEST_CASE("an answer that streams stays within its memory") {
   for (const CallForm& form : kCallForms) {
     for (const std::string& text :
-         {std::string(8U << 20, '\n'), repeated("<tool_call>", 4U << 20), repeated("{\"a\":", 4U << 20),
-          "<tool_call>" + repeated("{", 900'000), "[TOOL_CALLS]" + repeated("[", 900'000),
-          listed(R"(<tool_call>{"name":"f","arguments":{"a":[)", 400'000, "1", "]}}</tool_call>")}) {
+         {std::string(4U << 20, '\n'), repeated("<tool_call>", 2U << 20), repeated("{\"a\":", 2U << 20),
+          "<tool_call>" + repeated("{", 450'000), "[TOOL_CALLS]" + repeated("[", 450'000),
+          listed(R"(<tool_call>{"name":"f","arguments":{"a":[)", 200'000, "1", "]}}</tool_call>")}) {
       within("answer", text.size(), [&] {
         AnswerStream stream({.forms = {&form}});
         std::vector<AnswerEvent> events;
