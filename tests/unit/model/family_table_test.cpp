@@ -19,17 +19,19 @@ namespace {
 /// more.
 struct Compared {
   std::string_view model_type, with;
+  bool llama_cpp = true;  ///< where it has the architecture
 };
 constexpr Compared kCompared[] = {{"deepseek_v2", "transformers, mended"},
                                   {"kimi_k2", "transformers, as `deepseek_v3`"},
                                   {"minimax_m2", "transformers, mended"},
-                                  {"mistral4", "transformers, mended"},
+                                  {"mistral4", "transformers, mended", false},
                                   {"olmo3", "transformers, mended"}};
 
 std::string compared(const model::Family& family) {
   const auto found = std::ranges::find(kCompared, family.model_type, &Compared::model_type);
   const std::string with(found == std::end(kCompared) ? "transformers" : found->with);
-  return family.gguf.architecture.empty() ? with : with + "; llama.cpp";
+  const bool by_gguf = !family.gguf.architecture.empty() && (found == std::end(kCompared) || found->llama_cpp);
+  return by_gguf ? with + "; llama.cpp" : with;
 }
 
 std::string table() {
