@@ -102,7 +102,7 @@ MOXIE_API Result<std::string> to_csv(const RouteTrace& trace) noexcept;
 /// A heat map: how often each expert of each layer was chosen, against an even share.
 MOXIE_API Result<std::string> to_svg(const RouteTrace& trace) noexcept;
 /// One page that needs nothing else: heat map, load, domains, an explanation for each token, a slider that replays the
-/// text. The numbers are in it with every bit, as base64 of little-endian arrays, in <script id="routes">.
+/// text. The numbers are in it with every bit, as base64 of little-endian arrays, in the script element `routes`.
 MOXIE_API Result<std::string> to_html(const RouteTrace& trace, std::string_view title = "Routes") noexcept;
 
 /// How often an expert was chosen, and with what weight on average.
