@@ -84,6 +84,11 @@ Status Expansion::meet(Case& one, const Todo& todo, bool& split_up) {
   return todo.want.holds ? holds(one, todo.want.id, todo.scopes, split_up) : fails(one, todo.want.id, split_up);
 }
 
+Status Expansion::check_dynamic_ref(const Schema2020& s) const {
+  if (s.dynamic_ref == kNoSchema || s.dynamic_anchor.empty() || set_.dynamic_anchors(s.dynamic_anchor) <= 1) return {};
+  return unsupported(s, "$dynamicRef", "one place that has the anchor");
+}
+
 // --- a schema that holds ---
 
 Status Expansion::holds(Case& one, SchemaId id, Scopes scopes, bool& split_up) {
@@ -93,9 +98,7 @@ Status Expansion::holds(Case& one, SchemaId id, Scopes scopes, bool& split_up) {
     one.types = 0;
     return {};
   }
-  if (s.dynamic_ref != kNoSchema && !s.dynamic_anchor.empty() && set_.dynamic_anchors(s.dynamic_anchor) > 1) {
-    return unsupported(s, "$dynamicRef", "one place that has the anchor");
-  }
+  MOXIE_TRY(check_dynamic_ref(s));
   for (const bool items : {false, true}) {
     const SchemaId rest = items ? s.unevaluated_items : s.unevaluated_properties;
     if (rest == kNoSchema) continue;
@@ -306,9 +309,7 @@ Status Expansion::fails(Case& one, SchemaId id, bool& split_up) {
     one.types = 0;
     return {};
   }
-  if (s.dynamic_ref != kNoSchema && !s.dynamic_anchor.empty() && set_.dynamic_anchors(s.dynamic_anchor) > 1) {
-    return unsupported(s, "$dynamicRef", "one place that has the anchor");
-  }
+  MOXIE_TRY(check_dynamic_ref(s));
   for (const bool items : {false, true}) {
     const SchemaId rest = items ? s.unevaluated_items : s.unevaluated_properties;
     if (rest != kNoSchema && set_[rest].form != Schema2020::Form::kAlways && one.can(items ? kArray : kObject)) {
