@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,8 @@ class GrammarSource;
 /// what must be escaped is, shortly where JSON has a short form. A number without bounds may have an exponent.
 struct JsonTextOptions {
   bool any_order = false;  ///< members in any order; otherwise in that of the schema, those that it does not name last
-  std::size_t max_blanks = 0;  ///< blanks and line breaks at each gap where JSON allows them
+  std::size_t max_blanks = 0;            ///< blanks and line breaks at each gap where JSON allows them
+  std::uint64_t max_steps = 50'000'000;  ///< of compiling; docs/constraints.md says what a step is
 };
 
 /// The texts that an answer may be, compiled from a JSON schema, a regular expression or a list of choices. It is

@@ -20,6 +20,7 @@ namespace moxie::inline abi1 {
 struct MatcherLimits {
   std::size_t max_states = std::size_t{1} << 20U;  ///< places that were met, of all clones together
   std::size_t max_mask_bytes = 64U << 20U;         ///< masks that are kept, the last used ones
+  std::uint64_t max_steps = 50'000'000;  ///< of one mask, and of one token; docs/constraints.md says what a step is
 };
 
 /// Follows a text, token by token, through a grammar, and says which tokens may come next: all those, and only those,
@@ -35,7 +36,8 @@ struct MatcherLimits {
 /// What it finds out about the grammar it shares with its clones, behind a lock: the more was asked, the less is left
 /// to do.
 ///
-/// Errors   kInvalidArgument: a token that may not come; nothing changed.  kBudget: the limits.  kNoMemory.
+/// Errors   kInvalidArgument: a token that may not come; nothing changed.  kBudget: the limits; where max_steps was one
+///          of them, this matcher and its clones find out nothing new from then on.  kNoMemory.
 /// Threads  one at a time; clones are others.
 class MOXIE_API Matcher {
  public:

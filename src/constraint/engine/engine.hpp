@@ -36,10 +36,13 @@ class Engine {
       : trie_(std::move(trie)),
         network_(std::move(network)),
         states_(*network_, limits.max_states),
-        masks_(states_, *trie_, limits.max_mask_bytes) {}
+        masks_(states_, *trie_, limits.max_mask_bytes),
+        max_steps_(limits.max_steps) {}
 
   [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
   [[nodiscard]] States& states() noexcept { return states_; }
+  /// In front of what has a number of steps of its own.
+  void begin_steps() noexcept { states_.regexes().allow(max_steps_); }
   [[nodiscard]] Masks& masks() noexcept { return masks_; }
   [[nodiscard]] const TokenTrie& trie() const noexcept { return *trie_; }
 
@@ -52,6 +55,7 @@ class Engine {
   std::unique_ptr<Network> network_;
   States states_;
   Masks masks_;
+  std::uint64_t max_steps_;
 };
 
 /// Refuses a grammar without any text, and one that cannot begin.

@@ -8,6 +8,7 @@ namespace moxie::inline abi1::constraint {
 Lexer::Lexer(Regexes& regexes) : regexes_(regexes) { intern({}, {}); }
 
 LexStateId Lexer::intern(std::vector<Part> parts, std::vector<RegexId> ended) {
+  regexes_.spend(8 + parts.size() + ended.size());
   auto key = std::pair(std::move(parts), std::move(ended));
   const auto known = index_.find(key);
   if (known != index_.end()) return known->second;
@@ -32,6 +33,7 @@ LexStateId Lexer::start(std::span<const RegexId> lexemes) {
 bool Lexer::goes_on(RegexId what) {
   if (what >= goes_on_.size()) goes_on_.resize(what + std::size_t{1}, -1);
   if (goes_on_[what] < 0) {
+    regexes_.spend(32);
     bool any = false;
     RegexId last = Regexes::kNever;
     for (unsigned byte = 0; byte < 256 && !any; ++byte) {
@@ -47,6 +49,7 @@ bool Lexer::goes_on(RegexId what) {
 LexStateId Lexer::make_step(LexStateId state, unsigned byte) {
   std::vector<Part> parts;
   std::vector<RegexId> ended;
+  regexes_.spend(states_[state].parts.size());
   for (const Part& part : states_[state].parts) {
     const RegexId rest = regexes_.after(part.rest, byte);
     if (rest == Regexes::kNever) continue;

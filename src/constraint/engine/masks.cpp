@@ -31,6 +31,7 @@ Result<const Masks::Words*> Masks::of(StateId state) {
   doubtful_.clear();
   const std::vector<States::Thread> threads = states_.threads(state);
   for (const States::Thread& thread : threads) {
+    states_.regexes().spend(words_.size() / 8 + 1);
     MOXIE_TRY_LET(const Class* tokens, class_of(states_.lexer().clamped(thread.lex, trie_.longest())));
     if (tokens->inside.empty()) {
       for (const TokenId token : tokens->few) set_bit(words_, token);
@@ -56,6 +57,7 @@ Result<const Masks::Words*> Masks::of(StateId state) {
 Status Masks::add_endings(const Group& group, const Class& tokens, StateId state) {
   std::vector<StateId> stack{state};  // the state behind each byte; short where the text broke off
   std::uint32_t length = 0;           // of the ending that stands on the stack
+  states_.regexes().spend(group.endings.size());
   for (const Ending& ending : group.endings) {
     const std::uint32_t held = std::min(ending.shared, length);
     if (stack.size() > std::size_t{held} + 1) stack.resize(std::size_t{held} + 1);
@@ -85,6 +87,7 @@ Status Masks::add_endings(const Group& group, const Class& tokens, StateId state
 // Tokens in which a lexeme matters that another one in the same token shall not repeat: byte by byte.
 Status Masks::settle(StateId state) {
   for (const TokenId token : doubtful_) {
+    states_.regexes().spend(1);
     StateId at = state;
     for (const char c : trie_.bytes(token)) {
       MOXIE_TRY_LET(at, states_.step(at, static_cast<unsigned char>(c)));
@@ -105,6 +108,7 @@ Result<const Masks::Class*> Masks::class_of(LexStateId lex) {
   std::vector<LexStateId> stack(trie_.longest() + std::size_t{1}, lex);
   for (std::uint32_t i = 0; i < nodes.size();) {
     const TokenTrie::Node& node = nodes[i];
+    states_.regexes().spend(1);
     const LexStateId next = lexer.step(stack[node.depth - std::size_t{1}], node.byte);
     if (next == Lexer::kDead) {
       i = node.end;
@@ -112,6 +116,7 @@ Result<const Masks::Class*> Masks::class_of(LexStateId lex) {
     }
     if (const auto ended = lexer.ended(next); !ended.empty()) {
       auto& list = endings[std::vector<RegexId>(ended.begin(), ended.end())];
+      states_.regexes().spend(8 + trie_.below(i).size());
       for (const TokenId token : trie_.below(i)) list.emplace_back(trie_.bytes(token).substr(node.depth), token);
     }
     if (lexer.parts(next).empty()) {
@@ -122,6 +127,8 @@ Result<const Masks::Class*> Masks::class_of(LexStateId lex) {
     for (const TokenId token : trie_.own(i)) made->few.push_back(token);
     ++i;
   }
+  // An exhausted lexer says of every text that it is dead.
+  MOXIE_TRY(states_.regexes().check("constraint"));
   for (auto& [lexemes, list] : endings) {
     std::ranges::sort(list);
     Group group{.lexemes = lexemes, .endings = {}};

@@ -41,6 +41,7 @@ Result<Matcher> Matcher::create(const Grammar& grammar, const Vocabulary& vocabu
   Matcher matcher(nullptr);
   MOXIE_TRY(guarded("Matcher::create", [&]() -> Status {
     MOXIE_TRY_LET(matcher.engine_, constraint::Engine::create(grammar, vocabulary, limits));
+    matcher.engine_->begin_steps();
     MOXIE_TRY_LET(const StateId start, matcher.engine_->states().start());
     matcher.path_.push_back(start);
     return {};
@@ -51,6 +52,7 @@ Result<Matcher> Matcher::create(const Grammar& grammar, const Vocabulary& vocabu
 Status Matcher::allowed(std::span<std::uint64_t> words) noexcept {
   return guarded(kWhere, [&]() -> Status {
     const std::lock_guard lock(engine_->mutex());
+    engine_->begin_steps();
     MOXIE_TRY_LET(const auto* mask, engine_->masks().of(path_.back()));
     if (words.size() < mask->size()) {
       return Status(Code::kShape, kWhere, Text("a mask of ", mask->size(), " words"), Text(words.size()));
@@ -98,6 +100,7 @@ Status Matcher::accept_bytes(std::string_view bytes, std::size_t* taken) noexcep
   const Status status = guarded(kWhere, [&]() -> Status {
     path_.reserve(path_.size() + 1);
     const std::lock_guard lock(engine_->mutex());
+    engine_->begin_steps();
     MOXIE_TRY_LET(const StateId state, walk(*engine_, path_.back(), bytes, fit));
     if (state == States::kDead) return not_allowed(bytes, fit);
     path_.push_back(state);
@@ -121,6 +124,7 @@ Result<std::vector<TokenId>> Matcher::forced(std::size_t most) noexcept {
     const std::lock_guard lock(engine_->mutex());
     StateId state = path_.back();
     while (tokens.size() < most && !engine_->states().may_end(state)) {
+      engine_->begin_steps();
       MOXIE_TRY_LET(const auto* mask, engine_->masks().of(state));
       std::size_t bits = 0;
       TokenId token = 0;

@@ -49,11 +49,13 @@ Status States::close(RowId id, std::vector<Item> items) {
     if (items.size() > kMaxRowItems) {
       return Status(Code::kBudget, kWhere, Text("at most ", kMaxRowItems, " rules at work in one place"), "more");
     }
+    MOXIE_TRY(network_.regexes().check(kWhere));
     const Item item = items[i];
     MOXIE_TRY_LET(const NetworkNode* node, network_.node(item.node));
     const NodeId rule = node->rule;
     const bool final = node->final;
     const std::vector<Edge> edges = node->edges;  // asking for another node may move this one
+    network_.regexes().spend(8 + 8 * edges.size());
     for (const Edge& edge : edges) {
       const Item then{edge.target, item.origin};
       if (edge.call == kNoNode) {
@@ -72,6 +74,7 @@ Status States::close(RowId id, std::vector<Item> items) {
       row.may_end = true;
       continue;
     }
+    network_.regexes().spend(rows_[item.origin].waiting.size());
     for (const Waiting& waiting : rows_[item.origin].waiting) {
       if (waiting.rule == rule) add(waiting.then);
     }
@@ -86,6 +89,7 @@ Status States::close(RowId id, std::vector<Item> items) {
 
 Status States::scan(RowId row, std::span<const RegexId> lexemes, const std::string_view* text,
                     std::vector<Item>& kernel) {
+  network_.regexes().spend(rows_[row].readings.size() * (1 + lexemes.size() / 8));
   for (const Reading& reading : rows_[row].readings) {
     if (std::ranges::find(lexemes, reading.lexeme) == lexemes.end()) continue;
     Item item = reading.then;
@@ -104,9 +108,8 @@ Result<StateId> States::finish(std::vector<Thread> threads, std::vector<Item> ke
     state.may_end = rows_[row].may_end;
     if (!lexer_.parts(rows_[row].lex).empty()) state.threads.push_back({row, rows_[row].lex, 0});
   }
-  if (network_.regexes().exhausted()) {
-    return Status(Code::kBudget, kWhere, "a grammar with fewer states", "more than a constraint may have");
-  }
+  network_.regexes().spend(8 + 4 * state.threads.size());
+  MOXIE_TRY(network_.regexes().check(kWhere));
   std::ranges::sort(state.threads);
   if (const auto known = state_index_.find(state); known != state_index_.end()) return known->second;
   weight_ += state.threads.size();
@@ -126,6 +129,7 @@ Result<StateId> States::step(StateId from, unsigned byte) {
   std::vector<Item> kernel;
   bool uncertain = states_[from].uncertain;
   const std::vector<Thread> before = states_[from].threads;
+  network_.regexes().spend(8 + before.size());
   for (const Thread& thread : before) {
     const LexStateId lex = lexer_.step(thread.lex, byte);
     if (lex == Lexer::kDead) continue;
@@ -146,6 +150,8 @@ Result<StateId> States::step(StateId from, unsigned byte) {
     }
     threads.push_back({thread.row, lexer_.going_on(lex), captures ? text : 0});
   }
+  // An exhausted lexer says of every text that it is dead.
+  MOXIE_TRY(network_.regexes().check(kWhere));
   StateId next = kDead;
   if (!threads.empty() || !kernel.empty()) {
     MOXIE_TRY_LET(next, finish(std::move(threads), std::move(kernel), uncertain));
@@ -165,6 +171,7 @@ Result<StateId> States::step_over(RowId row, std::span<const RegexId> lexemes) {
 }
 
 std::uint32_t States::text_of(std::uint32_t begun, unsigned byte) {
+  network_.regexes().spend(4 + texts_[begun].size() / 8);
   std::string text = texts_[begun];
   text.push_back(static_cast<char>(byte));
   const auto [known, fresh] = text_index_.emplace(text, static_cast<std::uint32_t>(texts_.size()));

@@ -27,7 +27,8 @@ using StateId = std::uint32_t;
 /// began, never to places in the text, and equal rows are one object; so where a text comes back to what it was before
 /// (the next element of a list) it comes back to the same state. States and rows never change, so going back is free.
 ///
-/// Errors   kBudget: more states than `limit`.  kInternal.  std::bad_alloc is let through.
+/// Errors   kBudget: more states than `limit`, or more steps than regexes() was allowed.  kInternal.  std::bad_alloc is
+///          let through.
 /// Threads  one at a time.
 /// Source   J. Earley, An efficient context-free parsing algorithm, 1970; J. Aycock and R. Horspool, Practical Earley
 ///          parsing, 2002 (rules with the empty text).
@@ -56,6 +57,8 @@ class States {
   [[nodiscard]] const std::vector<Thread>& threads(StateId state) const noexcept { return states_[state].threads; }
   [[nodiscard]] Lexer& lexer() noexcept { return lexer_; }
   [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
+  /// Where work is counted.
+  [[nodiscard]] Regexes& regexes() noexcept { return network_.regexes(); }
 
  private:
   static constexpr RowId kRoot = UINT32_MAX;  // the origin of the first rule

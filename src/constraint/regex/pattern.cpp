@@ -365,7 +365,7 @@ Result<RegexId> pattern(Regexes& regexes, std::string_view text, Writing writing
   result = regexes.without(result, kBegin);
   strip([&](RegexId what) { return regexes.before(what, kEnd); });
   result = regexes.without(result, kEnd);
-  if (regexes.exhausted()) return Status(Code::kBudget, kWhere, "a smaller expression", "one of too many states");
+  MOXIE_TRY(regexes.check(kWhere));
   return result;
 }
 

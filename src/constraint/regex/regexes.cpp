@@ -6,6 +6,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include <moxie/core/text.hpp>
+
 #include "text/tokenizer/hash.hpp"
 
 namespace moxie::inline abi1::constraint {
@@ -14,6 +16,10 @@ namespace {
 // How far possible() looks for a text, in expressions, before it takes the answer for unknown and gives up.
 constexpr std::size_t kMaxSearch = std::size_t{1} << 18U;
 constexpr std::size_t kMaxTreeDepth = 100;
+// Children that all expressions have together.
+constexpr std::size_t kMaxChildren = std::size_t{1} << 24U;
+// What 256 bytes cost, where each is looked at for itself.
+constexpr std::uint64_t kTableSteps = 128;
 
 std::uint32_t less_one(std::uint32_t n) noexcept { return n == 0 || n == kNoLimit ? n : n - 1; }
 
@@ -25,7 +31,14 @@ Regexes::Regexes(std::size_t limit) : limit_(limit) {
   intern({.kind = Kind::kExcept, .nullable = true, .a = kNever});
 }
 
+Status Regexes::check(std::string_view where) const {
+  if (!exhausted_) return {};
+  if (left_ == 0) return Status(Code::kBudget, where, Text("at most ", allowed_, " steps"), "more");
+  return Status(Code::kBudget, where, Text("at most ", limit_, " states of its texts and numbers"), "more");
+}
+
 RegexId Regexes::intern(const Node& node, std::span<const RegexId> list) {
+  spend(2 + list.size());
   const std::uint64_t words[3] = {static_cast<std::uint64_t>(node.kind) << 32U | (list.empty() ? node.a : 0),
                                   static_cast<std::uint64_t>(list.empty() ? node.b : 0) << 32U | node.least, node.most};
   std::uint64_t hash = text::hash_bytes({reinterpret_cast<const char*>(words), sizeof(words)}, 0x6d6f786965);
@@ -38,10 +51,8 @@ RegexId Regexes::intern(const Node& node, std::span<const RegexId> list) {
       return it->second;
     }
   }
-  if (nodes_.size() >= limit_) {
-    exhausted_ = true;
-    return kNever;
-  }
+  if (nodes_.size() >= limit_ || lists_.size() + list.size() > kMaxChildren) exhausted_ = true;
+  if (exhausted_ && nodes_.size() > kAnything) return kNever;
   Node made = node;
   if (!list.empty()) {
     made.a = static_cast<std::uint32_t>(lists_.size());
@@ -98,6 +109,7 @@ RegexId Regexes::cat(RegexId first, RegexId second) {
 }
 
 RegexId Regexes::alt(std::span<const RegexId> choices) {
+  spend(choices.size());
   std::vector<RegexId> all;
   ByteSet set;
   for (const RegexId choice : choices) {
@@ -107,6 +119,7 @@ RegexId Regexes::alt(std::span<const RegexId> choices) {
     if (node.kind == Kind::kBytes) {
       set = set | sets_[node.a];
     } else if (node.kind == Kind::kAlt) {
+      spend(node.b);
       for (const RegexId one : list(node)) {
         if (nodes_[one].kind == Kind::kBytes) {
           set = set | sets_[nodes_[one].a];
@@ -135,6 +148,7 @@ RegexId Regexes::alt(std::span<const RegexId> choices) {
 }
 
 RegexId Regexes::both(std::span<const RegexId> parts) {
+  spend(parts.size());
   std::vector<RegexId> all;
   bool any_set = false;
   ByteSet set = ByteSet::range(0, 255);
@@ -150,6 +164,7 @@ RegexId Regexes::both(std::span<const RegexId> parts) {
     if (part == kNever) return kNever;
     const Node node = nodes_[part];
     if (node.kind == Kind::kBoth) {
+      spend(node.b);
       for (std::uint32_t i = 0; i < node.b; ++i) add(lists_[node.a + i]);
     } else {
       add(part);
@@ -244,6 +259,8 @@ RegexId Regexes::tree(std::span<const std::string_view> texts, std::size_t at, s
 }
 
 RegexId Regexes::before(RegexId what, unsigned last) {
+  spend(1);
+  if (exhausted_) return kNever;
   const Node node = nodes_[what];
   switch (node.kind) {
     case Kind::kNever:
@@ -276,6 +293,8 @@ RegexId Regexes::before(RegexId what, unsigned last) {
 }
 
 RegexId Regexes::without(RegexId what, unsigned byte) {
+  spend(1);
+  if (exhausted_) return kNever;
   const Node node = nodes_[what];
   switch (node.kind) {
     case Kind::kNever:
@@ -307,6 +326,8 @@ RegexId Regexes::without(RegexId what, unsigned byte) {
 }
 
 RegexId Regexes::clamped(RegexId what, std::uint32_t length) {
+  spend(1);
+  if (exhausted_) return what;
   const std::uint64_t key = std::uint64_t{length} << 32U | what;
   if (const auto known = clamped_.find(key); known != clamped_.end()) return known->second;
   const Node node = nodes_[what];
@@ -349,6 +370,7 @@ RegexId Regexes::clamped(RegexId what, std::uint32_t length) {
 }
 
 RegexId Regexes::after(RegexId what, std::string_view text) {
+  spend(text.size() / 8 + 1);
   for (const char c : text) {
     if (what == kNever) break;
     what = after(what, static_cast<unsigned char>(c));
@@ -357,13 +379,15 @@ RegexId Regexes::after(RegexId what, std::string_view text) {
 }
 
 // Bytes that no part of the front tells apart get the same number.
-void Regexes::mix_front(RegexId what, std::array<std::uint64_t, 256>& classes) const {
-  for (;;) {
+void Regexes::mix_front(RegexId what, std::array<std::uint64_t, 256>& classes) {
+  while (!exhausted_) {
+    spend(1);
     const Node& node = nodes_[what];
     switch (node.kind) {
       case Kind::kNever:
       case Kind::kEmpty: return;
       case Kind::kBytes:
+        spend(kTableSteps);
         for (unsigned byte = 0; byte < 256; ++byte) {
           if (sets_[node.a].has(byte)) classes[byte] = text::mix(classes[byte] + node.a + 1);
         }
@@ -388,6 +412,7 @@ void Regexes::mix_front(RegexId what, std::array<std::uint64_t, 256>& classes) c
 
 const Regexes::Table& Regexes::table(RegexId what) {
   if (tables_[what] != nullptr) return *tables_[what];
+  spend(kTableSteps);
   std::array<std::uint64_t, 256> classes{};
   mix_front(what, classes);
   auto table = std::make_unique<Table>();
@@ -406,6 +431,8 @@ const Regexes::Table& Regexes::table(RegexId what) {
 }
 
 RegexId Regexes::derive(RegexId what, unsigned byte) {
+  spend(1);
+  if (exhausted_) return kNever;
   const Node node = nodes_[what];
   switch (node.kind) {
     case Kind::kNever:
@@ -414,6 +441,7 @@ RegexId Regexes::derive(RegexId what, unsigned byte) {
     case Kind::kCat: {
       RegexId result = kNever;
       for (RegexId at = what;;) {
+        spend(1);
         const Node part = nodes_[at];
         if (part.kind != Kind::kCat) return alt(result, derive(at, byte));
         result = alt(result, cat(derive(part.a, byte), part.b));
@@ -433,8 +461,9 @@ RegexId Regexes::derive(RegexId what, unsigned byte) {
     case Kind::kExcept: return except(derive(node.a, byte));
     case Kind::kRepeat: return cat(derive(node.a, byte), repeat(node.a, less_one(node.least), less_one(node.most)));
     case Kind::kNumber: {
+      spend(4);
       NumberState state = numbers_[node.a];
-      const NumberLanguage language = languages_[state.language];
+      const NumberLanguage& language = languages_[state.language];
       if (!advance(language, state, byte)) return kNever;
       if (!language.bounded() && !reachable(language, state)) return kNever;
       // Equal states are one expression: the index compares places, so a state has one place.
@@ -459,6 +488,7 @@ bool Regexes::possible(RegexId what) {
   while (!queue.empty()) {
     const RegexId at = queue.front();
     queue.pop_front();
+    spend(kTableSteps);
     const Table& next = table(at);
     RegexId last = kNever;
     for (unsigned byte = 0; byte < 256; ++byte) {
@@ -489,6 +519,7 @@ std::size_t Regexes::count(RegexId what, std::size_t most) {
   while (!queue.empty() && found + queue.size() < most && !exhausted_) {
     const RegexId at = queue.front();
     queue.pop_front();
+    spend(kTableSteps);
     if (nodes_[at].nullable) ++found;
     for (unsigned byte = 0; byte < 256; ++byte) {
       const RegexId to = after(at, byte);

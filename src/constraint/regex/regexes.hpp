@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include <moxie/core/result.hpp>
 
 #include "constraint/regex/byte_set.hpp"
 #include "constraint/regex/number_language.hpp"
@@ -24,8 +27,11 @@ inline constexpr std::uint32_t kNoLimit = UINT32_MAX;
 /// follows a byte (the derivative) is made when it is first asked for and kept; so the expressions that were met are
 /// the states of a deterministic automaton, of which only the part exists that somebody walked.
 ///
-/// Errors   none by themselves: where there are more than `limit` expressions, exhausted() is true from then on, and
-///          every answer is to be thrown away.  std::bad_alloc is let through.
+/// Everything that follows a grammar counts its work here, in steps of some ten nanoseconds each, so that no schema or
+/// grammar can hold a thread for long.
+///
+/// Errors   none by themselves: with more than `limit` expressions, or more steps than allow() gave, it is exhausted
+///          from then on, and every answer is to be thrown away.  std::bad_alloc is let through.
 /// Threads  one at a time.
 /// Source   J. Brzozowski, Derivatives of regular expressions, 1964; S. Owens and others, Regular-expression
 ///          derivatives re-examined, 2009.
@@ -34,6 +40,9 @@ class Regexes {
   static constexpr RegexId kNever = 0;     ///< no text
   static constexpr RegexId kEmpty = 1;     ///< the empty text alone
   static constexpr RegexId kAnything = 2;  ///< every text
+
+  /// Steps that a Regexes has from the beginning: enough to compile a grammar.
+  static constexpr std::uint64_t kCompileSteps = 50'000'000;
 
   explicit Regexes(std::size_t limit = std::size_t{1} << 20U);
 
@@ -70,7 +79,19 @@ class Regexes {
   std::size_t count(RegexId what, std::size_t most);
   [[nodiscard]] bool accepts(RegexId what, std::string_view text) { return nullable(after(what, text)); }
 
+  /// Allows that many steps from here on, instead of what was left; does nothing where it is exhausted.
+  void allow(std::uint64_t steps) noexcept {
+    if (exhausted_) return;
+    allowed_ = steps;
+    left_ = steps;
+  }
+  void spend(std::uint64_t steps) noexcept {
+    if (steps > left_) exhausted_ = true;
+    left_ -= std::min(steps, left_);
+  }
   [[nodiscard]] bool exhausted() const noexcept { return exhausted_; }
+  /// kBudget, with what was needed, where it is exhausted.
+  [[nodiscard]] Status check(std::string_view where) const;
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
 
  private:
@@ -92,11 +113,13 @@ class Regexes {
   }
   const Table& table(RegexId what);
   RegexId derive(RegexId what, unsigned byte);
-  void mix_front(RegexId what, std::array<std::uint64_t, 256>& classes) const;
+  void mix_front(RegexId what, std::array<std::uint64_t, 256>& classes);
   RegexId tree(std::span<const std::string_view> texts, std::size_t at, std::size_t depth);
   std::uint32_t place_of(const NumberState& state);
 
   std::size_t limit_;
+  std::uint64_t allowed_ = kCompileSteps;
+  std::uint64_t left_ = kCompileSteps;
   bool exhausted_ = false;
   std::vector<Node> nodes_;
   std::vector<RegexId> lists_;

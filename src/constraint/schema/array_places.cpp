@@ -66,6 +66,7 @@ Result<bool> ArrayPlaces::can_end(const ArrayPlace& start) {
   while (!stack.empty()) {
     const ArrayPlace at = std::move(stack.back());
     stack.pop_back();
+    // Each place asks for goals, which count their work.
     MOXIE_TRY_LET(const std::vector<ArrayStep> steps, all_steps(at));
     for (const ArrayStep& step : steps) {
       const auto known = known_.find(step.then);

@@ -35,6 +35,15 @@ void Expansion::Case::mention(std::string_view name) {
   if (std::ranges::find(order, name) == order.end()) order.emplace_back(name);
 }
 
+std::size_t Expansion::Case::weight() const noexcept {
+  std::size_t all = 16 + multiples.size() + no_multiples.size() + not_equal.size() + texts.size() + contains.size() +
+                    member_claims.size() + order.size() + required.size() + absent.size() + names.size() +
+                    unevaluated.size() + done.size() + todo.size() + (equal ? equal->size() : 0);
+  for (const ItemRule& rule : items) all += 1 + rule.first.size() + rule.scopes.size();
+  for (const MemberRule& rule : members) all += 1 + rule.names.size() + rule.patterns.size() + rule.scopes.size();
+  return all;
+}
+
 void Expansion::Case::add_least(const Decimal& value, bool open) {
   if (!least || least->value < value || (least->value == value && open)) least = Bound{value, open};
 }
@@ -55,6 +64,7 @@ Status Expansion::run(Shapes& out) {
 
 Status Expansion::go_on(Case one) {
   while (!one.todo.empty() && one.types != 0) {
+    MOXIE_TRY(regexes_.check("schema"));
     const Todo todo = std::move(one.todo.front());
     one.todo.pop_front();
     if (!one.done.emplace(todo.want, todo.scopes).second) continue;
@@ -72,6 +82,7 @@ Status Expansion::split(const Case& one, const std::vector<Branch>& branches) {
       return Status(Code::kBudget, first.constant ? std::string("schema") : set_[first.id].path,
                     Text("at most ", kMaxCases, " alternatives of one value"), "more");
     }
+    regexes_.spend(4 * one.weight());
     Case next = one;
     MOXIE_TRY(branch(next));
     MOXIE_TRY(go_on(std::move(next)));
@@ -126,6 +137,8 @@ Status Expansion::holds(Case& one, SchemaId id, Scopes scopes, bool& split_up) {
   // All of them: the first is taken apart, and each of its branches goes on with the others.
   std::function<Status(const Case&, std::size_t)> all = [&](const Case& from, std::size_t i) -> Status {
     for (const Branch& branch : choices[i]) {
+      MOXIE_TRY(regexes_.check("schema"));
+      regexes_.spend(4 * from.weight());
       Case next = from;
       if (i + 1 == choices.size()) {
         MOXIE_TRY(split(next, {branch}));
@@ -183,6 +196,9 @@ Status Expansion::holds_objects(Case& one, const Schema2020& s, const Scopes& sc
   if (!one.can(kObject)) return {};
   one.min_properties = std::max(one.min_properties, s.min_properties);
   one.max_properties = at_most(one.max_properties, s.max_properties);
+  // Each name is looked for among those that were mentioned.
+  const std::size_t named = s.properties.size() + s.required.size();
+  regexes_.spend(named * (one.order.size() + named) / 8);
   for (const auto& [name, property] : s.properties) one.mention(name);
   for (const std::string_view name : s.required) {
     one.mention(name);
@@ -293,6 +309,7 @@ Result<bool> Expansion::disjoint(SchemaId a, SchemaId b) {
   if (goal == goal_) return false;
   const auto possible = maker_.possible(goal);
   if (!possible.ok()) {
+    MOXIE_TRY(regexes_.check("schema"));
     // Whether they are apart is not known; then what holds of both is excluded below.
     if (possible.status().code() == Code::kUnsupported || possible.status().code() == Code::kBudget) return false;
     return possible.status();

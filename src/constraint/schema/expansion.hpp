@@ -95,6 +95,7 @@ class Expansion {
     [[nodiscard]] bool can(std::uint8_t kinds) const noexcept { return (types & kinds) != 0; }
     void only(std::uint8_t kinds) noexcept { types = static_cast<std::uint8_t>(types & kinds); }
     void mention(std::string_view name);
+    [[nodiscard]] std::size_t weight() const noexcept;  ///< what a copy costs, in steps
     void add_least(const Decimal& value, bool open);
     void add_most(const Decimal& value, bool open);
   };

@@ -49,6 +49,8 @@ RegexId ObjectPlaces::names(const ObjectPlace& place, std::size_t other) const {
 
 // Required names come; then as many others as are wanted. Claims are met by one of them each, or several by one.
 Result<bool> ObjectPlaces::can_end(const ObjectPlace& place) const {
+  MOXIE_TRY(regexes_.check("object"));
+  regexes_.spend(8 + shape_.names.size() + shape_.others.size());
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < shape_.claims.size(); ++i) {
     if ((place.met >> i & 1U) == 0) open.push_back(i);
@@ -73,6 +75,8 @@ Result<bool> ObjectPlaces::can_end(const ObjectPlace& place) const {
   std::map<std::int64_t, std::vector<Want>> members;
   std::map<std::int64_t, std::size_t> class_of;
   const auto fits = [&]() -> Result<bool> {
+    MOXIE_TRY(regexes_.check("object"));
+    regexes_.spend(8 + left.size() + shape_.others.size());
     std::uint64_t more = 0;
     for (const auto& [member, wants] : members) {
       const GoalId goal =

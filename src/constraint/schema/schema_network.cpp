@@ -13,6 +13,7 @@ namespace moxie::inline abi1::constraint {
 
 SchemaNetwork::SchemaNetwork(std::shared_ptr<const CompiledSchema> schema, const JsonTextOptions& options)
     : schema_(std::move(schema)), options_(options), shapes_(*schema_, regexes_) {
+  regexes_.allow(options.max_steps);
   can_be_ = [this](GoalId goal, const std::vector<Want>& more) { return shapes_.possible(shapes_.with(goal, more)); };
   ByteSet blank;
   for (const char c : {' ', '\t', '\n', '\r'}) blank.add(static_cast<unsigned char>(c));

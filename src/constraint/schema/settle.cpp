@@ -84,10 +84,7 @@ Status Expansion::settle(const Case& one) {
   MOXIE_TRY(settle_scalars(one));
   if (one.can(kArray)) MOXIE_TRY(settle_array(one));
   if (one.can(kObject)) MOXIE_TRY(settle_object(one));
-  if (regexes_.exhausted()) {
-    return Status(Code::kBudget, "schema", "fewer states of its texts and numbers", "more than a constraint may have");
-  }
-  return {};
+  return regexes_.check("schema");
 }
 
 Status Expansion::settle_scalars(const Case& one) {
@@ -223,6 +220,7 @@ Status Expansion::settle_array(const Case& one) {
   for (const Claim& claim : shape.claims) first = std::max<std::size_t>(first, claim.from);
   if (first > 4096) return Status(Code::kBudget, "prefixItems", "at most 4096 of them", Text(first));
   const auto goal_at = [&](std::size_t i) {
+    regexes_.spend(rules.size());
     Goal goal;
     for (const ItemRule& rule : rules) {
       const Want* want = i < rule.first.size() ? &rule.first[i] : rule.rest ? &*rule.rest : nullptr;
@@ -275,6 +273,7 @@ Status Expansion::settle_object(const Case& one) {
   // What a member has to be: what each rule says that knows it, and for the rest each keyword that looks at what nobody
   // evaluated. `name` is null for the members that no rule names.
   const auto goal_of = [&](const std::string* name, const auto& matches) {
+    regexes_.spend(one.weight());
     Goal goal;
     std::vector<const Scopes*> evaluated;
     for (const MemberRule& rule : rules) {
@@ -310,6 +309,7 @@ Status Expansion::settle_object(const Case& one) {
   }
   std::vector<RegexId> listed;
   for (const std::string& name : order) {
+    MOXIE_TRY(regexes_.check("schema"));
     const std::string written = ShapeMaker::written_name(name);
     const RegexId literal = regexes_.literal(written);
     listed.push_back(literal);
@@ -325,6 +325,7 @@ Status Expansion::settle_object(const Case& one) {
   }
   const RegexId not_listed = regexes_.except(regexes_.alt(listed));
   for (std::size_t set = 0; set < std::size_t{1} << languages.size(); ++set) {
+    MOXIE_TRY(regexes_.check("schema"));
     std::vector<RegexId> parts = allowed;
     parts.push_back(any_text());
     parts.push_back(not_listed);

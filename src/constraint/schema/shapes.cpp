@@ -16,6 +16,7 @@ namespace moxie::inline abi1::constraint {
 std::string ShapeMaker::written_name(std::string_view name) { return written(name, Writing::kJsonString); }
 
 GoalId ShapeMaker::goal(Goal wants) {
+  regexes_.spend(8 + 4 * wants.size());
   std::erase_if(wants, [&](const Want& want) {
     if (want.constant) return false;
     if (want.id == kNoSchema) return true;  // anything
@@ -63,6 +64,7 @@ Result<bool> ShapeMaker::possible(GoalId id) {
 // depend on an outer one is kept.
 Result<bool> ShapeMaker::possible(GoalId id, std::uint32_t& lowest) {
   if (goals_[id].possible >= 0) return goals_[id].possible != 0;
+  MOXIE_TRY(regexes_.check("schema"));
   if (goals_[id].open != 0) {
     lowest = std::min(lowest, goals_[id].open);
     return false;

@@ -24,7 +24,7 @@ Result<bool> PatternCache::matches(std::string_view expression, std::string_view
     known = known_.emplace(expression, *what).first;
   }
   const bool accepts = regexes_.accepts(known->second, text);
-  if (regexes_.exhausted()) return Status(Code::kBudget, path, "a smaller pattern", expression);
+  MOXIE_TRY(regexes_.check(path));
   return accepts;
 }
 

@@ -103,3 +103,57 @@ TEST_CASE("a limit of states is an error, not a wrong mask") {
   for (int i = 0; i < 500 && status.ok(); ++i) status = matcher.accept('a');
   CHECK(status.code() == Code::kBudget);
 }
+
+namespace {
+
+/// Eight patterns that a text has to match or not to match all at once: their states multiply.
+std::string many_patterns() {
+  std::string schema = R"({"type": "string", "allOf": [{"maxLength": 300})";
+  for (int i = 0; i < 8; ++i) {
+    const std::string n = std::to_string(i);
+    schema += R"(,{"not": {"anyOf": [{"not": {"allOf": [{"pattern": "[)" + n + R"(a].{1)" + n +
+              R"(}x"}, {"pattern": ")" + n + R"([^y]*)" + n + R"("}]}}, {"pattern": "^.{2)" + n + R"(}z"}]}})";
+  }
+  return schema + "]}";
+}
+
+/// Lists of numbers where which list holds which kind of element has to be known.
+constexpr std::string_view kListsOfMultiples = R"({"oneOf": [
+  {"items": {"$ref": "#/$defs/a"}, "contains": {"$ref": "#/$defs/b"}},
+  {"items": {"$ref": "#/$defs/b"}, "contains": {"$ref": "#/$defs/a"}}], "type": "array", "$defs": {
+  "a": {"type": "array", "contains": {"type": "number", "multipleOf": 13, "minimum": 50}},
+  "b": {"type": "array", "items": {"type": "number", "multipleOf": 6}}}})";
+
+}  // namespace
+
+TEST_CASE("compiling a schema ends after a number of steps, the same each time") {
+  for (const std::string& schema : {many_patterns(), std::string(kListsOfMultiples)}) {
+    CAPTURE(schema);
+    for (const std::uint64_t steps : {std::uint64_t{1000}, std::uint64_t{300'000}}) {
+      const Status status = Grammar::json_schema(schema, {.max_steps = steps}).status();
+      CHECK(status.code() == Code::kBudget);
+      CHECK(std::string(status.needed()) == "at most " + std::to_string(steps) + " steps");
+    }
+  }
+  const std::string_view honest = R"({"type":"object","properties":{"a":{"type":"integer","minimum":3}}})";
+  CHECK(Grammar::json_schema(honest, {.max_steps = 100'000}).ok());
+}
+
+TEST_CASE("a mask ends after a number of steps, and its matcher finds out nothing new") {
+  const auto tokens = test::tokens_from(kSample, 200, 3);
+  const Vocabulary vocabulary = test::vocabulary_of(tokens);
+  const Grammar grammar = Grammar::regex("(.*a.{9}|.*b.{8}c|[ab]*){1,9}").value();
+  Matcher matcher = Matcher::create(grammar, vocabulary, {.max_steps = 2000}).value();
+  std::vector<std::uint64_t> words((vocabulary.size() + 63) / 64);
+  const Status status = matcher.allowed(words);
+  CHECK(status.code() == Code::kBudget);
+  CHECK(status.needed() == "at most 2000 steps");
+  Matcher clone = matcher;
+  CHECK(clone.allowed(words).needed() == "at most 2000 steps");
+  CHECK(clone.accept('q').code() == Code::kBudget);
+  CHECK(clone.accepted() == 0);
+  // With what is allowed by default it is no difficulty.
+  Matcher other = Matcher::create(grammar, vocabulary).value();
+  CHECK(other.allowed(words).ok());
+  CHECK(other.accept('q').ok());
+}
