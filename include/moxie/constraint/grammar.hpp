@@ -28,8 +28,8 @@ struct JsonTextOptions {
   std::uint64_t max_steps = 50'000'000;  ///< of compiling; docs/constraints.md says what a step is
 };
 
-/// The texts that an answer may be, compiled from a JSON schema, a regular expression or a list of choices. It is
-/// checked when it is made: where nothing is possible, it is refused.
+/// The texts that an answer may be, compiled from a JSON schema, a regular expression, a GBNF grammar or a list of
+/// choices. It is checked when it is made: where nothing is possible, it is refused.
 ///
 /// Errors   kFormat: not written as it should be.  kUnsupported: a part that is not known, by name and place.
 ///          kInvalidArgument: no text is possible.  kBudget: too large.  kNoMemory.
@@ -43,6 +43,8 @@ class MOXIE_API Grammar {
   [[nodiscard]] static Result<Grammar> json_schema(std::string_view schema,
                                                    const JsonTextOptions& options = {}) noexcept;
   [[nodiscard]] static Result<Grammar> json_schema(const Schema& schema, const JsonTextOptions& options = {}) noexcept;
+  /// The texts of a grammar's rule `root`, in the GBNF of llama.cpp's files; docs/constraints.md has the syntax.
+  [[nodiscard]] static Result<Grammar> gbnf(std::string_view grammar) noexcept;
   /// One of these texts.
   [[nodiscard]] static Result<Grammar> choice(std::span<const std::string_view> texts) noexcept;
 

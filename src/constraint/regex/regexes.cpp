@@ -39,6 +39,7 @@ Status Regexes::check(std::string_view where) const {
 
 RegexId Regexes::intern(const Node& node, std::span<const RegexId> list) {
   spend(2 + list.size());
+  if (exhausted_ && nodes_.size() > kAnything) return kNever;
   const std::uint64_t words[3] = {static_cast<std::uint64_t>(node.kind) << 32U | (list.empty() ? node.a : 0),
                                   static_cast<std::uint64_t>(list.empty() ? node.b : 0) << 32U | node.least, node.most};
   std::uint64_t hash = text::hash_bytes({reinterpret_cast<const char*>(words), sizeof(words)}, 0x6d6f786965);
@@ -84,7 +85,7 @@ RegexId Regexes::literal(std::string_view text) {
 }
 
 RegexId Regexes::cat(RegexId first, RegexId second) {
-  if (first == kNever || second == kNever) return kNever;
+  if (first == kNever || second == kNever || exhausted_) return kNever;
   if (first == kEmpty) return second;
   if (second == kEmpty) return first;
   if (first == kAnything && second == kAnything) return kAnything;
