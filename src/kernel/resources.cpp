@@ -35,7 +35,7 @@ Status check_limits(const Request& request) noexcept {
 Resources::Resources(const KernelOptions& options, std::shared_ptr<Executor> executor)
     : options_(options),
       executor_(std::move(executor)),
-      budget_(Budget::create("kernel memory", options.memory_bytes, nullptr, "bytes")),
+      budget_(Budget::create("kernel memory", options.memory_bytes, options.memory, "bytes")),
       phases_(options.phases.get()) {}
 
 /// Models that outlive the kernel must not keep what belonged to it.
@@ -73,7 +73,25 @@ Result<std::shared_ptr<AlignedBuffer>> Resources::step_tables() {
   return tables;
 }
 
+std::uint64_t Resources::bytes_left() const noexcept {
+  const std::uint64_t own = budget_->left();
+  return options_.memory == nullptr ? own : std::min(own, options_.memory->left());
+}
+
+template <class Take>
+auto Resources::take_with_reclaim(Take take) -> decltype(take()) {
+  for (;;) {
+    auto taken = take();
+    if (taken.status().code() != Code::kBudget) return taken;
+    if (!idle_.give_back(true) && !idle_.give_back(false)) return taken;
+  }
+}
+
 Result<Context> Resources::open(const Pathway& pathway, const ContextOptions& options) {
+  return take_with_reclaim([&] { return open_once(pathway, options); });
+}
+
+Result<Context> Resources::open_once(const Pathway& pathway, const ContextOptions& options) {
   const Model& model = pathway.model();
   if (pathway.host_dependent() && !options.host_dependent) {
     return Status(Code::kInvalidArgument, "Kernel::open",
@@ -128,11 +146,7 @@ Status Resources::reserve_sampling(std::size_t bytes) {
 }
 
 Result<AlignedBuffer> Resources::allocate(std::size_t bytes) {
-  for (;;) {
-    auto memory = AlignedBuffer::create(bytes, budget_.get());
-    if (memory.status().code() != Code::kBudget) return memory;
-    if (!idle_.give_back(true) && !idle_.give_back(false)) return memory;
-  }
+  return take_with_reclaim([&] { return AlignedBuffer::create(bytes, budget_.get()); });
 }
 
 Status AnswerMemory::take(Resources& resources) {
@@ -165,7 +179,7 @@ Result<StepReport> Resources::step(std::span<Request> requests, std::size_t firs
   for (std::size_t i = 0; i < requests.size(); ++i) {
     // Somebody else took its memory, and nothing ran: so it does not wait for one of these.
     if (report.rows == 0 && planned_[i].turn == Turn::kWaits && planned_[i].rows != 0) {
-      planned_[i] = {.turn = Turn::kFails, .could_get = budget_->left()};
+      planned_[i] = {.turn = Turn::kFails, .could_get = bytes_left()};
       requests[i].status = shortage(i);
     }
     report.unfinished += !requests[i].finished();
@@ -209,7 +223,7 @@ void Resources::make_plan(std::span<const Request> requests, std::size_t first_t
       const ContextUsage usage = context.usage();
       demands_[i].alone_pages = usage.pages - usage.shared_pages;
     }
-    room.bytes = budget_->left();
+    room.bytes = bytes_left();
     room.idle_bytes = short_of_memory ? idle_.bytes() : 0;
     return plan(demands_, room, now, planned_);
   };
@@ -231,10 +245,13 @@ void Resources::make_plan(std::span<const Request> requests, std::size_t first_t
 Status Resources::shortage(std::size_t index) const noexcept {
   const Demand& demand = demands_[index];
   const std::uint64_t could_get = planned_[index].could_get;
+  const Text within = options_.memory == nullptr
+                          ? Text()
+                          : Text(" within ", options_.memory->limit(), " of ", options_.memory->label());
   return Status(Code::kBudget, "Kernel::step",
                 Text(demand.kv.bytes_for(demand.left) + demand.besides, " bytes for ", demand.left, " rows behind ",
                      demand.kv.held),
-                Text(could_get, " of memory_bytes ", budget_->limit(), ", room for ",
+                Text(could_get, " of memory_bytes ", budget_->limit(), within, ", room for ",
                      demand.kv.rows_within(could_get - std::min<std::uint64_t>(could_get, demand.besides), demand.left),
                      "; more memory_bytes, a narrower kv_type or fewer other contexts make room"));
 }

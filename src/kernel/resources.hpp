@@ -43,6 +43,7 @@ class Resources {
   [[nodiscard]] const std::shared_ptr<Executor>& executor() const noexcept { return executor_; }
   [[nodiscard]] const std::shared_ptr<Budget>& budget() const noexcept { return budget_; }
 
+  /// Takes pages of idle contexts where there is too little for what the first context of a model needs.
   Result<Context> open(const Pathway& pathway, const ContextOptions& options);
   /// The model that the context was opened for; nothing for another kernel's.
   [[nodiscard]] std::optional<Model> model_of(const Context& context) const noexcept;
@@ -69,6 +70,12 @@ class Resources {
     ReadyModel* ready;  // the model's: there while the model is
   };
 
+  /// Bytes that can be charged now: of the kernel's budget, and of the host's that it lies within.
+  [[nodiscard]] std::uint64_t bytes_left() const noexcept;
+  /// What `take` gives, where it gives kBudget again each time that an idle context's pages were taken.
+  template <class Take>
+  auto take_with_reclaim(Take take) -> decltype(take());
+  Result<Context> open_once(const Pathway& pathway, const ContextOptions& options);
   Result<ReadyModel*> make_ready(const Model& model, bool& made);
   Result<std::shared_ptr<AlignedBuffer>> step_tables();
   [[nodiscard]] const Entry* entry_of(const Context& context) const noexcept;

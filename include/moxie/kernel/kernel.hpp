@@ -26,8 +26,12 @@ class Pathway;
 struct KernelOptions {
   /// Threads that compute, the calling one included; 0: as many as the machine runs at once.
   std::size_t threads = 0;
-  /// Limit for workspaces and the KV pages of all contexts together. Weights belong to the Model.
+  /// Limit for workspaces and the KV pages of all contexts together.
   std::uint64_t memory_bytes = 8ull << 30;
+  /// Pays for all of that as well, so that one limit holds for several kernels, and for the weights of models that were
+  /// loaded with the same LoadOptions::memory. Null: memory_bytes is the only limit. docs/design/023-one-budget.md has
+  /// what is taken back, and in which order, before kBudget.
+  std::shared_ptr<Budget> memory = {};
   /// Rows that one step computes at most: the longest piece of a prompt, and how long a cancel waits.
   std::size_t max_step_rows = 512;
   /// What carries the threads. Those of kThreads sleep between steps, and beside a busy neighbour they lose less than

@@ -91,7 +91,18 @@ Kernel kernel_for(const Model& model, std::size_t positions, std::size_t answers
 
 TEST_CASE("six answers where memory holds four all come, with the bits that each has alone") {
   const Model& model = model_named("tiny_tied");
-  Kernel kernel = kernel_for(model, 4 * 160, 6);
+  std::shared_ptr<Budget> memory;
+  SECTION("of memory_bytes") {}
+  SECTION("of a budget of the host") {
+    memory = Budget::create("host", kernel_for(model, 4 * 160, 6).memory()->limit(), nullptr, "bytes");
+  }
+  Kernel kernel = memory == nullptr ? kernel_for(model, 4 * 160, 6)
+                                    : Kernel::create({.threads = 2,
+                                                      .memory_bytes = Budget::kUnlimited,
+                                                      .memory = memory,
+                                                      .max_step_rows = 64,
+                                                      .kv_pool = {.poison_freed = true}})
+                                          .value();
   std::vector<std::unique_ptr<Context>> contexts;
   std::vector<Generation> answers;
   std::vector<std::size_t> computed;
@@ -104,6 +115,7 @@ TEST_CASE("six answers where memory holds four all come, with the bits that each
     const StepReport report = kernel.step(answers).value();
     REQUIRE(report.rows > 0);
     REQUIRE(kernel.memory()->used() <= kernel.memory()->limit());
+    if (memory != nullptr) REQUIRE(kernel.memory()->used() == memory->used());
     waiting = std::max(waiting, report.waiting);
     recomputed += report.recomputed;
     rows += report.rows;
