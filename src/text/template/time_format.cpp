@@ -139,13 +139,16 @@ bool is_conversion(char c) noexcept {
   return std::string_view("YyCmdeHIklMSfpPAaBbhjwuUWVGgTXRrDxFcnt%Zzs").find(c) != std::string_view::npos;
 }
 
-/// Flags as glibc has them: '-' no padding, '_' blanks, '0' zeros, '^' upper case, '#' the other case; a width.
+/// Flags as glibc has them: '-' no padding (but blanks up to a width), '_' blanks, '0' zeros, '^' upper case (not of
+/// %P),
+/// '#' the other case (not of %P and %c); a width.
 std::string flagged(std::string part, std::string_view flags, std::size_t width, char what) {
-  char fill = std::string_view("ekl").find(what) != std::string_view::npos ? ' ' : '0';
+  char fill = std::string_view("ekls").find(what) != std::string_view::npos ? ' ' : '0';
   const bool number = !part.empty() && part.find_first_not_of(" 0123456789") == std::string::npos;
   if (!number) fill = ' ';
   for (const char flag : flags) {
     if (flag == '^' || flag == '#') {
+      if (what == 'P' || (what == 'c' && flag == '#')) continue;
       const bool lower = flag == '#' && (what == 'p' || what == 'Z');
       for (char& c : part) {
         if (lower ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z') c = static_cast<char>(c ^ 0x20);
@@ -161,7 +164,7 @@ std::string flagged(std::string part, std::string_view flags, std::size_t width,
       part.replace(0, digits, digits, fill);
     }
   }
-  if (part.size() < width && fill != '\0') part.insert(0, width - part.size(), fill);
+  if (part.size() < width) part.insert(0, width - part.size(), fill == '\0' ? ' ' : fill);
   return part;
 }
 

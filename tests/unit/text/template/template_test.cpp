@@ -181,7 +181,7 @@ TEST_CASE("a checkpoint with a template for tools and no default has that one fo
 }
 
 TEST_CASE("seconds since 1970 are of the system's time zone") {
-  const auto chat = ChatTemplate::parse("{{ strftime_now('%s|%_12s') }}", "test");
+  const auto chat = ChatTemplate::parse("{{ strftime_now('%s|%12s') }}", "test");
   const LocalTime now{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5};
   const char* before = std::getenv("TZ");
   const std::string zone = before == nullptr ? "" : before;
@@ -194,6 +194,13 @@ TEST_CASE("seconds since 1970 are of the system's time zone") {
   } else {
     ::setenv("TZ", zone.c_str(), 1);
   }
+}
+
+TEST_CASE("flags of strftime_now meet widths and fixed cases as in Python") {
+  const auto chat = ChatTemplate::parse("{{ strftime_now('%-5d|%-5p|%^P|%#P|%#c|%^c') }}", "test");
+  const LocalTime now{.year = 2024, .month = 2, .day = 9, .hour = 15, .minute = 4, .second = 5};
+  // datetime.datetime(2024, 2, 9, 15, 4, 5).strftime(...)
+  CHECK(chat->render({.now = now})->text == "    9|   PM|pm|pm|Fri Feb  9 15:04:05 2024|FRI FEB  9 15:04:05 2024");
 }
 
 TEST_CASE("a checkpoint's folder gives its template and its special tokens") {
