@@ -133,7 +133,9 @@ int main(int argc, char** argv) {
   int code = kFailed;
   try {
     code = run(argc, argv);
-  } catch (const std::exception& error) {  // before there was a command
+  } catch (const std::bad_alloc&) {  // before there was a command
+    say("needed memory, came a refusal from the system");
+  } catch (const std::exception& error) {
     say(error.what());
   }
   if (const Status written = close_output(); !written.ok()) {
