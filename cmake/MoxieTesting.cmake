@@ -8,14 +8,16 @@ if(Eigen3_VERSION VERSION_LESS 3.4)
   message(FATAL_ERROR "moxie's tests need Eigen 3.4 or newer; found ${Eigen3_VERSION}")
 endif()
 
-# moxie_test(NAME FILES... [LINK targets...] [INCLUDE folders...] [LABELS labels...] [LONG] [OWN_NEW] [THREADS]): one
-# test program, registered with CTest.
+# moxie_test(NAME FILES... [HIDDEN files...] [LINK targets...] [INCLUDE folders...] [LABELS labels...] [LONG] [OWN_NEW]
+# [THREADS]): one test program, registered with CTest.
+# HIDDEN: files below src/ whose functions the test calls although they are no API. A static library has them; a shared
+# one hides them, so there they are compiled into the test itself.
 # LONG: it takes its time, so it belongs to the tier `long` (the release build alone) instead of `fast`.
 # THREADS: several threads run in it, so the thread sanitizer watches it; of the others that one would say what the
 # other builds say, and it builds none.
 # OWN_NEW: it replaces operator new, as sanitizers do too; a build with one shows it as skipped.
 function(moxie_test name)
-  cmake_parse_arguments(arg "LONG;OWN_NEW;THREADS" "" "LINK;INCLUDE;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "LONG;OWN_NEW;THREADS" "" "HIDDEN;LINK;INCLUDE;LABELS" ${ARGN})
   if(MOXIE_SANITIZE STREQUAL "thread" AND NOT arg_THREADS)
     return()
   endif()
@@ -28,7 +30,9 @@ function(moxie_test name)
     set_tests_properties(${name} PROPERTIES LABELS "${tier};${arg_LABELS}" SKIP_REGULAR_EXPRESSION "^skipped: ")
     return()
   endif()
-  add_executable(test_${name} ${arg_UNPARSED_ARGUMENTS})
+  set(hidden ${arg_HIDDEN})
+  list(TRANSFORM hidden PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  add_executable(test_${name} ${arg_UNPARSED_ARGUMENTS} $<$<BOOL:${BUILD_SHARED_LIBS}>:${hidden}>)
   target_link_libraries(test_${name} PRIVATE moxie_test_support moxie::chat moxie_build_flags ${arg_LINK})
   target_include_directories(test_${name} PRIVATE ${arg_INCLUDE})
   target_precompile_headers(test_${name} REUSE_FROM moxie_test_support)
