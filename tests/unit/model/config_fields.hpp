@@ -56,13 +56,13 @@ inline Fields published() {
           {"vocab_size", "151936"}};
 }
 
-inline std::string json(const Fields& fields) {
+inline std::string config_text(const Fields& fields) {
   std::string text = "{";
   for (const auto& [key, value] : fields) text += (text.size() > 1 ? ",\n\"" : "\n\"") + key + "\": " + value;
   return text + "\n}";
 }
 
-inline Result<ModelConfig> read(const Fields& fields) { return model::read_config(json(fields)); }
+inline Result<ModelConfig> read(const Fields& fields) { return model::read_config(config_text(fields)); }
 
 /// `fields` with `more` put over them; one whose value is empty is taken out.
 inline Fields with(Fields fields, const Fields& more) {
@@ -101,7 +101,7 @@ inline void refused(const Fields& fields, Code code, std::string_view culprit) {
 
 inline void check_refused(const Changes& changes, Code code, std::string_view needed, std::string_view came) {
   const Fields fields = changed(changes);
-  INFO(json(fields));
+  INFO(config_text(fields));
   const auto config = read(fields);
   REQUIRE(!config.ok());
   INFO(config.status().message());

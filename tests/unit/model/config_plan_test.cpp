@@ -73,10 +73,10 @@ TEST_CASE("gemma3: another rope in layers with a window, and a text model that l
                           {"rope_scaling", R"({"factor": 8.0, "rope_type": "linear"})"},
                           {"sliding_window", "1024"},
                           {"vocab_size", ""}});
-  const ModelConfig config = model::read_config(json({{"architectures", R"(["Gemma3ForConditionalGeneration"])"},
-                                                      {"model_type", R"("gemma3")"},
-                                                      {"text_config", json(text)},
-                                                      {"vision_config", R"({"hidden_size": 1152})"}}))
+  const ModelConfig config = model::read_config(config_text({{"architectures", R"(["Gemma3ForConditionalGeneration"])"},
+                                                             {"model_type", R"("gemma3")"},
+                                                             {"text_config", config_text(text)},
+                                                             {"vision_config", R"({"hidden_size": 1152})"}}))
                                  .value();
   CHECK(config.model_type == "gemma3_text");
   CHECK(config.num_attention_heads == 8);

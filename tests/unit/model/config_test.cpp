@@ -243,9 +243,9 @@ TEST_CASE("what is no object of fields is refused") {
     CHECK(config.status().code() == Code::kUnsupported);
     CHECK(contains(config.status().needed(), "model_type"));
   }
-  std::string twice = json(published());
+  std::string twice = config_text(published());
   twice.insert(1, R"("hidden_size": 1024, )");
-  for (const std::string& text : {std::string(), std::string("{"), json(published()) + "}", twice}) {
+  for (const std::string& text : {std::string(), std::string("{"), config_text(published()) + "}", twice}) {
     INFO(text);
     const auto config = model::read_config(text);
     REQUIRE(!config.ok());
