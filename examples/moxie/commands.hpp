@@ -125,6 +125,7 @@ struct Run {
   // What the answer has to be; at most one of them.
   std::string schema;  ///< a file
   std::string regex;
+  std::string grammar;  ///< a file
   bool raw = false;
   bool json = false;
 };

@@ -147,6 +147,7 @@ CLI::App* add_run(CLI::App& app, Run& run) {
   auto& shape = *command->add_option_group("What the answer is", "At most one; the model cannot answer anything else");
   add_name(shape, "--schema", run.schema, "FILE", "A value of this JSON schema (moxie constrain looks at one alone)");
   add_name(shape, "--regex", run.regex, "EXPRESSION", "A text that this regular expression matches as a whole");
+  add_name(shape, "--grammar", run.grammar, "FILE", "A text of this grammar, in llama.cpp's GBNF");
   shape.require_option(0, 1);
   command->add_flag("--raw", run.raw, "Go on with the prompt as it is, without the checkpoint's chat template");
   command->add_option("--trace", run.trace, "Write what the time went to, for a viewer of Chrome's traces");

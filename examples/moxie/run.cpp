@@ -111,10 +111,16 @@ Result<bool> takes_template(const Run& options, const Model& model) {
 
 /// What the answer has to be; null: anything.
 Result<std::shared_ptr<const TokenConstraint>> constraint_of(const Run& options, const Model& model) {
-  if (options.schema.empty() && options.regex.empty()) return std::shared_ptr<const TokenConstraint>();
+  if (options.schema.empty() && options.regex.empty() && options.grammar.empty()) {
+    return std::shared_ptr<const TokenConstraint>();
+  }
   MOXIE_TRY(model.tokenizer().status());
   const auto grammar = [&]() -> Result<Grammar> {
     if (!options.regex.empty()) return Grammar::regex(options.regex);
+    if (!options.grammar.empty()) {
+      MOXIE_TRY_LET(const std::string text, read_file(options.grammar));
+      return Grammar::gbnf(text);
+    }
     MOXIE_TRY_LET(const std::string schema, read_file(options.schema));
     return Grammar::json_schema(schema);
   }();

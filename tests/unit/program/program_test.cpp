@@ -509,7 +509,18 @@ TEST_CASE("validate says by its code and in words whether a value fits a schema"
   CHECK(run({"validate", "--schema", schema}).code == 2);
 }
 
-TEST_CASE("run holds an answer to a regular expression") {
+TEST_CASE("run holds an answer to a regular expression or a grammar") {
+  const TemporaryFolder folder;
+  const auto by_grammar = [&](const std::string& text) {
+    write_file(folder / "grammar.gbnf", text);
+    return run({"run", "-m", kTiny, "-p", "A fox.", "--grammar", (folder / "grammar.gbnf").string(), "-n", "40"});
+  };
+  const Ran colour = by_grammar("root ::= colour (\" \" colour)?\ncolour ::= \"red\" | \"blue\"\n");
+  CHECK(colour.code == 0);
+  CHECK((colour.out.starts_with("red") || colour.out.starts_with("blue")));
+  const Ran unknown = by_grammar("root ::= x");
+  CHECK(unknown.code == 1);
+  CHECK(has(unknown.err, "x"));
   const Ran one = run({"run", "-m", kTiny, "-p", "A fox.", "--regex", "(red|blue) [a-z]{3}", "-n", "40"});
   CHECK(one.code == 0);
   CHECK((one.out.starts_with("red ") || one.out.starts_with("blue ")));
