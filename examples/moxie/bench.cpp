@@ -32,6 +32,11 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/// Of a machine that does nothing else, in the currency of the price.
+double cost_of_million(const Bench& options, double tokens_per_second) {
+  return options.price_per_hour / 3600 / tokens_per_second * 1e6;
+}
+
 /// One measurement: tokens per second of each repetition.
 struct Measured {
   std::string test;
@@ -112,10 +117,14 @@ void print_results(const Bench& options, const Model& model, const Kernel& kerne
   json["kv_type"] = name(options.common.kv_type);
   json["load_s"] = load_s;
   if (resident.ok()) json["resident"] = {{"bytes", resident->bytes}, {"in_huge_pages", resident->huge}};
+  if (options.price_per_hour > 0) json["price_per_hour"] = options.price_per_hour;
   if (options.profile && limits.ok()) json["limits"] = describe(*limits);
   for (const Measured& result : results) {
     nlohmann::ordered_json one = {
         {"test", result.test}, {"median_ts", median_of(result.samples)}, {"samples_ts", result.samples}};
+    if (options.price_per_hour > 0) {
+      one["cost_per_million_tokens"] = cost_of_million(options, median_of(result.samples));
+    }
     if (options.profile) one["phases"] = describe(result.phases, limits);
     json["results"].push_back(std::move(one));
   }
@@ -133,13 +142,18 @@ void print_resident(const Bench& options, const Resident& resident) {
   }
 }
 
-void print_table(const std::vector<Measured>& results, bool profile, const Result<Limits>& limits) {
+void print_table(const Bench& options, const std::vector<Measured>& results, const Result<Limits>& limits) {
   std::printf("%-16s %10s %10s %10s   tokens/s\n", "test", "median", "lowest", "highest");
   for (const Measured& result : results) {
     const auto [low, high] = std::minmax_element(result.samples.begin(), result.samples.end());
     std::printf("%-16s %10.2f %10.2f %10.2f\n", result.test.c_str(), median_of(result.samples), *low, *high);
   }
-  if (!profile) return;
+  for (const Measured& result : results) {
+    if (options.price_per_hour <= 0) break;
+    std::printf("%s: 1M tokens cost %.4g at the median, at %.4g per hour\n", result.test.c_str(),
+                cost_of_million(options, median_of(result.samples)), options.price_per_hour);
+  }
+  if (!options.profile) return;
   for (const Measured& result : results) print_phases(result.test.c_str(), result.phases, limits);
   if (limits.ok()) {
     std::printf("\nlimits: %.1f GB/s read, %.0f int8 GOP/s, %.0f f32 GFLOP/s (%zu threads, probed just now)\n",
@@ -238,7 +252,7 @@ Status run_bench(const Bench& options) {
   if (options.json) {
     print_results(options, model, kernel, load_s, results, resident, limits);
   } else {
-    print_table(results, options.profile, limits);
+    print_table(options, results, limits);
     if (resident.ok()) print_resident(options, *resident);
   }
   return {};

@@ -53,6 +53,7 @@ struct Bench {
   std::size_t parallel = 1;
   std::size_t depth = 0;  ///< tokens that are in each context before
   std::size_t repeat = 5;
+  double price_per_hour = 0;  ///< of the machine, in any currency; 0: no cost is told
   bool profile = false;
   bool json = false;
 };

@@ -174,6 +174,8 @@ CLI::App* add_bench(CLI::App& app, Bench& bench) {
             "Contexts that run at once (default: 1)");
   add_whole(*command, "--depth", bench.depth, kAny, "Tokens in each context before, not counted (default: 0)");
   add_whole(*command, "-r,--repeat", bench.repeat, {.least = 1, .most = 1'000'000}, "Repetitions (default: 5)");
+  add_real(*command, "--price-per-hour", bench.price_per_hour, {.above = true},
+           "What this machine costs in an hour: print the cost of a million tokens");
   command->add_flag("--profile", bench.profile, "Measure once more, phase by phase, beside what the machine allows");
   command->add_flag("--json", bench.json, "Print JSON");
   add_computing(*command, bench.common);

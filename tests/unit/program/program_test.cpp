@@ -2,6 +2,7 @@
 // The program moxie as a shell runs it: what it is told, what it says, and with what code it ends.
 #include <sys/stat.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -85,6 +86,8 @@ TEST_CASE("a number that is none is refused before anything is loaded, in the us
            Case{bench, {"-r", "0"}},
            Case{bench, {"--parallel", "0"}},
            Case{bench, {"--depth", "-1"}},
+           Case{bench, {"--price-per-hour", "0"}},
+           Case{bench, {"--price-per-hour", "free"}},
            Case{logits, {""}},
            Case{logits, {"1,,2"}},
            Case{logits, {"-1"}},
@@ -453,6 +456,24 @@ TEST_CASE("bench says phase by phase where the time goes") {
     CHECK(experts["seconds"].get<double>() > 0);
     CHECK(experts["int8_operations"].get<std::uint64_t>() > 0);
     if (json.contains("limits")) CHECK(experts["limit_seconds"].get<double>() > 0);
+  }
+}
+
+TEST_CASE("bench says what a million tokens cost where the host names a price") {
+  Words words = {"bench", "-m", kTiny, "-p", "8", "-n", "2", "-r", "1"};
+  CHECK_FALSE(has(run(words).out, "cost"));
+  words.insert(words.end(), {"--price-per-hour", "7.2"});
+  CHECK(has(run(words).out, "tg2: 1M tokens cost "));
+  words.emplace_back("--json");
+  const Ran ran = run(words);
+  REQUIRE(ran.code == 0);
+  const auto json = nlohmann::json::parse(ran.out);
+  CHECK(json["price_per_hour"] == 7.2);
+  REQUIRE(json["results"].size() == 2);
+  for (const auto& result : json["results"]) {
+    // 7.2 in an hour are 0.002 in a second, so 2000 for a million seconds.
+    const double expected = 2000 / result["median_ts"].get<double>();
+    CHECK(std::abs(result["cost_per_million_tokens"].get<double>() - expected) <= 1e-9 * expected);
   }
 }
 
